@@ -16,19 +16,12 @@ from msgspec import Struct
 
 from registry.agreements.instruments.canonical import Particulars, ProvisionText, version_hash
 from registry.agreements.instruments.ends import last_day_of
-from registry.agreements.instruments.in_force import (
-    AgreementDates,
-    AmendedText,
-    PartyHistory,
-    bound_until,
-    bound_windows,
-    force_windows,
-    text_windows,
-    utc_bounds,
-)
+from registry.agreements.instruments.histories import AgreementDates, AmendedText, PartyHistory
+from registry.agreements.instruments.in_force import bound_until, bound_windows, force_windows, text_windows
 from registry.agreements.instruments.notice import Notice, Period, notice_window
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import AgreementKind, Sensitivity, Stage
+from registry.agreements.instruments.term_days import utc_bounds
 from registry.agreements.instruments.terms import Reimbursement, Terms
 from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.text import filing_key, folded

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from registry.agreements.deadlines.rules import LEAD_DAYS, Due, Record, asks_for_an_act
 from registry.agreements.deadlines.wording import TITLES, words
-from registry.agreements.instruments.in_force import term_end
+from registry.agreements.instruments.term_days import term_end
 from registry.platform.kernel.time import day_ends_at
 
 _DAY = timedelta(days=1)

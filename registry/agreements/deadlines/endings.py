@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from registry.agreements.deadlines.rules import Record
 from registry.agreements.instruments.ends import EndedBy
-from registry.agreements.instruments.in_force import Renewal
+from registry.agreements.instruments.term_days import Renewal
 from registry.platform.kernel.time import last_day_before
 
 

@@ -9,7 +9,7 @@ from registry.agreements.deadlines.endings import Ending, ending_of, last_day, o
 from registry.agreements.deadlines.periods import Term, open_notice_day, term_at
 from registry.agreements.deadlines.retention import kept_after
 from registry.agreements.deadlines.rules import DeadlineKind, Due, Record, TextBeside, is_closed
-from registry.agreements.instruments.in_force import term_day, term_end
+from registry.agreements.instruments.term_days import term_day, term_end
 from registry.agreements.instruments.terms import Survival
 from registry.agreements.instruments.together import goes_on, runs_out
 from registry.platform.kernel.time import add_months, civil_day, day_ends_at, last_day_before, on_calendar

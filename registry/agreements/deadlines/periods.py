@@ -4,8 +4,8 @@ from datetime import date
 
 from msgspec import Struct
 
-from registry.agreements.instruments.in_force import Renewal, running_term, term_ends
 from registry.agreements.instruments.notice import Period, last_notice_day
+from registry.agreements.instruments.term_days import Renewal, running_term, term_ends
 
 
 class Term(Struct, frozen=True):

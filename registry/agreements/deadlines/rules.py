@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.ends import EndedBy
-from registry.agreements.instruments.in_force import Renewal, TextWindow
+from registry.agreements.instruments.histories import TextWindow
 from registry.agreements.instruments.notice import Notice, Period
 from registry.agreements.instruments.rules import Stage
+from registry.agreements.instruments.term_days import Renewal
 from registry.agreements.instruments.terms import Survival
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken, WrongStatus

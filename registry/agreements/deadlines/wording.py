@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from registry.agreements.deadlines.endings import goes_on_without
 from registry.agreements.deadlines.rules import DeadlineKind, Due, Record
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
-from registry.agreements.instruments.in_force import term_end
+from registry.agreements.instruments.term_days import term_end
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import civil_day
 

@@ -10,11 +10,11 @@ from uuid import UUID
 from msgspec import Struct
 
 from registry.agreements.instruments.days import Days
-from registry.agreements.instruments.in_force import Renewal
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import about_end, about_notice, about_renewals
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.shown import AgreementVersion, VersionSignature
+from registry.agreements.instruments.term_days import Renewal
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Principal
 from registry.platform.kernel.errors import WrongStatus

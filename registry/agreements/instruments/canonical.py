@@ -11,9 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from registry.agreements.instruments.in_force import RenewalTimes
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.rules import AgreementKind, Sensitivity
+from registry.agreements.instruments.term_days import RenewalTimes
 from registry.agreements.instruments.terms import Terms
 from registry.platform.kernel.canonical import canonical
 

@@ -13,7 +13,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from registry.agreements.instruments.in_force import BoundWindow, K, bind_each_other
+from registry.agreements.instruments.histories import BoundWindow
+from registry.agreements.instruments.in_force import K, bind_each_other
 from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.time import last_day_before
 

@@ -12,17 +12,10 @@ from itertools import pairwise
 from msgspec import Struct
 from msgspec.structs import replace
 
-from registry.agreements.instruments.in_force import (
-    AgreementDates,
-    BoundWindow,
-    K,
-    PartyHistory,
-    Renewal,
-    TextWindow,
-    bound_windows,
-    term_ends,
-)
+from registry.agreements.instruments.histories import AgreementDates, BoundWindow, PartyHistory, TextWindow
+from registry.agreements.instruments.in_force import K, bound_windows
 from registry.agreements.instruments.notice import Period, last_notice_day
+from registry.agreements.instruments.term_days import Renewal, term_ends
 from registry.platform.kernel.time import civil_day, day_ends_at
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

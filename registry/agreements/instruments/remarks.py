@@ -10,12 +10,13 @@ from msgspec import Struct
 
 from registry.agreements.instruments.consent import ended_by_own_word
 from registry.agreements.instruments.days import Days
-from registry.agreements.instruments.in_force import AgreementDates, BoundWindow, Renewal, TextWindow, last_day
+from registry.agreements.instruments.histories import AgreementDates, BoundWindow, TextWindow
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.signing import SignatoryAuthority
 from registry.agreements.instruments.silences import DECIDING, LIMITING, undecided, unsaid
+from registry.agreements.instruments.term_days import Renewal, last_day
 from registry.agreements.instruments.terms import Terms, is_silent
 from registry.agreements.instruments.together import runs_out, together
 from registry.platform.kernel.intervals import Interval

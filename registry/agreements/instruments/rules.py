@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
-from registry.agreements.instruments.in_force import AgreementDates
+from registry.agreements.instruments.histories import AgreementDates
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.time import last_day_before

@@ -7,18 +7,9 @@ from itertools import combinations
 
 from msgspec.structs import replace
 
-from registry.agreements.instruments.in_force import (
-    AgreementDates,
-    BoundWindow,
-    K,
-    PartyHistory,
-    TextWindow,
-    held_by,
-    kinds_of_windows,
-    side_by_side,
-    text_windows,
-    texts_in_common,
-)
+from registry.agreements.instruments.held_texts import held_by, side_by_side
+from registry.agreements.instruments.histories import AgreementDates, BoundWindow, PartyHistory, TextWindow
+from registry.agreements.instruments.in_force import K, kinds_of_windows, text_windows, texts_in_common
 from registry.platform.kernel.intervals import Interval, earliest
 
 

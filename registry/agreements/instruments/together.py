@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from registry.agreements.instruments.in_force import BoundWindow, TextWindow, bind_each_other
+from registry.agreements.instruments.histories import BoundWindow, TextWindow
+from registry.agreements.instruments.in_force import bind_each_other
 from registry.platform.kernel.intervals import earliest
 
 

@@ -18,9 +18,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from registry.agreements.instruments.in_force import RenewalTimes
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.remarks import Remark, RemarkCode
+from registry.agreements.instruments.term_days import RenewalTimes
 from registry.agreements.instruments.terms import Terms
 from registry.agreements.instruments.wording import Match, Pattern, Wording
 from registry.agreements.instruments.written import TermDates, WrittenClause, written_otherwise

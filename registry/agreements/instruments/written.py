@@ -13,9 +13,9 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from registry.agreements.instruments.figures import Figure, Unit, figures, sentences
-from registry.agreements.instruments.in_force import RenewalTimes
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import Remark, RemarkCode
+from registry.agreements.instruments.term_days import RenewalTimes
 from registry.agreements.instruments.terms import Terms, ceiling, limit
 from registry.platform.kernel.text import counted
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent_tables import agreement_party_suspension, agreement_pending_party_window
 from registry.agreements.instruments.days import Days, own_days
-from registry.agreements.instruments.in_force import renewal_of, text_windows
+from registry.agreements.instruments.in_force import text_windows
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.days import signed_days
 from registry.agreements.instruments.queries.evidence import Papers, evidence_of_hand, papers_on_file, shown_evidence
@@ -38,6 +38,7 @@ from registry.agreements.instruments.tables import (
     agreement_version,
     agreement_version_dates,
 )
+from registry.agreements.instruments.term_days import renewal_of
 from registry.agreements.instruments.told import PublicDays, alone_at, binds_some, status_then
 from registry.agreements.timeline.acts import Acts
 from registry.agreements.timeline.by_all import of_all, of_proposals, of_reports, of_texts

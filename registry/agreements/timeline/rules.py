@@ -14,7 +14,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from registry.agreements.instruments.in_force import Renewal, bind_each_other, term_ends
+from registry.agreements.instruments.in_force import bind_each_other
+from registry.agreements.instruments.term_days import Renewal, term_ends
 from registry.platform.kernel.intervals import Interval, earliest, remaining
 from registry.platform.kernel.time import day_ends_at
 

@@ -19,8 +19,8 @@ from registry.agreements.calendars.rules import HORIZON, MOST_FEEDS, new_secret,
 from registry.agreements.calendars.writing import CalendarContent, changed_at, revision, tag, uid, written
 from registry.agreements.deadlines.falling_due import deadlines
 from registry.agreements.deadlines.rules import DeadlineKind, Record
-from registry.agreements.instruments.in_force import Renewal
 from registry.agreements.instruments.rules import Stage
+from registry.agreements.instruments.term_days import Renewal
 from registry.platform.http import edge
 from tests.agreements.deadlines.test_deadline_rules import NOW, ONE, due, proof, record
 from tests.support.agreements import sign_agreement

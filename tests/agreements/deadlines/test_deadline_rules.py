@@ -32,10 +32,10 @@ from registry.agreements.deadlines.rules import (
 from registry.agreements.deadlines.wording import words
 from registry.agreements.instruments.consent import ClosedBecause, Lapse, ProposalKind, ReportedKind, asks_until
 from registry.agreements.instruments.ends import EndedBy
-from registry.agreements.instruments.in_force import Renewal
-from registry.agreements.instruments.in_force import last_day as last_day_of_terms
 from registry.agreements.instruments.notice import Notice, PartyNotice
 from registry.agreements.instruments.rules import Stage
+from registry.agreements.instruments.term_days import Renewal
+from registry.agreements.instruments.term_days import last_day as last_day_of_terms
 from registry.agreements.instruments.terms import Survival
 from registry.platform.access.principals import Role
 from registry.platform.kernel.time import day_ends_at

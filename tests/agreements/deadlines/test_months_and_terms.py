@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 
 from registry.agreements.deadlines.periods import Term, open_notice_day, term_at
-from registry.agreements.instruments.in_force import Renewal, term_end
 from registry.agreements.instruments.notice import Period
+from registry.agreements.instruments.term_days import Renewal, term_end
 from registry.platform.kernel.time import add_months, day_ends_at, last_day_before, on_calendar
 
 CHICAGO = "America/Chicago"

@@ -20,15 +20,8 @@ from registry.agreements.instruments.canonical import (
     version_hash,
     version_parts,
 )
-from registry.agreements.instruments.in_force import (
-    AgreementDates,
-    AmendedText,
-    PartyHistory,
-    bound_windows,
-    force_windows,
-    utc_bounds,
-    withdrawal_ends_at,
-)
+from registry.agreements.instruments.histories import AgreementDates, AmendedText, PartyHistory
+from registry.agreements.instruments.in_force import bound_windows, force_windows
 from registry.agreements.instruments.notice import Notice, NoticeWindow, Period, last_notice_day, notice_window
 from registry.agreements.instruments.rules import (
     TRANSITIONS,
@@ -43,6 +36,7 @@ from registry.agreements.instruments.rules import (
     left_in_time,
     signed_too_late,
 )
+from registry.agreements.instruments.term_days import utc_bounds, withdrawal_ends_at
 from registry.agreements.instruments.terms import Terms
 from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.intervals import Interval

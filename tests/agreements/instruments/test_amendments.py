@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from registry.agreements.instruments.commands import ending, holding, signing
-from registry.agreements.instruments.in_force import utc_bounds
 from registry.agreements.instruments.schemas.given import Signing, WithdrawalNotice
+from registry.agreements.instruments.term_days import utc_bounds
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.errors import DomainError

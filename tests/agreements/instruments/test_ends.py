@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from registry.agreements.instruments.ends import End, bound_ends, end_for_all
-from registry.agreements.instruments.in_force import AgreementDates, AmendedText, PartyHistory
+from registry.agreements.instruments.histories import AgreementDates, AmendedText, PartyHistory
 from registry.agreements.instruments.party_days import lasting_windows
 from registry.platform.kernel.intervals import Interval
 from registry.platform.kernel.time import day_ends_at

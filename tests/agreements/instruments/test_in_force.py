@@ -16,17 +16,13 @@ from registry.agreements.instruments.commands.holding import settle_due
 from registry.agreements.instruments.commands.locking import lock
 from registry.agreements.instruments.commands.settling.windows import rewrite_windows
 from registry.agreements.instruments.consent_tables import agreement_proposal
-from registry.agreements.instruments.in_force import (
-    AgreementDates,
-    PartyHistory,
-    bound_windows,
-    force_windows,
-    withdrawal_ends_at,
-)
+from registry.agreements.instruments.histories import AgreementDates, PartyHistory
+from registry.agreements.instruments.in_force import bound_windows, force_windows
 from registry.agreements.instruments.notice import Period
 from registry.agreements.instruments.queries.in_force import candidates, covers_asset, partner_in_force
 from registry.agreements.instruments.rules import Stage, derived_status
 from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.agreements.instruments.term_days import withdrawal_ends_at
 from registry.directory.agencies.tables import agency
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.ids import new_id

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from registry.agreements.instruments.commands import holding
-from registry.agreements.instruments.in_force import AgreementDates, AmendedText, lapses
+from registry.agreements.instruments.held_texts import lapses
+from registry.agreements.instruments.histories import AgreementDates, AmendedText
 from registry.platform.kernel.time import day_after, day_starts_at, known_zone
 from tests.agreements.instruments.test_amendments import act
 from tests.agreements.instruments.test_late_entries import amended_on_paper

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from registry.agreements.instruments.in_force import last_day, renewal_of
 from registry.agreements.instruments.remarks import NONE_MADE_UP, about_end, about_renewals
+from registry.agreements.instruments.term_days import last_day, renewal_of
 from registry.agreements.instruments.terms import Terms
 from tests.agreements.dossier.test_agreement_file import unpacked
 from tests.support.agreements import EVIDENCE, agreement_body, record_agreement, sign_agreement

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.agreements.__main__ import Listening
 from registry.agreements.instruments.commands.holding import settle_all_due
-from registry.agreements.instruments.in_force import AgreementDates, AmendedText, PartyHistory
+from registry.agreements.instruments.histories import AgreementDates, AmendedText, PartyHistory
 from registry.agreements.instruments.notice import Period
 from registry.agreements.instruments.party_days import days_to_come, lasting_windows, party_days
 from registry.agreements.instruments.queries.listing import list_agreements

@@ -11,24 +11,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry.agreements.instruments.in_force import (
+from registry.agreements.instruments.approval_needs import approved_from
+from registry.agreements.instruments.histories import (
     AgreementDates,
     AmendedText,
     BoundWindow,
     PartyHistory,
-    Renewal,
     VerbalActivation,
-    approved_from,
-    bound_to_others,
-    bound_windows,
-    force_windows,
+)
+from registry.agreements.instruments.in_force import bound_to_others, bound_windows, force_windows
+from registry.agreements.instruments.notice import Period
+from registry.agreements.instruments.term_days import (
+    Renewal,
     last_day,
     term_end,
     term_ends,
     utc_bounds,
     withdrawal_ends_at,
 )
-from registry.agreements.instruments.notice import Period
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.intervals import Interval
 from registry.platform.kernel.time import add_months, civil_day, day_ends_at, day_starts_at, last_day_before

@@ -9,20 +9,12 @@ import pytest
 
 from registry.agreements.deadlines.periods import term_at
 from registry.agreements.instruments.commands import ending
-from registry.agreements.instruments.in_force import (
-    AgreementDates,
-    AmendedText,
-    BoundWindow,
-    Renewal,
-    TextStatus,
-    TextWindow,
-    term_day,
-    text_at,
-    text_windows,
-)
+from registry.agreements.instruments.histories import AgreementDates, AmendedText, BoundWindow, TextWindow
+from registry.agreements.instruments.in_force import TextStatus, text_at, text_windows
 from registry.agreements.instruments.queries.in_force import candidates
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.instruments.shown_texts import windows_to_others
+from registry.agreements.instruments.term_days import Renewal, term_day
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.intervals import Interval

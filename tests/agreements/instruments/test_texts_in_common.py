@@ -17,17 +17,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from registry.agreements.instruments.commands.holding import settle_all_due
-from registry.agreements.instruments.in_force import (
-    AgreementDates,
-    AmendedText,
-    BoundWindow,
-    PartyHistory,
-    bound_until,
-    bound_windows,
-    force_windows,
-    latest_in_common,
-    text_windows,
-)
+from registry.agreements.instruments.held_texts import latest_in_common
+from registry.agreements.instruments.histories import AgreementDates, AmendedText, BoundWindow, PartyHistory
+from registry.agreements.instruments.in_force import bound_until, bound_windows, force_windows, text_windows
 from registry.agreements.instruments.shown_texts import shown_windows
 from registry.agreements.instruments.tables import agreement
 from registry.platform.kernel.intervals import Interval, earliest

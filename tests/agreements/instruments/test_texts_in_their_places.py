@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from registry.agreements.instruments.in_force import AgreementDates, AmendedText, PartyHistory, held_by, text_windows
+from registry.agreements.instruments.held_texts import held_by
+from registry.agreements.instruments.histories import AgreementDates, AmendedText, PartyHistory
+from registry.agreements.instruments.in_force import text_windows
 from registry.platform.kernel.time import utc_now
 from tests.agreements.instruments.reporting import PATH, runs_out
 from tests.agreements.instruments.test_acts_of_earlier_days import confirmed, earlier_day

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from registry.agreements.deadlines.rules import SHOWN_AFTER, TextBeside
-from registry.agreements.instruments.in_force import BoundWindow, renewal_of
+from registry.agreements.instruments.histories import BoundWindow
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.in_force import end_of
@@ -19,6 +19,7 @@ from registry.agreements.instruments.tables import (
     agreement_version,
     agreement_version_dates,
 )
+from registry.agreements.instruments.term_days import renewal_of
 from registry.agreements.instruments.together import together
 from registry.platform.database.handles import Read
 

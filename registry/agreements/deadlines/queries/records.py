@@ -49,7 +49,6 @@ from registry.agreements.instruments.consent_tables import (
     agreement_proposal,
     agreement_reported_act,
 )
-from registry.agreements.instruments.in_force import renewal_of
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.consents import reported_ends
 from registry.agreements.instruments.queries.in_force import OPEN_END, is_superseded, text_shown_at
@@ -75,6 +74,7 @@ from registry.agreements.instruments.tables import (
     agreement_version,
     agreement_version_dates,
 )
+from registry.agreements.instruments.term_days import renewal_of
 from registry.agreements.instruments.terms import Survival
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Read, Rows

@@ -27,7 +27,6 @@ from registry.agreements.dossier.queries.parts import (
 from registry.agreements.dossier.rules import NOT_A_PARTY, BesidePublicText, Recording, public_warnings
 from registry.agreements.dossier.schemas import WithheldPart
 from registry.agreements.dossier.writing import as_json, version_text
-from registry.agreements.instruments.in_force import renewal_of
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.provisions import provisions_of
 from registry.agreements.instruments.queries.publications import publications_of
@@ -38,6 +37,7 @@ from registry.agreements.instruments.schemas.shown import (
     Provision,
 )
 from registry.agreements.instruments.tables import agreement_version, agreement_version_dates
+from registry.agreements.instruments.term_days import renewal_of
 from registry.agreements.instruments.terms import Terms
 from registry.agreements.timeline.schemas import Timeline
 from registry.platform.database.handles import Read

@@ -20,7 +20,6 @@ from registry.agreements.instruments.commands.content import (
 from registry.agreements.instruments.commands.holding import advanced, changed, held, parties_of
 from registry.agreements.instruments.commands.open_text import OpenText, check_before_end, next_version_no, written_as
 from registry.agreements.instruments.commands.reviewing import copy_version
-from registry.agreements.instruments.in_force import renewal_of
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.texts import executed_texts
@@ -33,6 +32,7 @@ from registry.agreements.instruments.tables import (
     agreement_version,
     agreement_version_dates,
 )
+from registry.agreements.instruments.term_days import renewal_of
 from registry.agreements.instruments.terms import Terms, ending
 from registry.platform.access.acts import keep_act
 from registry.platform.access.permissions import Action

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from registry.agreements.instruments.commands.indexing import index_version
 from registry.agreements.instruments.ends import last_day_of
-from registry.agreements.instruments.in_force import RenewalTimes, last_day, renewal_of, utc_bounds
 from registry.agreements.instruments.notice import Notice, faulty
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.given import NewProvision
@@ -21,6 +20,7 @@ from registry.agreements.instruments.tables import (
     agreement_version_dates,
     provision,
 )
+from registry.agreements.instruments.term_days import RenewalTimes, last_day, renewal_of, utc_bounds
 from registry.agreements.instruments.terms import (
     ANY_PURPOSE,
     SHOWN_TO_ALL,

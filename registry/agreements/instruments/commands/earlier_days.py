@@ -22,7 +22,7 @@ from registry.agreements.instruments.commands.settling.dated_back import OwnAct,
 from registry.agreements.instruments.commands.settling.windows import settle
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind, ReportStatus
 from registry.agreements.instruments.consent_tables import agreement_reported_act
-from registry.agreements.instruments.in_force import BoundWindow, TextWindow
+from registry.agreements.instruments.histories import BoundWindow, TextWindow
 from registry.agreements.instruments.queries.evidence import filed_papers
 from registry.agreements.instruments.queries.in_force import end_of
 from registry.agreements.instruments.schemas.evidence import OnPaper, has_evidence

@@ -38,7 +38,6 @@ from registry.agreements.instruments.consent import (
 )
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
 from registry.agreements.instruments.delivery import check_deliveries, received_days, told_deliveries
-from registry.agreements.instruments.in_force import withdrawal_ends_at
 from registry.agreements.instruments.pausing import BindingTerms, pause_barred, pause_notice, pause_silent
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
@@ -60,6 +59,7 @@ from registry.agreements.instruments.schemas.evidence import evidence_of, has_ev
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.agreements.instruments.term_days import withdrawal_ends_at
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write

@@ -15,11 +15,11 @@ from registry.agreements.instruments.commands.settling.effects import open_repor
 from registry.agreements.instruments.consent import BINDING, ProposalKind, Reported
 from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.delivery import NoticeDelivery, received_days
-from registry.agreements.instruments.in_force import renewal_of, term_ends, withdrawal_ends_at
 from registry.agreements.instruments.notice import last_notice_day, needed_period, read_notice
 from registry.agreements.instruments.queries.governing import bound_on
 from registry.agreements.instruments.receipt import BindingText, CountedOn, Receipts, awaited, counted_on, recipients
 from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.agreements.instruments.term_days import renewal_of, term_ends, withdrawal_ends_at
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken

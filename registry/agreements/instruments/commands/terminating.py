@@ -23,7 +23,6 @@ from registry.agreements.instruments.commands.proposing import (
     report_consents,
 )
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind
-from registry.agreements.instruments.in_force import withdrawal_ends_at
 from registry.agreements.instruments.notice import Period
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
@@ -33,6 +32,7 @@ from registry.agreements.instruments.rules import AgreementAction, refuse
 from registry.agreements.instruments.schemas.evidence import evidence_of
 from registry.agreements.instruments.schemas.given import Termination
 from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.term_days import withdrawal_ends_at
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller

@@ -72,7 +72,7 @@ def approval_rule_at(
 
 
 def approval_needed_at(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """`in_force.approval_needed` in SQL: a party of which nobody has said so is bound without an approval."""
+    """`approval_needs.approval_needed` in SQL: a party of which nobody has said so is bound without an approval."""
     return sa.func.coalesce(approval_rule_at(at), sa.false())
 
 

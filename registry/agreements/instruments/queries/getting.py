@@ -13,11 +13,7 @@ from registry.agreements.instruments.consent import ProposalKind, Reliance
 from registry.agreements.instruments.days import Days, own_days
 from registry.agreements.instruments.delivered import about_deliveries, about_receipts
 from registry.agreements.instruments.ends import last_day_of
-from registry.agreements.instruments.in_force import (
-    renewal_of,
-    term_day,
-    text_at,
-)
+from registry.agreements.instruments.in_force import text_at
 from registry.agreements.instruments.notice import Notice, read_notice
 from registry.agreements.instruments.pausing import BindingTerms
 from registry.agreements.instruments.pending import Without
@@ -103,6 +99,7 @@ from registry.agreements.instruments.schemas.shown import (
     SuspensionPeriod,
 )
 from registry.agreements.instruments.schemas.words import AgreementStatus
+from registry.agreements.instruments.term_days import renewal_of, term_day
 from registry.agreements.instruments.terms import Terms, shown_without
 from registry.agreements.instruments.told import PublicDays, alone_at, binds_some, status_then
 from registry.directory.agencies.schemas import AgencyReference

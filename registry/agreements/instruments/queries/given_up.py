@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.in_force import replaced_before
+from registry.agreements.instruments.held_texts import replaced_before
 from registry.agreements.instruments.queries.signed_texts import histories_of, signed_texts
 from registry.agreements.instruments.queries.texts import dates_of, texts_with
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -25,7 +25,7 @@ async def given_up(
 ) -> str | None:
     """Why a hand that counts from then binds nobody by the text: it was over, or replaced for each that had signed it.
 
-    The one rule for `sign`, `confirm`, a report of a signature, and for what is offered: see `in_force.held_by`.
+    The one rule for `sign`, `confirm`, a report of a signature, and for what is offered: see `held_texts.held_by`.
     `signed_on`: the day that the hand bears. None where it would bind.
     """
     texts = await texts_with(read, row.id, version_id)

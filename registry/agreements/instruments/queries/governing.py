@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.in_force import latest_in_common, latest_in_common_with
+from registry.agreements.instruments.held_texts import latest_in_common, latest_in_common_with
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.pausing import BindingTerms
 from registry.agreements.instruments.queries.days import today_of

@@ -9,12 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.in_force import (
-    AgreementDates,
-    BoundWindow,
-    TextWindow,
-    replaced_before,
-)
+from registry.agreements.instruments.held_texts import replaced_before
+from registry.agreements.instruments.histories import AgreementDates, BoundWindow, TextWindow
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.party_days import PartyDays, lasting_windows, party_days
 from registry.agreements.instruments.pending import Without

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.in_force import RenewalTimes
 from registry.agreements.instruments.remarks import Remark
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.shown import (
@@ -19,6 +18,7 @@ from registry.agreements.instruments.tables import (
     agreement_version,
     provision,
 )
+from registry.agreements.instruments.term_days import RenewalTimes
 from registry.agreements.instruments.terms import Terms, said_by
 from registry.agreements.instruments.worded import remarks_on
 from registry.platform.access.principals import Principal, Role

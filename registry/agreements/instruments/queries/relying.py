@@ -20,7 +20,6 @@ from registry.agreements.instruments.consent_tables import (
     agreement_proposal,
     agreement_reported_act,
 )
-from registry.agreements.instruments.in_force import renewal_of
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.party_days import notice_day_let_pass
 from registry.agreements.instruments.receipt import awaited_from
@@ -33,6 +32,7 @@ from registry.agreements.instruments.tables import (
     agreement_version,
     agreement_version_dates,
 )
+from registry.agreements.instruments.term_days import renewal_of
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Read
 from registry.platform.kernel.time import civil_day, day_ends_at

@@ -2,9 +2,9 @@
 
 from datetime import date, datetime
 
-from registry.agreements.instruments.in_force import renewal_of, running_term
 from registry.agreements.instruments.notice import Period, last_notice_day
 from registry.agreements.instruments.queries.provisions import VersionTerm
+from registry.agreements.instruments.term_days import renewal_of, running_term
 from registry.platform.kernel.time import LAST_DAY, last_day_before
 
 

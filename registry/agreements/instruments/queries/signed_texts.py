@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import CONTEST_PERIOD, ReportedKind, ReportStatus
 from registry.agreements.instruments.consent_tables import agreement_reported_act
-from registry.agreements.instruments.in_force import PartyHistory
+from registry.agreements.instruments.histories import PartyHistory
 from registry.agreements.instruments.tables import agreement, agreement_signature
 from registry.platform.database.handles import Read
 

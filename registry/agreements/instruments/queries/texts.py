@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import ReportedKind, ReportStatus
 from registry.agreements.instruments.consent_tables import agreement_party_suspension, agreement_reported_act
-from registry.agreements.instruments.in_force import AgreementDates, AmendedText, BoundWindow, TextWindow
+from registry.agreements.instruments.histories import AgreementDates, AmendedText, BoundWindow, TextWindow
 from registry.agreements.instruments.pending import TextHeld, Without
 from registry.agreements.instruments.queries.in_force import end_of
 from registry.agreements.instruments.shown_texts import windows_to_others

@@ -10,12 +10,12 @@ from msgspec import Struct
 
 from registry.agreements.instruments.authority import Signature
 from registry.agreements.instruments.commands.content import Term, check_content, unknown_of
-from registry.agreements.instruments.in_force import last_day, renewal_of, utc_bounds
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.signing_power import check_authority
 from registry.agreements.instruments.rules import Stage
 from registry.agreements.instruments.schemas.given import NewAgreement, RecordedAgreement
 from registry.agreements.instruments.tables import NUMBER_TAKEN
+from registry.agreements.instruments.term_days import last_day, renewal_of, utc_bounds
 from registry.agreements.tracker.cells import CellRefused
 from registry.agreements.tracker.columns import column_of
 from registry.agreements.tracker.queries.directory import Directory, Listed

@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.in_force import ApprovalChange, PartyHistory, approval_needed, approved_from
+from registry.agreements.instruments.approval_needs import ApprovalChange, approval_needed, approved_from
+from registry.agreements.instruments.histories import PartyHistory
 from registry.agreements.instruments.queries.in_force import end_of
 from registry.agreements.instruments.tables import (
     agreement,

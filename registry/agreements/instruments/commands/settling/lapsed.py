@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.settling.departed import parts_of, set_party
-from registry.agreements.instruments.in_force import AgreementDates, held_by, lapses
+from registry.agreements.instruments.held_texts import held_by, lapses
+from registry.agreements.instruments.histories import AgreementDates
 from registry.agreements.instruments.queries.signed_texts import histories_of, with_word
 from registry.agreements.instruments.queries.texts import dates_of
 from registry.platform.database.handles import Write

@@ -8,15 +8,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.in_force import (
-    Renewal,
-    TextWindow,
-    last_day,
-    renewal_of,
-    term_ends,
-)
+from registry.agreements.instruments.histories import TextWindow
 from registry.agreements.instruments.notice import Notice, Period, notice_window, read_notice
 from registry.agreements.instruments.rules import unbound
+from registry.agreements.instruments.term_days import Renewal, last_day, renewal_of, term_ends
 from registry.platform.kernel.time import civil_day, day_ends_at, day_starts_at, last_day_before
 
 NOTICE_HORIZON = timedelta(days=25 * 365)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.ends import End, last_day_of
-from registry.agreements.instruments.in_force import AgreementDates, BoundWindow
+from registry.agreements.instruments.histories import AgreementDates, BoundWindow
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.party_days import days_to_come
 from registry.agreements.instruments.tables import agreement, agreement_party

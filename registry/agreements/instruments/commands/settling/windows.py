@@ -60,15 +60,8 @@ from registry.agreements.instruments.consent_tables import (
     agreement_reported_act,
 )
 from registry.agreements.instruments.ends import End, bound_ends, end_for_all, end_for_others, last_day_of
-from registry.agreements.instruments.in_force import (
-    AgreementDates,
-    BoundWindow,
-    TextWindow,
-    VerbalActivation,
-    bound_until,
-    bound_windows,
-    force_windows,
-)
+from registry.agreements.instruments.histories import AgreementDates, BoundWindow, TextWindow, VerbalActivation
+from registry.agreements.instruments.in_force import bound_until, bound_windows, force_windows
 from registry.agreements.instruments.party_days import lasting_windows
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of
 from registry.agreements.instruments.queries.signed_texts import histories_of, pending_signatures, signed_texts
