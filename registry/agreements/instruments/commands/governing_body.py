@@ -20,7 +20,6 @@ from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.in_force import OPEN_END
-from registry.agreements.instruments.receipt import NOTHING_RECEIVED
 from registry.agreements.instruments.rules import (
     Stage,
     approved_too_late,
@@ -77,13 +76,9 @@ async def _runs_as_a_notice(
     if rule.citation is None:
         detail = "Your agency is bound: name the law that makes its governing body's approval a condition of that."
         raise RuleBroken.at(detail, "citation_missing", "needed of an agency that is bound", pointer="/citation")
-    # Of a rule nobody records a receipt: where notice counts from one it would never run out.
-    runs_out_at = await notice_given_at(write, row, caller.agency_id, "withdrawal", caller.now, NOTHING_RECEIVED)
+    runs_out_at = await notice_given_at(write, row, caller.agency_id, "withdrawal", caller.now)
     if runs_out_at is None:
-        detail = (
-            "How long notice runs is not entered, or it counts from its receipt, so no agency puts a condition on "
-            "being bound by itself: give notice to leave, or amend the text."
-        )
+        detail = "How long notice runs is not entered, so no agency puts a condition on being bound by itself."
         raise RuleBroken.at(detail, "notice_silent", "no period is entered", pointer="/effective_on")
     if rule.effective_on is not None and starts_at < runs_out_at:
         first = civil_day(runs_out_at, row.time_zone)
