@@ -29,7 +29,7 @@ from registry.agreements.instruments.commands import (
     reporting,
     terminating,
 )
-from registry.agreements.instruments.consent import ReportedKind
+from registry.agreements.instruments.consent import NO_PART, ReportedKind
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.receipt import no_receipt_awaited
@@ -327,7 +327,7 @@ class Entering:
         try:
             await self.enter(number)
         except WrongStatus as refused:
-            if refused.detail not in (NOTHING_TO_LEAVE, NOTHING_AWAITED):
+            if refused.detail not in (NOTHING_TO_LEAVE, NOTHING_AWAITED, NO_PART):
                 raise
             return False
         return True
@@ -479,12 +479,14 @@ async def entered(service: Service, cast: Cast, history: History, order: Sequenc
     """The windows after the history was entered in that order, and what the agreement says of its end."""
     entering = Entering(service, cast, history)
     await entering.begin()
-    # Who is bound to nobody on record gives no notice today: it first says what it signed; and nobody receives a notice
-    # that was not given.
-    left, waiting = len(order) + 1, list(order)
-    while len(waiting) < left:
-        left, waiting = len(waiting), [number for number in waiting if not await entering.enters(number)]
-    await entering.agree_to_days()
+    # Who is bound to nobody on record gives no notice today: it first says what it signed, and of a text that is over
+    # the others agree to its day; and nobody receives a notice that was not given.
+    waiting = list(order)
+    for _ in range(2):
+        left = len(waiting) + 1
+        while len(waiting) < left:
+            left, waiting = len(waiting), [number for number in waiting if not await entering.enters(number)]
+        await entering.agree_to_days()
     shown = await entering.shown()
     ends = (shown.title, shown.expires_on, shown.term_ends_on, shown.ends_at, shown.status, shown.binds_from)
     return await entering.windows(), ends
