@@ -94,7 +94,7 @@ class Action(StrEnum):
     LOANS_RECEIVE = "loans:receive"  # the requesting side's half: receive, extend, send back
     LOANS_ACCEPT = "loans:accept"  # accept, for who asked, an asset that its owner changed since it was reserved
     LOANS_END = "loans:end"  # either side: cancel, report a no-show or a loss
-    LOANS_CONTEST = "loans:contest"  # contest a time or a no-show that the other side said, or accept another time
+    LOANS_CONTEST = "loans:contest"  # contest a time or no-show, accept another time, withdraw a no-show
     LOANS_TAKE_OVER = "loans:take_over"  # take over loans of before from the own records, and withdraw them
     OBLIGATIONS_READ = "obligations:read"  # see what loans oblige either side to do
     OBLIGATIONS_FULFIL = "obligations:fulfil"  # record that the own agency met one

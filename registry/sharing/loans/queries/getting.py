@@ -149,7 +149,7 @@ def side_of(row: Row[Any], principal: Principal) -> Side:
 
 def permission_for(action: LoanAction, side: Side) -> Action:
     """The permission that `action` needs on that `side`: each side's steps have their own."""
-    if action in CONTESTS or action is LoanAction.CONTEST_NO_SHOW:
+    if action in CONTESTS or action in (LoanAction.CONTEST_NO_SHOW, LoanAction.WITHDRAW_NO_SHOW):
         return Action.LOANS_CONTEST
     if len(SIDES[action]) > 1:
         return Action.LOANS_END

@@ -218,7 +218,7 @@ async def contest_loan_no_show(
 
 @verb(
     "withdraw-no-show",
-    Action.LOANS_END,
+    Action.LOANS_CONTEST,
     problems=("other_sides_action", "wrong_status"),
     example={"note": "Their log shows that they were there (demo)."},
 )
