@@ -1,8 +1,8 @@
 """What goes on beside requests: recurring tasks, and work that goes on after the request that began it.
 
 Each recurring task has a name, an interval and a function. Each process runs them: a task locks what it changes and
-asks again whether that is still to be done, and what leaves the registry is sent under a lease (`database.lease`). Tasks
-write through the same queue as requests, in short transactions, and stop before the engines close.
+asks again whether that is still to be done, and what leaves the registry is sent under a lease (`database.lease`).
+Tasks write through the same queue as requests, in short transactions, and stop before the engines close.
 """
 
 import asyncio
