@@ -44,6 +44,7 @@ from registry.agreements.instruments.commands.indexing import (
 )
 from registry.agreements.instruments.commands.legal_holds import refuse_under_hold
 from registry.agreements.instruments.commands.locking import lock
+from registry.agreements.instruments.commands.repeating import keep_repeated
 from registry.agreements.instruments.commands.settling.published import forget_proposed_document, propose_document
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.repeating import Repeated, restricted_repeated
@@ -52,7 +53,7 @@ from registry.agreements.instruments.queries.rows import agreement_row, row_whoe
 from registry.agreements.instruments.queries.visibility import legible_to
 from registry.agreements.instruments.repeated import check_repeated
 from registry.agreements.instruments.rules import Sensitivity
-from registry.agreements.instruments.tables import agreement, agreement_version, document_repetition
+from registry.agreements.instruments.tables import agreement, agreement_version
 from registry.platform.access.permissions import Action, permit, refusal
 from registry.platform.access.principals import Caller
 from registry.platform.database.connect import OwnTransaction
@@ -96,7 +97,6 @@ _CLAIMED = (
     .with_for_update(read=True, key_share=True)
 )
 _INSERT = document.insert()
-_INSERT_REPETITION = document_repetition.insert()
 _LOCK = sa.select(document.c.agreement_id).where(document.c.id == _ID).with_for_update()
 _WITHDRAW = document.update().where(document.c.id == sa.bindparam("its_id", type_=document.c.id.type))
 _HOLD = sa.select(document_content.c.sha256).where(document_content.c.sha256 == _SHA256).with_for_update()
@@ -247,7 +247,7 @@ async def _enter(
             "version": 1,
         },
     )
-    await _keep_repeated(write, document_id, repeated)
+    await keep_repeated(write, document_id, repeated)
     publication: dict[str, object] = {}
     if new.sensitivity is Sensitivity.PUBLIC:
         # To publish is a person's act for its own agency; what others file as public is proposed to be so.
@@ -301,25 +301,6 @@ async def _repeated(
     names = [name for name in (new.title, new.filename) if name]
     text = [*(f"{name}.\n\n" for name in names), *(each.text for each in reading.pieces)]
     return await restricted_repeated(read, caller.principal, agreement_id, text, new.sensitivity)
-
-
-async def _keep_repeated(write: Write, document_id: UUID, repeated: Sequence[Repeated]) -> None:
-    """Keep what is repeated, whoever filed it, for those to see who may read it there."""
-    if repeated:
-        await write.run(
-            _INSERT_REPETITION,
-            [
-                {
-                    "document_id": document_id,
-                    "ordinal": ordinal,
-                    "version_id": each.source.version_id,
-                    "clause": each.source.clause,
-                    "of_document_id": each.source.document_id,
-                    "declassified": each.readable,
-                }
-                for ordinal, each in enumerate(repeated)
-            ],
-        )
 
 
 async def _version(write: Write, caller: Caller, row: Row[Any], no: int | None) -> UUID | None:

@@ -1,4 +1,4 @@
-"""Provisions that repeat what is restricted: entered for more readers only with a reason, which is recorded."""
+"""What repeats restricted wording: a provision only with a reason, which is recorded; of a document what it repeats."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -7,9 +7,11 @@ from registry.agreements.instruments.queries.repeating import Repeated, Restrict
 from registry.agreements.instruments.repeated import check_repeated
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.given import NewProvision
+from registry.agreements.instruments.tables import document_repetition
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 
+_INSERT_REPETITION = document_repetition.insert()
 _AS_WIDE = {
     Sensitivity.PARTIES: (Sensitivity.PARTIES, Sensitivity.PUBLIC),
     Sensitivity.PUBLIC: (Sensitivity.PUBLIC,),
@@ -65,3 +67,22 @@ async def declassified(
         ],
         "declassify_reason": reason,
     }
+
+
+async def keep_repeated(write: Write, document_id: UUID, repeated: Sequence[Repeated]) -> None:
+    """Keep what a document repeats, whoever filed it, for those to see who may read it where it stands."""
+    if repeated:
+        await write.run(
+            _INSERT_REPETITION,
+            [
+                {
+                    "document_id": document_id,
+                    "ordinal": ordinal,
+                    "version_id": each.source.version_id,
+                    "clause": each.source.clause,
+                    "of_document_id": each.source.document_id,
+                    "declassified": each.readable,
+                }
+                for ordinal, each in enumerate(repeated)
+            ],
+        )
