@@ -137,18 +137,21 @@ class Wording:
                 )
         return list(firsts.values())
 
-    def negated(self, match: Match, *, own: bool = False) -> bool:
+    def negated(self, match: Match, *, own: bool = False, cases: Sequence[Match] = ()) -> bool:
         """Whether a negation turns the match into its opposite: in it, before it, or in what is said of it after it.
 
         Of a match whose pattern has a negation of its `own`, those in it do not count, nor does an exception in it
-        excuse what is before it: “no party may leave without notice” is no leave without notice.
+        excuse what is before it: “no party may leave without notice” is no leave without notice. Nor do those within
+        one of the `cases` that its sentence provides for: “a dispute that is not settled shall be referred”.
 
         Before it a comma ends the reach of a negation, save of one that begins the sentence. A negated verb takes
         back its own phrase alone: “is in effect for five years and shall not renew” lasts five years.
         """
         low, high = self._bounds(match.sentence)
         for at in range(low, high):
-            if self._words[at] not in NEGATIONS or self._harmless(at, high, match if own else None):
+            if self._words[at] not in NEGATIONS or any(each.first <= at <= each.last for each in cases):
+                continue
+            if self._harmless(at, high, match if own else None):
                 continue
             if at < match.first:
                 near = match.first - at <= _BACK and not self._parted(at, match.first)
