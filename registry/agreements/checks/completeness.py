@@ -8,6 +8,7 @@ denies it. What is found may still be bad law. Have counsel review.
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -37,6 +38,10 @@ _LEAST = Terms(categories=["any"])
 _NEAR, _FAR = 5, 14
 _FILLING = frozenset({"been", "be", "yet", "to", "here", "so", "expressly", "dealt", "further", "any", "with"})
 
+_OF_REMARKS: Mapping[RemarkCode, Literal["says_otherwise", "may_say_otherwise"]] = {
+    RemarkCode.SAYS_OTHERWISE: "says_otherwise",
+    RemarkCode.MAY_SAY_OTHERWISE: "may_say_otherwise",
+}
 _BY_WHAT = frozenset({"under", "pursuant", "by", "between", "in", "with"})
 
 
@@ -105,9 +110,9 @@ def with_remarks(findings: ChecklistFindings, remarks: Sequence[Remark]) -> Chec
             reasons=[
                 *item.reasons,
                 *(
-                    Weakness(code="says_otherwise", detail=remark.detail)
+                    Weakness(code=code, detail=remark.detail)
                     for remark in remarks
-                    if remark.code is RemarkCode.SAYS_OTHERWISE and remark.clause in item.provisions
+                    if (code := _OF_REMARKS.get(remark.code)) is not None and remark.clause in item.provisions
                 ),
             ],
         )

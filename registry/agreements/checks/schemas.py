@@ -147,6 +147,7 @@ class Weakness(Struct, kw_only=True, frozen=True):
         "term_alone",
         "term_silent",
         "says_otherwise",
+        "may_say_otherwise",
         "not_said",
         "withheld",
     ]

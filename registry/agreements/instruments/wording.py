@@ -34,6 +34,7 @@ _TITLE_WORDS = 12
 _ABBREVIATION = re.compile(r"\b(?:No|Nos|Sec|Art|Pub|Stat|Ord|seq|vs?|Mr|Mrs|Dr|St|[A-Z])\.\Z")
 # “RECEIVER …: the party that …” and “‘Receiver’: a party …” define a word as “means” does.
 _DEFINED = re.compile(r"(?:\b[A-Z]{3,}\b[^:.;\n]{0,80}|[”’\"])\s{0,3}:\s{1,3}\Z")
+_AS_DIGITS = str.maketrans({"o": "0", "l": "1", "i": "1"})
 _ARTICLES = frozenset({"the", "a", "an", "any"})
 _BETWEEN = 12
 _GAP = _BETWEEN + 2
@@ -332,11 +333,11 @@ def _is_title(text: str) -> bool:
 
 
 def _readings(word: str) -> tuple[str, ...]:
-    """The word as compared, and what it was before a scanner read “rm” or “m” as “nn”, “m” as “rn”, “l” as “1”."""
+    """The word as compared, and what it was before a scanner read “m” as “nn” or “rn”, “l” as “1”, “0” as “O”."""
     plain = _fold(word)
     others = {plain.replace("nn", "rm"), plain.replace("nn", "m"), plain.replace("rn", "m")}
     if not plain.isdigit() and any(c.isdigit() for c in plain):
-        others.add(plain.replace("0", "o").replace("1", "l"))
+        others |= {plain.replace("0", "o").replace("1", "l"), plain.translate(_AS_DIGITS)}
     return (plain, *sorted(others - {plain}))
 
 
