@@ -37,7 +37,7 @@ class NewProvision(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
 
 
 DeclassifyReason = Annotated[
-    Reason,
+    Reason | None,
     Meta(
         description="Why more may read now what a provision repeats of restricted wording that you can read; it is "
         "recorded."
@@ -71,7 +71,7 @@ class NewAgreement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     review_every_months: ReviewMonths | None = None
     terms: Terms
     provisions: Provisions = []
-    declassify_reason: DeclassifyReason | None = None
+    declassify_reason: DeclassifyReason = None
 
 
 class RecordedAgreement(NewAgreement, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -104,7 +104,7 @@ class AgreementPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     review_every_months: ReviewMonths | None | UnsetType = UNSET
     terms: Terms | UnsetType = UNSET
     provisions: Provisions | UnsetType = UNSET
-    declassify_reason: DeclassifyReason | None = None
+    declassify_reason: DeclassifyReason = None
 
 
 class AgreementStep(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -201,7 +201,7 @@ class RecordedAmendment(OnPaper, kw_only=True, frozen=True, forbid_unknown_field
     ] = UNSET
     terms: Terms
     provisions: Provisions
-    declassify_reason: DeclassifyReason | None = None
+    declassify_reason: DeclassifyReason = None
     signed_on: ActDay
     signatory_title: JobTitle
     reason: Reason
