@@ -147,8 +147,9 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
         Instant | None,
         Meta(
             description="When it left or, of one that gave notice, when that has run out: counted from the day of its "
-            "recording, or the one that it bears where that is later, or from its own day once the others agree to that or do not contest it; where the text counts "
-            "it from receipt, from the last of these, and null while one is awaited (`notice_receipts`)."
+            "recording or, where that is later, the one that it bears; from an earlier one that it bears once the "
+            "others agree to that or do not contest it; where the text counts it from receipt, from the last of these, "
+            "and null while one is awaited (`notice_receipts`)."
         ),
     ]
     last_notice_on: Annotated[
