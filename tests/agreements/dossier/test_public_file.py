@@ -263,7 +263,6 @@ async def test_no_part_of_either_file_names_the_person_who_acted(cast: Cast) -> 
     """The people of the agencies, from their tokens: their roles and agencies are told, for the parties alone."""
     made = await a_life(cast)
     people = re.compile(rb"[a-z_-]+@[0-9a-f]{6}\b|token_id|user_agent|\bissuer\b|\baddress_of\b")
-    await agree_to_publish(made["id"], cast.assisting, cast.requesting, cast.neighbour)
     for reader in (cast.assisting.auditor, cast.requesting.legal):
         whole = await unpacked(reader, made["id"])
         assert {*data(whole, "history.json")["events"][0]["actor"]} == {"agency_id", "roles"}
