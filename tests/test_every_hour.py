@@ -63,12 +63,12 @@ def test_there_are_dated_tests_to_run() -> None:
 def test_what_counts_from_today_holds_on_every_day(name: str, tmp_path: Path) -> None:
     """On SQLite: which day it is, no database decides.
 
-    The two moments that stand for the others see every file. At medium length the others share the files out, so that
-    each file sees one of them too; in full each sees them all.
+    At medium length the moments that stand for the others share the files out, and so do the others, so that each file
+    sees one of both; in full it sees them all.
     """
     moment = EVERY_MOMENT[name]
-    others = list(AT_LENGTH)
-    share = DATED if name in EACH_TIME or LENGTH == "full" else DATED[others.index(name) :: len(others)]
+    among = list(EACH_TIME if name in EACH_TIME else AT_LENGTH)
+    share = DATED if LENGTH == "full" else DATED[among.index(name) :: len(among)]
     run = [
         *(sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-k", "not postgresql"),
         # What walks through everything takes minutes, and asks the same on every day.

@@ -22,6 +22,7 @@ from registry.platform.encryption import KEY_BYTES
 from registry.platform.issuers import Description, Issuer, agency_ids, described, is_secure
 
 PREFIX = "REGISTRY_"
+_SHIPPED_POLICIES = Path(registry.__file__).parents[1] / "policies"
 _NEAR = 0.75
 SMALLEST_SECRET = 32
 _LEAST_VARIETY = 8
@@ -195,7 +196,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         allowed_hosts=_allowed_hosts(given.get("ALLOWED_HOSTS", ""), given.get("PUBLIC_URL", "")),
         trusted_proxies=_networks("TRUSTED_PROXIES", given.get("TRUSTED_PROXIES", "")),
         client_key_networks=_networks("CLIENT_KEY_NETWORKS", given.get("CLIENT_KEY_NETWORKS", "")),
-        policies_dir=Path(given.get("POLICIES_DIR", Path(registry.__file__).parents[1] / "policies")),
+        policies_dir=_policies_dir(given["POLICIES_DIR"]) if "POLICIES_DIR" in given else _SHIPPED_POLICIES,
         rules_on=_names(given.get("RULES_ON", "")),
         second_operator_for=_names(given.get("SECOND_OPERATOR_FOR", "")),
         host=host,
@@ -262,7 +263,27 @@ def _is_loopback(host: str) -> bool:
 def _database_url(value: str) -> str:
     if not value.startswith(("sqlite:///", "postgresql+asyncpg://")):
         raise SettingsError(f"{PREFIX}DATABASE_URL begins with sqlite:/// or postgresql+asyncpg://.")
+    if value.removeprefix("sqlite:///") in ("", ":memory:"):
+        raise SettingsError(f"{PREFIX}DATABASE_URL names no file: give SQLite one, such as sqlite:////var/registry.db.")
+    try:
+        readable = urlsplit(value).port is None or value.startswith("postgresql+asyncpg://")
+    except ValueError:
+        readable = False
+    if not readable:  # it may hold a password, and is not repeated
+        raise SettingsError(
+            f"{PREFIX}DATABASE_URL cannot be read as an address, such as "
+            "postgresql+asyncpg://user:password@host:5432/registry."
+        )
     return value
+
+
+def _policies_dir(value: str) -> Path:
+    """The directory that the operator names. What is in it is for those who read policies to say."""
+    if not (value.strip() and _is_there(Path(value), "directory")):
+        raise SettingsError(
+            f"{PREFIX}POLICIES_DIR names no directory that is there; unset it for the policies that are shipped."
+        )
+    return Path(value)
 
 
 def _documents_url(value: str) -> str:
@@ -321,9 +342,17 @@ def _mail_password(named: Mapping[str, str]) -> str:
 
 
 def _mail_ca(path: str) -> str:
-    if path and not Path(path).is_file():
+    if path and not _is_there(Path(path), "file"):
         raise SettingsError(f"{PREFIX}MAIL_CA_FILE: there is no file {path[:200]}.")
     return path
+
+
+def _is_there(path: Path, kind: Literal["directory", "file"]) -> bool:
+    """Whether there is such a thing; not where the name is none that a disk can have."""
+    try:
+        return path.is_dir() if kind == "directory" else path.is_file()
+    except OSError:
+        return False
 
 
 def _flag(name: str, value: str) -> bool:

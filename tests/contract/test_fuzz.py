@@ -81,7 +81,8 @@ def test_fuzz_finds_nothing(private_url: str, tmp_path: Path, run: Run) -> None:
             *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "run"),
             *(f"{live.url}/openapi.json", "--header", f"Authorization: Bearer {token}"),
             *("--checks", "all", "--phases", run.phases, "--max-examples", str(EXAMPLES), "--seed", str(run.seed)),
-            *("--continue-on-failure", "--no-color", "--workers", "1", "--request-timeout", "60"),
+            *("--continue-on-failure", "--no-color", "--workers", "1"),
+            *("--request-timeout", "60", "--max-response-time", "60"),  # a machine may be busy
             *(word for name in run.operations() for word in ("--include-operation-id", name)),
         ]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=3000)
