@@ -372,6 +372,6 @@ async def test_a_period_is_over_no_sooner_than_counted_from_the_day_that_the_not
             {"required": True, "effective_on": None, "citation": "Code 1-2-3 (demo)", "reason": "the charter"},
         )
         await governing_body.set_approval_rule(write, scene.legal(now), UUID(scene.signed["id"]), rule, None)
-        its = agreement_approval_rule.c.agency_id == scene.actor.id
-        begins_at = await write.value(sa.select(agreement_approval_rule.c.starts_at).where(its))
+        own = agreement_approval_rule.c.agency_id == scene.actor.id
+        begins_at = await write.value(sa.select(agreement_approval_rule.c.starts_at).where(own))
         assert begins_at == day_starts_at(max(days) + 31 * DAY, ZoneInfo(there)), "a rule begins as by a notice"
