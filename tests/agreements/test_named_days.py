@@ -35,6 +35,7 @@ from registry.agreements.instruments.consent_tables import agreement_consent, ag
 from registry.agreements.instruments.queries.authorities import get_authority
 from registry.agreements.instruments.schemas.consenting import NewReportedAct
 from registry.agreements.instruments.schemas.given import (
+    ApprovalRule,
     Confirmation,
     GoverningApproval,
     RecordedAgreement,
@@ -43,7 +44,12 @@ from registry.agreements.instruments.schemas.given import (
     Termination,
     WithdrawalNotice,
 )
-from registry.agreements.instruments.tables import agreement, agreement_approval, agreement_signature
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_approval,
+    agreement_approval_rule,
+    agreement_signature,
+)
 from registry.agreements.insurance.queries import get_certificate
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from registry.directory.agencies.tables import agency
@@ -360,3 +366,12 @@ async def test_a_period_is_over_no_sooner_than_counted_from_the_day_that_the_not
             left = await ending.give_notice(write, scene.legal(now), UUID(scene.signed["id"]), notice, None)
             (its,) = (each for each in left.parties if each.agency.id == scene.actor.id)
             assert its.leaves_at == ends_at, (here, day)
+    async with moved(scene, here, there) as write:
+        rule = given_as(
+            ApprovalRule,
+            {"required": True, "effective_on": None, "citation": "Code 1-2-3 (demo)", "reason": "the charter"},
+        )
+        await governing_body.set_approval_rule(write, scene.legal(now), UUID(scene.signed["id"]), rule, None)
+        own = agreement_approval_rule.c.agency_id == scene.actor.id
+        begins_at = await write.value(sa.select(agreement_approval_rule.c.starts_at).where(own))
+        assert begins_at == day_starts_at(max(days) + 31 * DAY, ZoneInfo(there)), "a rule begins as by a notice"

@@ -14,7 +14,7 @@ from registry.agreements.dossier.page import index_page, printed_index
 from registry.agreements.dossier.queries.parts import HTML, JSON, TEXT, Found, Part
 from registry.agreements.dossier.queries.public import public_file
 from registry.agreements.dossier.queries.whole import whole_file
-from registry.agreements.dossier.rules import NOT_A_PARTY, Audience, check_published, verification
+from registry.agreements.dossier.rules import NOT_A_PARTY, Audience, check_published, receipt_lines, verification
 from registry.agreements.dossier.schemas import FileIndex, FileManifest, FilePart, WithheldPart
 from registry.agreements.dossier.writing import as_json
 from registry.agreements.instruments.commands.disclosing import RestrictedReading, record_readings
@@ -192,11 +192,12 @@ class _Written:
             status=_status(found),
             as_of=civil_day(found.as_of, found.time_zone),
             starts_on=found.effective_on,
-            ends=_ends(found),
+            ends=_ends(found) + _unless_received(found),
             warnings=list(dict.fromkeys([*(each.detail for each in found.remarks), *self.warnings])),
             audience=audience,
             custodian=found.custodian_agency.name,
             parties=[party.agency.name for party in found.parties],
+            receipts=list(receipt_lines(found.parties, found.reported_acts)),
             recorded_until=self._last_recorded,
             notes=[*notes, _OF_DAYS, *self.origins, *([] if printed else [_NO_PDF])],
             timeline=timeline,
@@ -252,6 +253,15 @@ def _ends(found: Agreement) -> str:
         months += ", once, since how often is entered as not said"
     through = "" if last is None else f", through {last} at the latest"
     return f"{found.term_ends_on}, which is the running term; unless that is declined it renews itself{months}{through}"
+
+
+def _unless_received(found: Agreement) -> str:
+    """That the end is not known as long as a receipt is awaited of a notice, by the names of those who gave one."""
+    lines = receipt_lines(found.parties, found.reported_acts)
+    waits = list(dict.fromkeys(each.giver for each in lines if each.awaited))
+    if not waits:
+        return ""
+    return f"; for {', '.join(waits)} not known: a notice counts from its receipt, which is awaited"
 
 
 def _no_end(found: Agreement) -> str:

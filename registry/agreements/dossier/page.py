@@ -41,6 +41,7 @@ def index_page(index: FileIndex) -> str:
     sections = [
         ("agreement", "The agreement", _listed(f"{name}: {value}" for name, value in particulars(index))),
         ("bound", "Who was bound, when, to which version", _bound(index)),
+        *([("receipts", RECEIPTS, _receipts(index))] if index.receipts else []),
         ("acts", "The acts, in order of their days", _acts(index)),
         ("warnings", "Warnings", _listed(index.warnings) if index.warnings else "<p>None.</p>"),
         ("parts", "Parts of this file", _parts(index)),
@@ -89,6 +90,8 @@ def withheld_rows(index: FileIndex) -> list[tuple[str, str, str]]:
 
 
 _BOUND_HEAD = ("Party", "Version", "First day", "Last day", "Towards", "By which acts")
+RECEIPTS = "Receipts from which notices count"
+_RECEIPTS_HEAD = ("Notice of", "Of", "To", "Received")
 _ACTS_HEAD = ("No.", "Day", "What was done", "Counts from", "Known by", "What shows it")
 _KNOWN = {
     ActBasis.OWN: "its own word",
@@ -99,9 +102,10 @@ _KNOWN = {
 }
 
 
-def bound_rows(timeline: Timeline) -> list[tuple[str, str, str, str, str, str]]:
+def bound_rows(index: FileIndex) -> list[tuple[str, str, str, str, str, str]]:
     """A line for each window of each party, with the acts by their numbers; for the page and the PDF alike."""
     rows = []
+    timeline, waits = index.timeline, {each.giver_id for each in index.receipts if each.awaited}
     names = {party.agency.id: party.agency.name for party in timeline.parties}
     for party in timeline.parties:
         name = party.agency.name
@@ -120,10 +124,16 @@ def bound_rows(timeline: Timeline) -> list[tuple[str, str, str, str, str, str]]:
                 *beside,
             ]
             version = "not published" if each.version_no is None else str(each.version_no)
-            last_on = "no end on record" if each.last_on is None else str(each.last_on)
+            open_end = "not known: a receipt is awaited" if party.agency.id in waits else "no end on record"
+            last_on = open_end if each.last_on is None else str(each.last_on)
             towards = "; ".join(towards_in_words(each, names))
             rows.append((name, version, str(each.first_on), last_on, towards, " ".join(by) or "Not told."))
     return rows
+
+
+def receipt_rows(index: FileIndex) -> list[tuple[str, str, str, str]]:
+    """To whom each notice went that counts from its receipt, and how that stands; for the page and the PDF alike."""
+    return [(each.giver, str(each.notice_on), each.recipient, each.stands) for each in index.receipts]
 
 
 def _numbered(numbers: Sequence[int]) -> str:
@@ -153,8 +163,13 @@ def _known(act: TimelineAct) -> str:
 
 
 def _bound(index: FileIndex) -> str:
-    rows = [[f"<bdi>{escape(cell)}</bdi>" for cell in row] for row in bound_rows(index.timeline)]
+    rows = [[f"<bdi>{escape(cell)}</bdi>" for cell in row] for row in bound_rows(index)]
     return table("bound", f"Days are those in {index.timeline.time_zone}", _BOUND_HEAD, rows)
+
+
+def _receipts(index: FileIndex) -> str:
+    rows = [[f"<bdi>{escape(cell)}</bdi>" for cell in row] for row in receipt_rows(index)]
+    return table("receipts", "Until each has come, the notice does not run out", _RECEIPTS_HEAD, rows)
 
 
 def _acts(index: FileIndex) -> str:
@@ -201,7 +216,9 @@ def printed_index(index: FileIndex) -> dict[str, object]:
         "title": index_title(index),
         "particulars": particulars(index),
         "time_zone": index.timeline.time_zone,
-        "bound": bound_rows(index.timeline),
+        "bound": bound_rows(index),
+        "receipts_title": RECEIPTS,
+        "receipts": receipt_rows(index),
         "acts": act_rows(index.timeline),
         "acts_withheld": index.timeline.acts_withheld,
         "warnings": index.warnings,

@@ -11,9 +11,11 @@ from msgspec import Struct
 
 from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.receipt import ShownReceipt
 from registry.agreements.instruments.remarks import about_end, about_notice, about_renewals
+from registry.agreements.instruments.schemas.consenting import ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
-from registry.agreements.instruments.schemas.shown import AgreementVersion, VersionSignature
+from registry.agreements.instruments.schemas.shown import AgreementParty, AgreementVersion, VersionSignature
 from registry.agreements.instruments.term_days import Renewal
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Principal
@@ -120,6 +122,45 @@ def verification(
     if not origins:
         return text
     return "\n".join((text, "How each version came about", "", *(f"- {each}" for each in origins), ""))
+
+
+class ReceiptLine(Struct, kw_only=True, frozen=True):
+    """A receipt from which a notice counts: of whose notice, to whom it went, and how that stands, in words."""
+
+    giver_id: UUID
+    giver: str
+    notice_on: date
+    recipient: str
+    stands: str
+    awaited: bool
+
+
+def receipt_lines(parties: Iterable[AgreementParty], reported: Iterable[ReportedAct]) -> Iterator[ReceiptLine]:
+    """The receipts of each notice that counts from them; `reported` says of which days they are reported."""
+    days = {each.id: each.acted_on for each in reported}
+    for party in parties:
+        for each in party.notice_receipts:
+            assert party.withdrawal_notice_on is not None, "it is its notice that was received"
+            awaited = each.received_on is None and party.leaves_at is None
+            yield ReceiptLine(
+                giver_id=party.agency.id,
+                giver=party.agency.name,
+                notice_on=party.withdrawal_notice_on,
+                recipient=each.agency.name,
+                stands=_stands(party, each, [str(days[its]) for its in each.report_ids], awaited=awaited),
+                awaited=awaited,
+            )
+
+
+def _stands(party: AgreementParty, receipt: ShownReceipt, reported_on: Sequence[str], *, awaited: bool) -> str:
+    if receipt.received_on is not None:
+        return f"on {receipt.received_on}"
+    said = f"awaited since {party.withdrawal_notice_on}"
+    if reported_on:
+        of = f"{party.agency.name} reports it of {', '.join(reported_on)}"
+        denied = f"{receipt.agency.name} contests that" if receipt.status == "contested" else "not confirmed so far"
+        said += f"; {of}, {denied}"
+    return f"{said}; until when {party.agency.name} is bound is not known" if awaited else said
 
 
 class BesidePublicText(Struct, kw_only=True, frozen=True):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from registry.agreements.dossier.rules import Audience
+from registry.agreements.dossier.rules import Audience, ReceiptLine
 from registry.agreements.timeline.schemas import Timeline
 
 
@@ -46,6 +46,7 @@ class FileIndex(Struct, kw_only=True, frozen=True):
     audience: Audience
     custodian: str
     parties: list[str]
+    receipts: list[ReceiptLine]
     recorded_until: str | None
     notes: list[str]
     timeline: Timeline

@@ -42,6 +42,7 @@ class RemarkCode(StrEnum):
     DAYS_OF_ANOTHER = "days_of_another"
     BOUND_TO_SOME_UNTIL = "bound_to_some_until"
     NOTICE_SILENT = "notice_silent"
+    COUNTED_FROM_SILENT = "counted_from_silent"
     EXPIRY_SILENT = "expiry_silent"
     RENEWALS_SILENT = "renewals_silent"
     SUSPENSION_SILENT = "suspension_silent"
@@ -155,12 +156,19 @@ def _touches(stretch: Interval, start: datetime, end: datetime) -> bool:
 
 
 def about_notice(notice: Notice, parties: Sequence[UUID]) -> Iterator[Remark]:
-    """That how long notice runs is not entered, for all parties or for some."""
+    """That how long notice runs is not entered, for all parties or for some; and from what, where it says how long."""
     silent = [party for party in parties if notice.of(party) is None]
     if silent:
         whose = "" if len(silent) == len(parties) else f" for {len(silent)} of the parties"
         detail = f"How long notice runs is not entered{whose}: no last day for it is told, and none is assumed."
         yield Remark(code=RemarkCode.NOTICE_SILENT, detail=detail, clause=notice.clause)
+    if notice.periods and notice.counted_from == "silent":
+        detail = (
+            "From what notice counts is not entered (`notice.counted_from`): here it counts from the day on which it "
+            "is given. If the text counts it from its receipt, a party is bound longer than is shown: enter that. Have "
+            "counsel review."
+        )
+        yield Remark(code=RemarkCode.COUNTED_FROM_SILENT, detail=detail, clause=notice.clause)
 
 
 def about_end(expires_on: date | None, terms: Terms) -> Iterator[Remark]:

@@ -106,7 +106,11 @@ class RightToEnd(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     agency_id: UUID
     notice_days: Annotated[
         Annotated[int, Meta(ge=0, le=3_650)] | None,
-        Meta(description="Notice that it gives before that, in days; 0 is at once, null: not entered."),
+        Meta(
+            description="Notice that it gives before that, in days; 0 is at once, null: not entered. It counts from "
+            "the day on which it is given. Where the text counts notice from receipt (`notice.counted_from`), of which "
+            "none is recorded for a right to end, the right is used here for 0 alone."
+        ),
     ] = None
 
 

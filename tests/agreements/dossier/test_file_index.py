@@ -13,7 +13,7 @@ from pypdf import PdfReader
 from registry.agreements.dossier import commands
 from registry.agreements.dossier.commands import index_template
 from registry.agreements.dossier.page import index_page, printed_index
-from registry.agreements.dossier.rules import Audience, plain_stem
+from registry.agreements.dossier.rules import Audience, ReceiptLine, plain_stem
 from registry.agreements.dossier.schemas import FileIndex, FilePart, WithheldPart
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.timeline.rules import ActBasis, ActKind, ActStatus
@@ -109,6 +109,16 @@ def index(words: str) -> FileIndex:
         audience=Audience.PARTIES,
         custodian=words,
         parties=[words, words],
+        receipts=[
+            ReceiptLine(
+                giver_id=UUID(int=2),
+                giver=words,
+                notice_on=date(2026, 4, 1),
+                recipient=words,
+                stands=words,
+                awaited=True,
+            )
+        ],
         recorded_until=None,
         notes=[words],
         timeline=timeline(words),
@@ -133,7 +143,7 @@ def test_the_page_has_landmarks_headings_in_order_tables_with_heads_and_no_scrip
     (policy,) = [each for each in page.all("meta") if "http-equiv" in each.attributes]
     assert policy.attributes["content"].startswith("default-src 'none'; style-src 'sha256-")
     said = [each.text for each in page.all("bdi")]
-    assert sum(HOSTILE in each for each in said) == 18
+    assert sum(HOSTILE in each for each in said) == 21
     assert "Bound by act 1. Begins by act 1. KNOWN BY REPORT ALONE, in part or whole." in said
     assert "It was bound to no other on any day. CONTESTED: act 2, which changes nothing here." in said
     assert "CONTESTED: report alone (contested)" in said

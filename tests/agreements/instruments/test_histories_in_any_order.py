@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -59,12 +60,16 @@ from registry.platform.access.principals import Caller, Principal, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import day_starts_at
 from tests.support.agreements import EVIDENCE
 from tests.support.cast import Cast
 from tests.support.length import at_length
 from tests.support.service import Service
 
 NOW = datetime(2026, 3, 1, 17, tzinfo=UTC)
+LATER = NOW + timedelta(days=20)
+"""When receipts of notices are entered, which came in the meantime."""
+
 FIRST_DAY = date(2012, 2, 28)
 """Of the agreement; what follows is counted from it."""
 
@@ -88,8 +93,8 @@ CONSENTED = ReportedKind.CONSENTED
 class Fact(Struct, kw_only=True, frozen=True):
     """Something that happened: `day` and `lasting` in days, for a text its first day and its last.
 
-    Of a receipt `party` gave the notice, and the one so many (`signed`) further on received it. `by_receipt`: how the
-    text counts notice.
+    Of a receipt `party` gave the notice, and the one so many (`signed`) further on received it `lasting` days later;
+    `how` it is known. `by_receipt`: how the text counts notice.
 
     `signers`: by how many days after the custodian each other party signed a text; None where it never did.
     """
@@ -101,6 +106,7 @@ class Fact(Struct, kw_only=True, frozen=True):
     signed: int = 0
     signers: tuple[int | None, int | None] = (0, 0)
     by_receipt: bool = False
+    how: str = "recorded"
 
 
 class History(Struct, kw_only=True, frozen=True):
@@ -132,6 +138,15 @@ def possible(facts: list[Fact], joined: tuple[int, int]) -> list[Fact]:
         or (
             fact.kind not in ahead and fact.day < ended and (fact.kind not in TEXTS or signed_day(fact, joined) < ended)
         )
+    ]
+
+
+def received_late(facts: list[Fact], seed: int) -> list[Fact]:
+    """With the days after its notice on which each receipt came, and how that is known."""
+    random = Random(seed)  # no secret
+    return [
+        replace(fact, lasting=random.randrange(20), how=random.choice(KNOWN)) if fact.kind == "receipt" else fact
+        for fact in facts
     ]
 
 
@@ -176,12 +191,20 @@ others = st.builds(
 )
 
 
-def noticed(party: int, others: tuple[int, ...]) -> list[Fact]:
-    """A notice that is given last of all, and which of the others, counted on from its party, received it."""
+def noticed(
+    party: int, others: tuple[int, ...], after: Sequence[int] = (0, 0), how: Sequence[str] = ("recorded",) * 2
+) -> list[Fact]:
+    """A notice that is given last of all, and which of the others, counted on from its party, received it when."""
     given = Fact(kind="noticed", party=party, day=LATE, lasting=None)
-    return [given, *(Fact(kind="receipt", party=party, day=LATE, lasting=None, signed=other) for other in others)]
+    came = [
+        Fact(kind="receipt", party=party, day=LATE, lasting=after[other - 1], signed=other, how=how[other - 1])
+        for other in others
+    ]
+    return [given, *came]
 
 
+# By its own word; as the giver reported it; after a contest as it was shown anew; and contested to this day.
+KNOWN = ("recorded", "reported", "shown_anew", "contested")
 notices = st.builds(noticed, party=st.integers(0, 2), others=st.sampled_from([(1, 2), (1,), (2,), ()]))
 # One party at most that is gone already: who has left is asked nothing, and so consents to no other's leaving.
 leavings = st.lists(
@@ -215,11 +238,29 @@ histories = st.builds(
     joined=st.tuples(st.integers(0, 400), st.integers(0, 400)),
     facts=happened,
     seed=st.integers(0, 2**32),
-).map(lambda drawn: replace(drawn, facts=possible(drawn.facts, drawn.joined)))
+).map(lambda drawn: replace(drawn, facts=received_late(possible(drawn.facts, drawn.joined), drawn.seed)))
+
+
+PINNED = [
+    History(
+        zone="America/Chicago",
+        last_day=None,
+        by_receipt=True,
+        joined=(0, 30),
+        facts=noticed(1, (1, 2), after, how),
+        seed=1,
+    )
+    for after, how in (
+        ((4, 11), ("recorded", "reported")),
+        ((9, 2), ("shown_anew", "recorded")),
+        ((3, 5), ("recorded", "contested")),
+    )
+]
+"""A notice that all received on other days than it was given, and one that somebody denies to have received."""
 
 
 def drawn() -> list[History]:
-    """Some histories, the same in each run of this length."""
+    """Some histories, the same in each run of this length; those that are to be among them first."""
     found: list[History] = []
 
     @settings(
@@ -230,7 +271,7 @@ def drawn() -> list[History]:
         found.append(history)
 
     draw()
-    return found
+    return [*PINNED, *found]
 
 
 class Entering:
@@ -243,7 +284,7 @@ class Entering:
         self.joined: set[int] = set()
         self.amended: list[tuple[str, Fact]] = []
 
-    def caller(self, party: int) -> Caller:
+    def caller(self, party: int, now: datetime = NOW) -> Caller:
         """A lawyer of the party."""
         principal = Principal(
             subject=f"legal-{party}",
@@ -253,12 +294,12 @@ class Entering:
             token_id="history",
             issuer="history",
         )
-        return Caller(principal=principal, now=NOW, trace_id=str(new_id()))
+        return Caller(principal=principal, now=now, trace_id=str(new_id()))
 
-    async def do(self, command: Any, party: int, *arguments: object) -> Agreement:
+    async def do(self, command: Any, party: int, *arguments: object, now: datetime = NOW) -> Agreement:
         """What the command answers."""
         async with unit_of_work(self.service.database) as write:
-            answer: Agreement = await command(write, self.caller(party), *arguments)
+            answer: Agreement = await command(write, self.caller(party, now), *arguments)
             return answer
 
     async def shown(self) -> Agreement:
@@ -307,8 +348,7 @@ class Entering:
             notice = WithdrawalNotice(notice_on=NOW.date(), reason="we leave")
             await self.do(ending.give_notice, fact.party, self.agreement_id, notice, None)
         elif fact.kind == "receipt":
-            receipt = ReceiptOfNotice(agency_id=self.parties[fact.party].id, received_on=NOW.date())
-            await self.do(receiving.record_receipt, (fact.party + fact.signed) % 3, self.agreement_id, receipt, None)
+            await self._receive(fact)
         elif fact.kind == "left":
             await self._leave(fact.party, day)
         elif fact.kind == "end":
@@ -339,6 +379,35 @@ class Entering:
                 for asked in proposal.outstanding:
                     party = next(n for n, each in enumerate(self.parties) if each.id == asked.id)
                     await self.do(proposing.consent, party, self.agreement_id, proposal.id, None, None)
+
+    async def _receive(self, fact: Fact) -> None:
+        """That a notice came, by the recipient's own word or as its giver reported it, and the recipient answers."""
+        recipient, on = (fact.party + fact.signed) % 3, received_on(fact)
+        if fact.how == "recorded":
+            receipt = ReceiptOfNotice(agency_id=self.parties[fact.party].id, received_on=on)
+            await self.do(receiving.record_receipt, recipient, self.agreement_id, receipt, None, now=LATER)
+            return
+        if fact.how in ("shown_anew", "contested"):
+            denied = await self._report_receipt(fact.party, recipient, NOW.date())
+            await self.do(reporting.contest_report, recipient, self.agreement_id, denied, "no", None, now=LATER)
+        if fact.how in ("reported", "shown_anew"):
+            its = await self._report_receipt(fact.party, recipient, on, evidence_sha256="ab" * 32)
+            await self.do(reporting.confirm_report, recipient, self.agreement_id, its, None, None, now=LATER)
+
+    async def _report_receipt(self, giver: int, recipient: int, on: date, evidence_sha256: str = EVIDENCE) -> UUID:
+        said = NewReportedAct(
+            agency_id=self.parties[recipient].id,
+            kind=ReportedKind.RECEIVED_NOTICE,
+            acted_on=on,
+            evidence_sha256=evidence_sha256,
+            reason="the returned card",
+        )
+        shown = await self.do(reporting.report_act, giver, self.agreement_id, said, None, now=LATER)
+        return next(
+            each.id
+            for each in reversed(shown.reported_acts)
+            if each.kind == ReportedKind.RECEIVED_NOTICE and each.agency.id == self.parties[recipient].id
+        )
 
     async def _leave(self, party: int, last_day: date) -> None:
         """What the custodian reports, the party confirms, and the other agrees to: it was bound for the last time."""
@@ -475,6 +544,20 @@ class Entering:
         return found
 
 
+def received_on(fact: Fact) -> date:
+    return NOW.date() + timedelta(days=fact.lasting or 0)
+
+
+def runs_out(history: History) -> datetime | None:
+    """When the notice of one of `PINNED` has run out: counted from its last receipt, and not while one is awaited."""
+    came = [fact for fact in history.facts if fact.kind == "receipt" and fact.how != "contested"]
+    if len(came) < len(history.joined):
+        return None
+    assert BY_RECEIPT.days is not None
+    last = max(map(received_on, came)) + timedelta(days=BY_RECEIPT.days + 1)
+    return day_starts_at(last, ZoneInfo(history.zone))
+
+
 async def entered(service: Service, cast: Cast, history: History, order: Sequence[int]) -> tuple[Any, ...]:
     """The windows after the history was entered in that order, and what the agreement says of its end."""
     entering = Entering(service, cast, history)
@@ -488,6 +571,8 @@ async def entered(service: Service, cast: Cast, history: History, order: Sequenc
             left, waiting = len(waiting), [number for number in waiting if not await entering.enters(number)]
         await entering.agree_to_days()
     shown = await entering.shown()
+    if history in PINNED:
+        assert shown.parties[history.facts[0].party].leaves_at == runs_out(history)
     ends = (shown.title, shown.expires_on, shown.term_ends_on, shown.ends_at, shown.status, shown.binds_from)
     return await entering.windows(), ends
 

@@ -1,13 +1,23 @@
 """A receipt that is awaited, contested, shown anew, or was mistyped: what parties read of it, and how it is mended."""
 
 from datetime import date
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.agreements.dossier.test_agreement_file import unpacked
 from tests.agreements.instruments.reporting import DAY, PATH, give, report, runs_out
-from tests.agreements.instruments.test_notice_by_receipt import BY_RECEIPT, awaited, came, party, receipts, received
+from tests.agreements.instruments.test_notice_by_receipt import (
+    BY_RECEIPT,
+    UPON,
+    awaited,
+    came,
+    party,
+    receipts,
+    received,
+)
 from tests.support.agreements import EVIDENCE, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import proof
@@ -195,3 +205,60 @@ async def test_a_receipt_is_corrected_by_who_recorded_it_while_the_notice_runs_a
     await one.legal.done("POST", path, correction(leaver, today() - 39 * DAY))
     over = await one.legal.post(path, correction(leaver, today()))
     assert "has run out" in assert_problem(over, 409, "wrong_status")["detail"]
+
+
+async def test_the_index_of_a_file_says_which_receipts_are_awaited_of_whom_and_since_when(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, **BY_RECEIPT)
+    given_on = today() - 5 * DAY
+    await give(leaver, found, given_on)
+    await received(three, found, leaver, given_on)
+    _, its = await came(leaver, found, one, given_on + DAY)
+    await one.legal.done("POST", f"{its}/contest", NOT_SO)
+    page = text_of((await unpacked(three.legal, found["id"]))["index.html"])
+    unknown = f"until when {leaver.name} is bound is not known"
+    reports = f"{leaver.name} reports it of {given_on + DAY}, {one.name} contests that"
+    assert f"awaited since {given_on}; {reports}; {unknown}" in page
+    assert f"on {given_on}" in page
+    assert f"for {leaver.name} not known: a notice counts from its receipt, which is awaited" in page
+    assert "not known: a receipt is awaited" in page, "where its last day would stand"
+    await received(one, found, leaver, today())
+    page = text_of((await unpacked(three.legal, found["id"]))["index.html"])
+    assert "not known" not in page
+
+
+def text_of(page: bytes) -> str:
+    return unescape(page.decode())
+
+
+async def test_that_it_is_not_entered_from_what_notice_counts_is_said_where_it_says_how_long(
+    service: Service, cast: Cast
+) -> None:
+    one, other = cast.assisting, cast.requesting
+    for notice, said in (
+        ({"days": 30}, True),
+        ({"days": 30, "counted_from": "giving"}, False),
+        ({"days": 30, "counted_from": "receipt"}, False),
+        ({}, False),
+    ):
+        found = await sign_agreement(service, one, other, notice=notice)
+        codes = [each["code"] for each in found["remarks"]]
+        assert ("counted_from_silent" in codes) is said, notice
+        assert ("notice_silent" in codes) is (not notice)
+
+
+async def test_nobody_ends_for_all_by_a_notice_of_which_no_receipt_is_recorded(service: Service, cast: Cast) -> None:
+    one, other = cast.assisting, cast.requesting
+    by_right = {"ground": "right_to_end", "reason": "the board decided"}
+    for days, counted_from in ((20, "receipt"), (0, "receipt"), (20, "giving")):
+        terms = {"rights_to_end": [{"agency_id": str(one.id), "notice_days": days}]}
+        notice = {**BY_RECEIPT["notice"], "counted_from": counted_from}
+        found = await sign_agreement(service, one, other, notice=notice, provisions=[UPON], terms=terms)
+        answer = await one.legal.post(f"{PATH}/{found['id']}/terminate", by_right)
+        if days and counted_from == "receipt":
+            problem = assert_problem(answer, 422, "notice_silent")
+            assert "Clause 9 counts notice from its receipt" in problem["detail"]
+        else:
+            assert answer.status_code == 200

@@ -70,13 +70,14 @@ def _check_leaves_the_past(today: Today, effective_on: date) -> None:
 
 
 async def _runs_as_a_notice(
-    write: Write, caller: Caller, row: Row[Any], rule: ApprovalRule, starts_at: datetime
+    write: Write, caller: Caller, row: Row[Any], rule: ApprovalRule, starts_at: datetime, today: Today
 ) -> datetime:
     """From when a new condition of a bound party's counts: not before a notice that it gives today has run out."""
     if rule.citation is None:
         detail = "Your agency is bound: name the law that makes its governing body's approval a condition of that."
         raise RuleBroken.at(detail, "citation_missing", "needed of an agency that is bound", pointer="/citation")
-    runs_out_at = await notice_given_at(write, row, caller.agency_id, "withdrawal", caller.now)
+    its = (caller.agency_id, "withdrawal", caller.now)
+    runs_out_at = await notice_given_at(write, row, *its, bears=today.later)
     if runs_out_at is None:
         detail = "How long notice runs is not entered, so no agency puts a condition on being bound by itself."
         raise RuleBroken.at(detail, "notice_silent", "no period is entered", pointer="/effective_on")
@@ -119,7 +120,7 @@ async def set_approval_rule(
         _check_leaves_the_past(today, effective_on)
         starts_at = max(starts_at, caller.now)
     if joined_at is not None and rule.required:
-        starts_at = await _runs_as_a_notice(write, caller, row, rule, starts_at)
+        starts_at = await _runs_as_a_notice(write, caller, row, rule, starts_at, today)
         effective_on = civil_day(starts_at, row.time_zone)
     await write.run(
         _INSERT_RULE,

@@ -227,14 +227,18 @@ async def notice_given_at(
     kind: str | None,
     given_at: datetime,
     receipts: Receipts | None = None,
+    *,
+    bears: date | None = None,
 ) -> datetime | None:
     """When a notice that the party gives at that instant has run out; None where no period is entered.
 
+    `bears` as in `notice_ends_at`.
     None, too, where one of the `receipts` is awaited from which it counts; none of these is as though it came at once.
     """
     given_on = civil_day(given_at, row.time_zone)
     bound_by = await bound_on(read, row, agency_id, given_on)
-    ends_at = notices_end_at(bound_by, row.time_zone, agency_id, kind or "withdrawal", given_on, None, receipts)
+    its = (agency_id, kind or "withdrawal", given_on, None)
+    ends_at = notices_end_at(bound_by, row.time_zone, *its, receipts, bears=bears)
     return None if ends_at is None else max(given_at, ends_at)
 
 

@@ -23,7 +23,7 @@ from registry.agreements.instruments.commands.proposing import (
     report_consents,
 )
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind
-from registry.agreements.instruments.notice import Period
+from registry.agreements.instruments.notice import Period, read_notice
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.governing import texts_that_bind
@@ -147,9 +147,10 @@ def _by_right(
 def _right_to_end(text: Row[Any], agency_id: UUID) -> tuple[str | None, int]:
     """The provision that gives the agency the right to end the agreement for all, and the days of notice it asks for.
 
-    Raises RuleBroken where the text gives it none, and where how long notice runs is not entered.
+    Raises RuleBroken where the text gives it none, where how long notice runs is not entered, and where it counts from
+    a receipt, of which none is recorded: nobody is free sooner than by what the others have received.
     """
-    terms = msgspec.json.decode(text.terms, type=Terms)
+    terms, notice = msgspec.json.decode(text.terms, type=Terms), read_notice(text.notice)
     clause = terms.clauses.get("rights_to_end")
     right = next((each for each in terms.rights_to_end if each.agency_id == agency_id), None)
     if right is None:
@@ -166,6 +167,16 @@ def _right_to_end(text: Row[Any], agency_id: UUID) -> tuple[str | None, int]:
             "assumed. Ask for the others' consent, or amend the text; have counsel review.",
             "notice_silent",
             "no period is entered",
+            pointer="/ground",
+        )
+    if right.notice_days and notice.by_receipt:
+        where = "The text" if notice.clause is None else f"Clause {notice.clause}"
+        raise RuleBroken.at(
+            f"{where} counts notice from its receipt, and no receipt of an end by right is recorded here, so its "
+            "notice would not run out. Ask for the others' consent, or give notice for your own agency; have counsel "
+            "review.",
+            "notice_silent",
+            "counts from a receipt",
             pointer="/ground",
         )
     return clause, right.notice_days
