@@ -24,6 +24,7 @@ class InboxKind(StrEnum):
     RETURN = "return"
     TAKE_BACK = "take_back"
     HAND_OVER = "handover"
+    CANNOT_COME = "cannot_come"
     RECEIPT = "receipt"
     EXTENSION = "extension"
     APPROVAL = "approval"
@@ -92,9 +93,7 @@ class InboxEntry(Struct, kw_only=True, frozen=True):
     task: Annotated[str, Meta(description="What is to be done, in a sentence.")]
     late: Annotated[bool, Meta(description="Its deadline has come.")]
     due_at: Annotated[Instant | None, Meta(description="Until when; null where nothing says so.")]
-    waiting_from: Annotated[
-        Instant | None, Meta(description="Since when it waits; null for a day that was known before.")
-    ]
+    waiting_from: Annotated[Instant | None, Meta(description="Since when it waits; null where that is not recorded.")]
     partner: Annotated[AgencyReference | None, Meta(description="The agency on the other side, where there is one.")]
     escalated: Annotated[
         bool,

@@ -254,4 +254,4 @@ def edxl(step: EdxlStep) -> dict[str, object]:
 
 async def _locked(write: Write, caller: Caller, loan_id: UUID) -> Sequence[Row[Any]]:
     await write.value(_LOCK, {"id": loan_id})
-    return await loan_rows(write, caller.principal, loan_id)
+    return await loan_rows(write, caller.principal, loan_id, caller.now)

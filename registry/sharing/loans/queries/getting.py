@@ -24,6 +24,7 @@ from registry.platform.kernel.errors import NotFound
 from registry.resources.allocations.queries import unavailable_during
 from registry.resources.assets.queries.describing import NOW_DESCRIBED
 from registry.resources.assets.tables import asset
+from registry.sharing.loans.hindrances import NOT_COVERED, Hindrance
 from registry.sharing.loans.queries.asset_warnings import (
     NOTHING_PLANNED,
     Planned,
@@ -33,6 +34,7 @@ from registry.sharing.loans.queries.asset_warnings import (
     warnings_in,
 )
 from registry.sharing.loans.queries.contesting import TIMES_CONTESTED, as_time_contest, contests_of, facts_of
+from registry.sharing.loans.queries.hindrances import hindrance
 from registry.sharing.loans.rules import (
     NEVER_WAS,
     NO_SHOW_CONTESTED_WITHIN,
@@ -90,6 +92,7 @@ SHOWN = sa.select(
         unavailable_during(loan.c.asset_id, loan.c.starts_at, loan.c.planned_end_at),
     ).label("now_planned"),
     TIMES_CONTESTED.label("times_contested"),
+    hindrance().label("hindrance"),
     *loan.c,
     *NAMES,
     *NOW_DESCRIBED,
@@ -112,12 +115,12 @@ def took_place() -> sa.ColumnElement[bool]:
     return loan.c.status.not_in(_NEVER_WAS)
 
 
-async def loan_rows(read: Read, principal: Principal, loan_id: UUID) -> Sequence[Row[Any]]:
-    """The loan's row, once for each of its extensions, oldest first.
+async def loan_rows(read: Read, principal: Principal, loan_id: UUID, now: datetime) -> Sequence[Row[Any]]:
+    """The loan's row as it stands at `now`, once for each of its extensions, oldest first.
 
     Raises NotFound unless the caller's agency is a side.
     """
-    rows = await read.fast(_GET, {"id": loan_id, "viewer": principal.agency_id})
+    rows = await read.fast(_GET, {"id": loan_id, "viewer": principal.agency_id, "now": now})
     if not rows:
         raise NotFound("loan")
     return rows
@@ -125,7 +128,7 @@ async def loan_rows(read: Read, principal: Principal, loan_id: UUID) -> Sequence
 
 async def get_loan(read: Read, principal: Principal, loan_id: UUID, now: datetime) -> Loan:
     """One loan as this caller may see it. Raises NotFound."""
-    row, *_ = rows = await loan_rows(read, principal, loan_id)
+    row, *_ = rows = await loan_rows(read, principal, loan_id, now)
     separated = await _separated(read, principal, row, rows)
     planned = await planned_against(read, row, now)
     obliged = await obligations_of(read, principal, loan_id, now)
@@ -288,7 +291,17 @@ def as_loan(
         decline_reason=None if row.decline_reason is None else DeclineReason(row.decline_reason),
         time_contests=[as_time_contest(each) for each in contests],
         no_show=no_show_of(*(row._mapping[name] for name in NO_SHOW_COLUMNS)),
-        allowed_actions=_allowed(row, status, overlays, principal, now, separated, planned, warned=bool(warnings)),
+        allowed_actions=_allowed(
+            row,
+            status,
+            overlays,
+            principal,
+            now,
+            separated,
+            planned,
+            warned=bool(warnings),
+            hindered=row.hindrance if rows else None,
+        ),
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -305,12 +318,15 @@ def _allowed(
     planned: Planned,
     *,
     warned: bool,
+    hindered: str | None,
 ) -> list[AllowedAction]:
     side = side_of(row, principal)
     actions = []
     hand_over = None
     if warned and status is LoanStatus.RESERVED:
         hand_over = hand_over_refusal(unavailable_in(row) or planned.blocks, changed_in(row))
+    if hindered == Hindrance.NOT_COVERED:
+        hand_over = hand_over or NOT_COVERED
     for action in LoanAction:
         if side in SIDES[action] and refusal(principal, permission_for(action, side), [side.value]) is None:
             late = timing_refusal(action, now, row.starts_at, row.planned_end_at)

@@ -11,12 +11,10 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.http.searching import containing
-from registry.resources.allocations.queries import lacking_for_loan
-from registry.resources.assets.rules import ServiceStatus
-from registry.resources.assets.tables import asset
 from registry.sharing.loans.queries.awaiting import AWAITS, NOT_BACK, due_back
 from registry.sharing.loans.queries.contesting import TIME_DISPUTED
 from registry.sharing.loans.queries.getting import AT, NAMED, NAMES, PENDING, SIDE_COLUMNS, VIEWER, named_in
+from registry.sharing.loans.queries.hindrances import asset_unavailable
 from registry.sharing.loans.rules import (
     AWAITED_OF,
     OUT,
@@ -50,7 +48,7 @@ _FILTERS = (
 @cache
 def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str) -> sa.Select[Any]:
     """The statement for one combination of filters. Each side is read from its own index, and the two are merged."""
-    unavailable = _unavailable()
+    unavailable = asset_unavailable()
     is_overdue = sa.and_(loan.c.status.in_(sorted(OUT)), loan.c.planned_end_at <= sa.bindparam("now", type_=AT))
     recalled = sa.and_(loan.c.status.in_(sorted(OUT)), loan.c.recall_requested_at.is_not(None))
     extending = sa.and_(loan.c.status.in_(sorted(OUT)), PENDING)
@@ -121,20 +119,6 @@ def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str)
         *NAMES,
     ).select_from(NAMED.join(found, found.c.id == loan.c.id))
     return _ORDERS.page(shown, sort, after=False)
-
-
-def _unavailable() -> sa.ColumnElement[bool]:
-    """A criterion: reserved, and the asset is out of service, or cannot be had for some of the loan's time."""
-    return (
-        sa.select(sa.literal(1))
-        .where(
-            asset.c.id == loan.c.asset_id,
-            loan.c.status == LoanStatus.RESERVED.value,
-            sa.or_(asset.c.service_status != ServiceStatus.IN_SERVICE.value, lacking_for_loan(loan, asset.c.capacity)),
-        )
-        .correlate(loan)
-        .exists()
-    )
 
 
 async def list_loans(read: Read, principal: Principal, query: LoanQuery, now: datetime) -> LoanPage:
