@@ -28,7 +28,7 @@ TASKS: Final[dict[tuple[Hindrance, Side], str]] = {
         "It is reserved and cannot be had then: put it back, or cancel and say why; then offer another."
     ),
     (Hindrance.ASSET_UNAVAILABLE, Side.REQUESTING): (
-        "It is reserved for you and cannot be had then: cancel it and ask the next, unless its owner puts it back."
+        "It is reserved for you and cannot be had then: cancel it, say whether help is still needed, and ask the next."
     ),
     (Hindrance.NOT_COVERED, Side.ASSISTING): (
         "It is reserved, and no agreement covers it any more: cancel and say why, or agree anew, or share it again."

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.canonical import canonical_digest
-from registry.platform.kernel.errors import Conflict
+from registry.platform.kernel.errors import Conflict, RuleBroken
 from registry.platform.kernel.text import folded
 from registry.platform.kernel.time import Window, format_instant
 from registry.platform.kernel.versions import Expected
@@ -220,16 +220,21 @@ async def close(
 
 
 async def cancel(write: Write, caller: Caller, loan_id: UUID, why: LoanCancellation, expected: Expected = None) -> Loan:
-    """Cancel the loan; its allocation is released.
+    """Cancel the loan; its allocation is released. What becomes of the line that it answered, requests settle.
 
-    Who lends has then declined what was asked: nothing is lent on its decision any more.
+    Who lends has then declined what was asked: nothing is lent on its decision any more. Raises RuleBroken
+    `still_needed` where it says whether it is needed.
     """
     row, status, caller = await begin(write, caller, loan_id, LoanAction.CANCEL, expected)
     side, code = side_of(row, caller.principal), why.reason_code
     if side is Side.ASSISTING:
+        if why.still_needed is not None:
+            words = "Whether it is still needed the requesting agency says alone."
+            raise RuleBroken.at(words, "still_needed", "not for the assisting agency to say", pointer="/still_needed")
         code = code or DeclineReason.OTHER
         await decline_decision(write, caller, row.root_decision_id, code, why.reason)
-    data = {"reason": why.reason, **({} if code is None else {"reason_code": code})}
+    said = {"reason_code": code, "still_needed": why.still_needed}
+    data = {"reason": why.reason, **{name: value for name, value in said.items() if value is not None}}
     values = {"status": status, "decline_reason": code}
     return await _end(write, caller, row, LoanAction.CANCEL, values, data)
 

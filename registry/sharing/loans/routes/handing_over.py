@@ -19,7 +19,6 @@ from registry.sharing.loans.schemas.given import (
     Departure,
     HandBack,
     LoanAct,
-    LoanCancellation,
     LoanEnding,
     LoanLoss,
     LoanStep,
@@ -154,27 +153,6 @@ async def close_loan(
 
 
 @verb(
-    "cancel",
-    Action.LOANS_END,
-    example={"reason": "The dog is lame (demo).", "reason_code": "not_available"},
-    problems=("other_sides_action", "wrong_status"),
-)
-async def cancel_loan(
-    loan_id: FromPath[UUID],
-    data: JSONBody[LoanCancellation],
-    write: Supplied[Write],
-    caller: Supplied[Caller],
-    if_match: Supplied[Expected],
-) -> Answer[Loan]:
-    """Cancel a reservation.
-
-    For either side. The assisting agency has then declined: only the requesting agency can ask again. When the
-    requesting agency cancels, the line is as it was before it was reserved.
-    """
-    return answer(await handing_over.cancel(write, caller, loan_id, data, if_match))
-
-
-@verb(
     "report-no-show",
     Action.LOANS_END,
     problems=("no_show_too_early", "not_started_yet", "other_sides_action", "wrong_status"),
@@ -286,7 +264,6 @@ handlers = [
     start_loan_return,
     return_loan,
     close_loan,
-    cancel_loan,
     report_loan_no_show,
     contest_loan_no_show,
     withdraw_loan_no_show,

@@ -167,6 +167,14 @@ class LoanCancellation(LoanEnding, kw_only=True, frozen=True, forbid_unknown_fie
         DeclineReason | None,
         Meta(description="The same in one word. The assisting agency's cancellation is `other` where it says none."),
     ] = None
+    still_needed: Annotated[
+        bool | None,
+        Meta(
+            description="Whether what the line asks for is still needed, which the requesting agency has to say of a "
+            "line that can still be lent: `true` asks for it again as before, `false` withdraws the line, and takes "
+            "what was reserved off the need that it helped to fill. The assisting agency says nothing of it."
+        ),
+    ] = None
 
 
 class LoanLoss(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -210,6 +218,7 @@ class RecallNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     occurred_at: ActTime = None
 
 
+CANCELLATION_EXAMPLE = {"reason": "The search was called off (demo).", "still_needed": False}
 RESERVE_EXAMPLE = {"decision_id": "01980000-0000-7000-8000-00000000d001"}
 CONDITION_EXAMPLE = {
     "grade": "good",
