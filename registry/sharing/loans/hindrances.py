@@ -22,7 +22,10 @@ NOT_COVERED: Final = "No agreement in force covers it until the agreed return an
 """Why it is not handed over, for both sides to read."""
 
 TASKS: Final[dict[tuple[Hindrance, Side], str]] = {
-    (Hindrance.TIME_OVER, Side.ASSISTING): "It was never sent out, and its time is over: cancel it, and say why.",
+    (
+        Hindrance.TIME_OVER,
+        Side.ASSISTING,
+    ): "Nobody has recorded that it left, and its time is over: record when it left, or cancel it and say why.",
     (Hindrance.TIME_OVER, Side.REQUESTING): "It never came, and its time is over: cancel it, and say why.",
     (Hindrance.ASSET_UNAVAILABLE, Side.ASSISTING): (
         "It is reserved and cannot be had then: put it back, or cancel and say why; then offer another."

@@ -46,6 +46,7 @@ from registry.sharing.loans.rules import (
     Overlays,
     Side,
     awaited,
+    due_back,
     hand_over_refusal,
     no_show_settled,
     overdue,
@@ -256,7 +257,7 @@ def as_loan(
         reservation_id=row.reservation_id,
         purpose=row.purpose,
         status=status,
-        overdue=overdue(now, status, row.planned_end_at),
+        overdue=overdue(now, status, due_back(row.planned_end_at, row.recall_due_at)),
         recall_requested=overlays.recall_requested,
         extension_pending=overlays.extension_pending,
         awaiting=awaited(
@@ -275,6 +276,7 @@ def as_loan(
         minimum_override=_override(row, principal),
         offer_condition=row.offer_condition,
         dispatched_at=row.dispatched_at,
+        agreed_by_word=row.agreed_by_word,
         arrived_at=row.arrived_at,
         return_started_at=row.return_started_at,
         returned_at=row.returned_at,
@@ -329,7 +331,7 @@ def _allowed(
         hand_over = hand_over or NOT_COVERED
     for action in LoanAction:
         if side in SIDES[action] and refusal(principal, permission_for(action, side), [side.value]) is None:
-            late = timing_refusal(action, now, row.starts_at, row.planned_end_at)
+            late = timing_refusal(action, now, row.starts_at, row.planned_end_at, row.reserved_at)
             reason = why_unavailable(status, action, overlays) or (late[1] if late else None)
             if action is LoanAction.ACCEPT_EXTENSION:
                 reason = reason or separated

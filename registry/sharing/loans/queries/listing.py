@@ -11,6 +11,7 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.http.searching import containing
+from registry.sharing.loans import rules
 from registry.sharing.loans.queries.awaiting import AWAITS, NOT_BACK, due_back
 from registry.sharing.loans.queries.contesting import TIME_DISPUTED
 from registry.sharing.loans.queries.getting import AT, NAMED, NAMES, PENDING, SIDE_COLUMNS, VIEWER, named_in
@@ -49,7 +50,7 @@ _FILTERS = (
 def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str) -> sa.Select[Any]:
     """The statement for one combination of filters. Each side is read from its own index, and the two are merged."""
     unavailable = asset_unavailable()
-    is_overdue = sa.and_(loan.c.status.in_(sorted(OUT)), loan.c.planned_end_at <= sa.bindparam("now", type_=AT))
+    is_overdue = sa.and_(loan.c.status.in_(sorted(OUT)), due_back() <= sa.bindparam("now", type_=AT))
     recalled = sa.and_(loan.c.status.in_(sorted(OUT)), loan.c.recall_requested_at.is_not(None))
     extending = sa.and_(loan.c.status.in_(sorted(OUT)), PENDING)
     criteria: dict[str, sa.ColumnElement[bool]] = (
@@ -160,7 +161,7 @@ def _as_summary(row: Row[Any], now: datetime) -> LoanSummary:
         reservation_id=row.reservation_id,
         offer_condition=row.offer_condition,
         status=status,
-        overdue=overdue(now, status, row.planned_end_at),
+        overdue=overdue(now, status, rules.due_back(row.planned_end_at, row.recall_due_at)),
         recall_requested=overlays.recall_requested,
         extension_pending=overlays.extension_pending,
         awaiting=awaited(

@@ -107,7 +107,7 @@ def _criteria(kind: InboxKind) -> tuple[sa.ColumnElement[bool], sa.ColumnElement
             near = loan.c.planned_end_at <= _HORIZON_AT
             return sa.and_(awaits, sa.not_(RECALLED), near), loan.c.planned_end_at, loan.c.arrived_at
         case _K.RECALL:
-            return sa.and_(awaits, RECALLED), loan.c.recall_due_at, loan.c.recall_requested_at
+            return sa.and_(awaits, RECALLED), due_back(), loan.c.recall_requested_at
         case _K.TAKE_BACK:
             near = sa.or_(loan.c.travels, loan.c.planned_end_at <= _HORIZON_AT)
             waiting_from = sa.func.coalesce(loan.c.return_started_at, loan.c.dispatched_at)

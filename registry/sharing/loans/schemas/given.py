@@ -74,7 +74,8 @@ class LoanQuery(Changing, kw_only=True, frozen=True):
         Meta(description="Only reserved loans whose asset is out of service, or cannot be had then; or only others."),
     ] = None
     overdue: Annotated[
-        bool | None, Meta(description="Only loans still out after the agreed return, or only others.")
+        bool | None,
+        Meta(description="Only loans still out although they are due back, by a recall too, or only others."),
     ] = None
     ids: Ids = ()
 
@@ -129,6 +130,13 @@ class Departure(HandBack, kw_only=True, frozen=True, forbid_unknown_fields=True)
     """The condition in which an asset is sent out, and when."""
 
     override_reason: OwnReason | None = None
+    agreed_by_word: Annotated[
+        Reason | None,
+        Meta(
+            description="How it was agreed, for what left before it was reserved here: then it is required, and "
+            "`occurred_at` may be as early as the agreed start. Both sides read it."
+        ),
+    ] = None
 
 
 class ExtensionAcceptance(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
