@@ -19,12 +19,11 @@ from registry.agreements.checks import routes as checks
 from registry.agreements.clauses import routes as clauses
 from registry.agreements.deadlines import routes as deadlines
 from registry.agreements.documents import routes as documents
-from registry.agreements.documents.commands import Files, sweep
+from registry.agreements.documents.commands import Files
 from registry.agreements.dossier import routes as dossier
 from registry.agreements.duties import routes as duties
 from registry.agreements.instruments import routes as instruments
 from registry.agreements.instruments.commands.agency_status import follow_agency_status
-from registry.agreements.instruments.commands.holding import settle_all_due
 from registry.agreements.instruments.commands.own_word import follow_own_word
 from registry.agreements.insurance import routes as insurance
 from registry.agreements.redline import routes as redline
@@ -38,7 +37,6 @@ from registry.directory.clients import routes as clients
 from registry.directory.clients.commands.signing import (
     AuthorizationServer,
     check_service_clients,
-    forget_what_is_over,
 )
 from registry.directory.clients.queries import own_issuer, verifying_keys
 from registry.directory.clients.rules import ClientReason
@@ -52,19 +50,17 @@ from registry.directory.revocations import routes as revocations
 from registry.directory.taxonomy import routes as taxonomy
 from registry.outcomes.metrics import routes as metrics
 from registry.platform.access.authentication import Authentication
-from registry.platform.access.denials import Denial, Denials
+from registry.platform.access.denials import Denials
 from registry.platform.access.development import development_issuer
-from registry.platform.access.known import record_sightings
 from registry.platform.access.operations import check_supplies
-from registry.platform.access.principals import REGISTRY, Caller
 from registry.platform.access.rates import FailedAttempts, RateLimits
 from registry.platform.access.second_operator import SecondOperator, checked_acts
-from registry.platform.access.sightings import Sighting, Sightings, StoreSightings
-from registry.platform.access.sign_ins import RecordSignIns, RefusedSignIns, SignInSums
+from registry.platform.access.sightings import Sightings
+from registry.platform.access.sign_ins import SignInSums
 from registry.platform.access.tokens import FindByOri, FollowIssuers, TokenVerifier
-from registry.platform.background import Background, Task
+from registry.platform.background import Background
 from registry.platform.bulk import routes as imports
-from registry.platform.bulk.commands import TableFiles, remove_old
+from registry.platform.bulk.commands import TableFiles
 from registry.platform.bulk.fields import Importers
 from registry.platform.bulk.reading import TableReader
 from registry.platform.bulk.running.runner import ImportRunner
@@ -79,17 +75,14 @@ from registry.platform.files.probe import DocumentProbe, NamedContent
 from registry.platform.files.reading import FileReader, find_recogniser
 from registry.platform.http.edge import Edge
 from registry.platform.http.health import CHECK_SECONDS, OK, Check
-from registry.platform.http.idempotency import Replay, prune
+from registry.platform.http.idempotency import Replay
 from registry.platform.http.openapi import Contract
 from registry.platform.http.problems import on_error
 from registry.platform.http.requests import StrictRequest
 from registry.platform.http.routing import in_one
 from registry.platform.issuers import Issuer
 from registry.platform.kernel.errors import DomainError
-from registry.platform.kernel.ids import new_id
-from registry.platform.kernel.time import format_instant, utc_now
-from registry.platform.ledger.commands import record
-from registry.platform.ledger.event_types import EventType
+from registry.platform.kernel.time import utc_now
 from registry.platform.logging import log_writer
 from registry.platform.mail.sending import Mailer
 from registry.platform.mail.signing import MailKey
@@ -98,14 +91,12 @@ from registry.platform.settings import Settings
 from registry.resources.assets import routes as assets
 from registry.resources.assets.commands.importing import AssetImporter
 from registry.resources.assets.commands.indexing import reindex_category
-from registry.resources.assets.commands.spelling import remove_unused_words
 from registry.resources.assets.queries.facts import assets_tagged, owns_asset
 from registry.resources.minimums import routes as minimums
 from registry.resources.packages import routes as packages
 from registry.resources.papers import routes as papers
 from registry.resources.personnel import routes as personnel
 from registry.resources.personnel.commands.importing import PersonnelImporter
-from registry.resources.personnel.commands.releasing import release_all_due
 from registry.resources.rates import routes as rates
 from registry.resources.rates.commands import RateImporter
 from registry.resources.search import routes as search
@@ -113,23 +104,18 @@ from registry.sharing.impact import routes as impact
 from registry.sharing.inbox import routes as inbox
 from registry.sharing.loans import routes as loans
 from registry.sharing.notices import routes as notices
-from registry.sharing.notices.commands.telling import TASK as NOTICES
-from registry.sharing.notices.commands.telling import Teller, remove_what_is_over
+from registry.sharing.notices.commands.telling import Teller
 from registry.sharing.obligations import routes as obligations
-from registry.sharing.obligations.commands import record_breaches
 from registry.sharing.past_loans import routes as past_loans
 from registry.sharing.past_loans.commands.importing import PastLoanImporter
 from registry.sharing.policy import routes as policy
 from registry.sharing.policy.apart import ConfinedExaminer
-from registry.sharing.policy.asking import QuestionsAsked, QuestionSums
-from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.commands.previewing import PreviewRunner, remove_old_previews
-from registry.sharing.policy.commands.recording import note_kept
+from registry.sharing.policy.asking import QuestionSums
+from registry.sharing.policy.commands.previewing import PreviewRunner
 from registry.sharing.requests import routes as requests
-from registry.sharing.requests.commands.expiring import ask_next_all_due, expire_all_due
-from registry.sharing.requests.commands.suspending import settle_offers_all_due
 from registry.sharing.sheets import routes as sheets
 from registry.shipped_rules import policies_and_rules
+from registry.tasks import denial_recorder, question_recorder, recurring_tasks, sightings_store, sign_in_recorder
 
 ROUTERS = (
     # platform
@@ -194,17 +180,6 @@ IMPORTERS = Importers(
         )
     }
 )
-PRUNE_SECONDS = 300.0
-SWEEP_SECONDS = 3600.0
-SETTLE_SECONDS = 300.0
-POLICIES_SECONDS = 60.0
-DENIALS_SECONDS = 15.0
-RATES_SECONDS = 1.0
-EXPIRE_SECONDS = 60.0
-RELEASE_SECONDS = 600.0
-SIGHTINGS_SECONDS = 15.0
-KEY_REFRESH_SECONDS = 60.0
-NOTICES_SECONDS = 20.0
 
 
 def create_app(settings: Settings) -> Edge:
@@ -259,32 +234,28 @@ def create_app(settings: Settings) -> Edge:
         "log": _log_check,
         "mail": _mail_check(teller),
     }
-    denials = Denials(_denial_recorder(database))
-    sign_ins = SignInSums(_sign_in_recorder(database))
-    questions = QuestionSums(_question_recorder(database))
-    sightings = Sightings(_sightings_store(database))
+    denials = Denials(denial_recorder(database))
+    sign_ins = SignInSums(sign_in_recorder(database))
+    questions = QuestionSums(question_recorder(database))
+    sightings = Sightings(sightings_store(database))
     rates = RateLimits(per_principal=settings.rate_per_principal, per_agency=settings.rate_per_agency)
     counts: list[RateLimits | FailedAttempts] = [
         *([rates] if rates.policy else []),
         *([server.failures] if server.is_on else []),
     ]
-    shared = database.dialect == "postgresql" and counts
     background = Background(
-        [
-            Task(name="denials", interval_seconds=DENIALS_SECONDS, run=_summer(denials)),
-            Task(name="sign_ins", interval_seconds=DENIALS_SECONDS, run=_sign_in_summer(sign_ins)),
-            Task(name="questions", interval_seconds=DENIALS_SECONDS, run=_question_summer(questions)),
-            Task(name="sightings", interval_seconds=SIGHTINGS_SECONDS, run=sightings.store),
-            *([Task(name="rates", interval_seconds=RATES_SECONDS, run=_sharer(database, counts))] if shared else []),
-            Task(name="keys", interval_seconds=KEY_REFRESH_SECONDS, run=verifier.refresh),
-            Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database), when_due=True),
-            Task(name="policies", interval_seconds=POLICIES_SECONDS, run=_policies_noter(database, policies)),
-            Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database), when_due=True),
-            Task(name="capabilities", interval_seconds=RELEASE_SECONDS, run=_releaser(database), when_due=True),
-            Task(name="expire", interval_seconds=EXPIRE_SECONDS, run=_expirer(database, policies), when_due=True),
-            Task(name=NOTICES, interval_seconds=NOTICES_SECONDS, run=teller.run, when_due=True),
-            Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files), when_due=True),
-        ],
+        recurring_tasks(
+            database,
+            verifier=verifier,
+            teller=teller,
+            files=files,
+            policies=policies,
+            denials=denials,
+            sign_ins=sign_ins,
+            questions=questions,
+            sightings=sightings,
+            counts=counts if database.dialect == "postgresql" else [],
+        ),
         clock.may_act,
     )
     app = Litestar(
@@ -467,160 +438,5 @@ def _issuer_follower(database: Database, in_settings: Sequence[Issuer], server: 
 def _ori_finder(database: Database) -> FindByOri:
     async def run(ori: str) -> UUID | None:
         return await agency_by_ori(database.read(), ori)
-
-    return run
-
-
-def _pruner(database: Database) -> Any:
-    async def run() -> None:
-        while True:
-            async with unit_of_work(database) as write:
-                removed = (
-                    await prune(write, utc_now())
-                    or await remove_old(write, utc_now())
-                    or await remove_old_previews(write, utc_now())
-                    or await remove_what_is_over(write, utc_now())
-                )
-                if not removed:
-                    await forget_what_is_over(write, utc_now())
-                    return
-
-    return run
-
-
-def _policies_noter(database: Database, policies: PolicySet) -> Any:
-    async def run() -> None:
-        await note_kept(database.read(), policies)
-
-    return run
-
-
-def _settler(database: Database) -> Any:
-    async def run() -> None:
-        await settle_all_due(database, utc_now())
-
-    return run
-
-
-def _expirer(database: Database, policies: PolicySet) -> Any:
-    async def run() -> None:
-        now, work = utc_now(), partial(unit_of_work, database)
-        await expire_all_due(database.read(), work, now)
-        await ask_next_all_due(database.read(), work, now)
-        await settle_offers_all_due(database.read(), work, policies, now)
-        await record_breaches(database.read(), work, now)
-
-    return run
-
-
-def _releaser(database: Database) -> Any:
-    async def run() -> None:
-        await release_all_due(database.read(), partial(unit_of_work, database), utc_now())
-
-    return run
-
-
-def _sweeper(database: Database, files: Files) -> Any:
-    async def run() -> None:
-        await sweep(database.read(), partial(unit_of_work, database), files.store, utc_now())
-        await remove_unused_words(database.read(), partial(unit_of_work, database), utc_now())
-
-    return run
-
-
-def _denial_recorder(database: Database) -> Any:
-    async def run(denial: Denial) -> None:
-        """Record refusals, in a transaction of their own, since the request's was rolled back."""
-        async with unit_of_work(database) as write:
-            record(
-                write,
-                denial.caller,
-                EventType.ACCESS_DENIED,
-                subject=("denial", new_id(), 0),
-                agencies=[],
-                data={
-                    "operation": denial.operation,
-                    "path": denial.path,
-                    "reason": denial.reason,
-                    "count": denial.count,
-                },
-                outcome="denied",
-            )
-
-    return run
-
-
-def _sign_in_recorder(database: Database) -> RecordSignIns:
-    async def run(refused: RefusedSignIns) -> None:
-        """Record refused sign-ins. Nobody is known to have tried, so it stands as the operator's own."""
-        async with unit_of_work(database) as write:
-            record(
-                write,
-                Caller(principal=REGISTRY, now=utc_now(), trace_id=new_id().hex),
-                EventType.ACCESS_SIGN_IN_REFUSED,
-                subject=("sign_in", new_id(), 0),
-                agencies=[] if refused.agency_id is None else [refused.agency_id],
-                data={
-                    "issuer": refused.issuer,
-                    "reason": refused.reason,
-                    "count": refused.count,
-                    "from": format_instant(refused.start),
-                    "to": format_instant(refused.end),
-                },
-                outcome="denied",
-            )
-
-    return run
-
-
-def _sign_in_summer(sums: SignInSums) -> Any:
-    async def run() -> None:
-        await sums.record_sums(utc_now())
-
-    return run
-
-
-def _question_recorder(database: Database) -> Any:
-    async def run(asked: QuestionsAsked) -> None:
-        """Record what-ifs. They are read requests, which store nothing themselves."""
-        async with unit_of_work(database) as write:
-            record(
-                write,
-                asked.caller,
-                EventType.POLICY_QUESTION_ASKED,
-                subject=("policy_question", new_id(), 0),
-                agencies=[],
-                data={"from": format_instant(asked.minute), "count": asked.count, "assets": asked.assets},
-            )
-
-    return run
-
-
-def _question_summer(questions: QuestionSums) -> Any:
-    async def run() -> None:
-        await questions.record_sums(utc_now())
-
-    return run
-
-
-def _sightings_store(database: Database) -> StoreSightings:
-    async def run(sightings: Sequence[Sighting]) -> None:
-        async with unit_of_work(database) as write:
-            await record_sightings(write, sightings)
-
-    return run
-
-
-def _summer(denials: Denials) -> Any:
-    async def run() -> None:
-        await denials.record_sums(utc_now())
-
-    return run
-
-
-def _sharer(database: Database, counts: Sequence[RateLimits | FailedAttempts]) -> Any:
-    async def run() -> None:
-        for each in counts:
-            await each.share(partial(unit_of_work, database), utc_now())
 
     return run

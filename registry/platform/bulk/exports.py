@@ -8,9 +8,8 @@ from msgspec import Struct
 from msgspec.inspect import ListType, Metadata, StructType, Type, UnionType, type_info
 
 from registry.platform.access.principals import Caller
-from registry.platform.bulk.writing import CsvWriter, Record, TableWriter
+from registry.platform.bulk.writing import Record, TableWriter
 from registry.platform.database.connect import OwnTransaction
-from registry.platform.http.answers import Download
 from registry.platform.http.paging import LARGEST_LIMIT, Page
 from registry.platform.kernel.ids import new_id
 from registry.platform.ledger.commands import record
@@ -107,32 +106,6 @@ async def _pieces(
         yield writer.broken()
         raise  # the connection ends without the end of the response
     yield writer.end(count)
-
-
-async def csv_of_list(
-    own_transaction: OwnTransaction,
-    caller: Caller,
-    query: Page,
-    given: Collection[str],
-    list_page: Callable[[Any], Awaitable[Any]],
-    row: type[Struct],
-    event: EventType,
-) -> Download:
-    """The whole list as CSV, with the columns of its rows; `list_page` reads the page that a query asks for."""
-    columns = columns_of(row)
-
-    async def page_of(cursor: str | None) -> tuple[list[Record], str | None]:
-        page = await list_page(msgspec.structs.replace(query, cursor=cursor, limit=AT_ONCE))
-        rows = msgspec.json.decode(msgspec.json.encode(page.items))
-        return [by_columns(each, columns) for each in rows], page.next_cursor
-
-    pieces = await exported(page_of, CsvWriter(columns))
-    await record_export(own_transaction, caller, event, "csv", given)
-
-    async def opened() -> AsyncGenerator[bytes, None]:
-        return pieces
-
-    return Download(opened, media_type="text/csv", filename=f"{event.value.partition('.')[0]}s")
 
 
 async def record_export(
