@@ -38,10 +38,11 @@ class InboxKind(StrEnum):
     NO_SHOW = "no_show"
     CONTESTED_TIME = "contested_time"
     CLOSING = "closing"
+    DAMAGE = "damage"
 
 
 Whose: TypeAlias = Literal["me", "agency", "partners"]
-SubjectKind: TypeAlias = Literal["loan", "request", "obligation", "agreement", "operator_act"]
+SubjectKind: TypeAlias = Literal["loan", "request", "obligation", "agreement", "operator_act", "asset"]
 
 AWAY_LATE: Final = 0
 LATE: Final = 1
@@ -109,6 +110,13 @@ class InboxEntry(Struct, kw_only=True, frozen=True):
             "act, or where the subject says what stands in the way."
         ),
     ]
+    instead: Annotated[
+        InboxAction | None,
+        Meta(
+            description="The operation that answers no: it declines, rejects or refuses, with a reason. Null where "
+            "there is none, and where you may not ask for it now."
+        ),
+    ] = None
 
     @property
     def key(self) -> InboxKey:

@@ -37,6 +37,7 @@ ASKS: Final[dict[InboxKind, str]] = {
     _K.NO_SHOW: "Accept or contest a reported no-show",
     _K.CONTESTED_TIME: "Answer a contested time",
     _K.CLOSING: "Close a loan that is back",
+    _K.DAMAGE: "Assess what came back damaged",
 }
 """What each kind asks for, in words that are the same for all things of the kind."""
 MOST_LISTED: Final = 50

@@ -29,7 +29,15 @@ from registry.sharing.loans.commands.reserving import snapshot
 from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted, record_override
 from registry.sharing.loans.queries.asset_warnings import described_in
 from registry.sharing.loans.queries.getting import side_of
-from registry.sharing.loans.rules import DeclineReason, LoanAction, Side, due_back, early_window, hand_over_refusal
+from registry.sharing.loans.rules import (
+    SOON,
+    DeclineReason,
+    LoanAction,
+    Side,
+    due_back,
+    early_window,
+    hand_over_refusal,
+)
 from registry.sharing.loans.schemas.given import ChangeAccepted, ConditionReport, LoanCancellation
 from registry.sharing.loans.schemas.shown import Loan
 from registry.sharing.loans.tables import loan, loan_extension
@@ -107,10 +115,11 @@ async def _redecide_from(
     except Conflict as refused:
         if early is None:
             raise
-        begins = row.starts_at.strftime("%Y-%m-%dT%H:%MZ")
+        from_at, until = (at.strftime("%Y-%m-%dT%H:%MZ") for at in (row.starts_at - SOON, row.planned_end_at))
         words = (  # what to do comes first, since a long detail is cut off
-            f"It begins at {begins} only, so that it was decided for now to its end: send it out then, or cancel it "
-            f"and have the longer time asked for. {refused.detail}"
+            f"It may leave from {from_at} on, two hours before its agreed start. Send it out then, or cancel it and "
+            f"have the longer time asked for: leaving now, it would be away until {until}, which is not permitted. "
+            f"{refused.detail}"
         )
         raise Conflict(words, refused.code, extra=refused.extra) from None
 

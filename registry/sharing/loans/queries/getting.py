@@ -108,6 +108,10 @@ _GET = SHOWN.where(
     loan.c.id == sa.bindparam("id", type_=loan.c.id.type),
     sa.or_(*(column == VIEWER for column in SIDE_COLUMNS.values())),
 ).order_by(loan_extension.c.id)
+_OF_REQUEST = sa.select(loan.c.id).where(
+    loan.c.request_id == sa.bindparam("request_id", type_=loan.c.id.type),
+    sa.or_(*(column == VIEWER for column in SIDE_COLUMNS.values())),
+)
 PENDING = sa.exists().where(loan_extension.c.loan_id == loan.c.id, loan_extension.c.status == "pending")
 
 
@@ -125,6 +129,11 @@ async def loan_rows(read: Read, principal: Principal, loan_id: UUID, now: dateti
     if not rows:
         raise NotFound("loan")
     return rows
+
+
+async def loans_of_request(read: Read, principal: Principal, request_id: UUID) -> list[UUID]:
+    """The loans that answer lines of the request, or did, in which the caller's agency is a side."""
+    return [row.id for row in await read.fast(_OF_REQUEST, {"request_id": request_id, "viewer": principal.agency_id})]
 
 
 async def get_loan(read: Read, principal: Principal, loan_id: UUID, now: datetime) -> Loan:
