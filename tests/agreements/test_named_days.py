@@ -341,3 +341,22 @@ async def test_a_notice_given_here_and_now_is_in_time_until_the_instant_that_is_
                 by = acting_for(giver, Role.LEGAL, now=now)
                 left = await ending.give_notice(write, by, UUID(found["id"]), notice, None)
             assert left.parties[1].leaves_at == (last if seconds else late_until), (kind, seconds)
+
+
+@pytest.mark.parametrize("here", ["Pacific/Guam", "Pacific/Honolulu"])
+async def test_a_period_is_over_no_sooner_than_counted_from_the_day_that_the_notice_bears(
+    scene: Scene, here: str
+) -> None:
+    """In Guam it is the day after already: who read thirty days on that letter was told a day less."""
+    there = "America/Chicago"
+    now = day_starts_at(today() + 2 * DAY, ZoneInfo(there)) + timedelta(hours=2 if here == "Pacific/Honolulu" else 12)
+    days = {civil_day(now, zone) for zone in (here, there)}
+    assert len(days) == 2
+    for day in days:
+        later = max(day, civil_day(now, there))
+        ends_at = day_starts_at(later + 31 * DAY, ZoneInfo(there))
+        async with moved(scene, here, there) as write:
+            notice = given_as(WithdrawalNotice, {"notice_on": str(day), "reason": "the council declined"})
+            left = await ending.give_notice(write, scene.legal(now), UUID(scene.signed["id"]), notice, None)
+            (its,) = (each for each in left.parties if each.agency.id == scene.actor.id)
+            assert its.leaves_at == ends_at, (here, day)

@@ -403,6 +403,8 @@ async def _received(story: Story, sheriff: Agency, police: Agency) -> None:
     await story.do(police.legal, "give_agreement_notice", one, body=given)
     came = {**story.written["record_agreement_receipt"], "agency_id": str(police.id), "received_on": "2026-07-03"}
     await story.do(sheriff.legal, "record_agreement_receipt", one, body=came)
+    corrected = {**story.written["correct_agreement_receipt"], "agency_id": str(police.id), "received_on": "2026-07-02"}
+    await story.do(sheriff.legal, "correct_agreement_receipt", one, body=corrected)
 
 
 async def _reported(story: Story, operator: Caller, one: str, police: Agency) -> None:

@@ -77,7 +77,10 @@ def test_lists_of_agencies_hold_references() -> None:
         for property_, schema in SCHEMAS[name].get("properties", {}).items()
         if schema.get("type") == "array" and holds_ids(schema)
     }
-    reports = {"AgreementParty.pending_report_ids", "AgreementInForce.pending_report_ids"}  # each is in the agreement
+    # Each of these is in the agreement.
+    reports = {f"{name}.pending_report_ids" for name in ("AgreementParty", "AgreementInForce")} | {
+        "ShownReceipt.report_ids"
+    }
     its_own = {"MinimumOverride.reserve_minimum_ids"}  # only its owner reads them
     # Who somebody is, is told by itself, and each reading recorded.
     people = {"RequestLine.personnel_ids", "Loan.personnel_ids"}

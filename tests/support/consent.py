@@ -9,7 +9,7 @@ from registry.agreements.instruments.commands import ending
 from registry.agreements.instruments.queries.partners import agreements_in_force
 from registry.agreements.instruments.schemas.asked import InForceQuery
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
-from registry.agreements.instruments.schemas.shown import AgreementInForce
+from registry.agreements.instruments.schemas.partners import AgreementInForce
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import civil_day, utc_now

@@ -201,6 +201,11 @@ BODIES: Mapping[str, Body | str] = {
         "agency_id": str(walk.about(actor).id),
         "received_on": str(today()),
     },
+    "correct_agreement_receipt": lambda walk, actor: {
+        "agency_id": str(walk.about(actor).id),
+        "received_on": str(today()),
+        "reason": "walked",
+    },
     "rescind_agreement_notice": _why(),
     "suspend_agreement": _why(),
     "reinstate_agreement": _why(),

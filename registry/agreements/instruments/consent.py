@@ -454,6 +454,12 @@ _RELYING: Mapping[str, str] = {
 }
 
 
+def relied_in_words(relied: Sequence[Reliance]) -> str:
+    """What others did in view of a thing, as a part of a sentence."""
+    more = [] if len(relied) <= MOST_NAMED else [f"and {counted(len(relied) - MOST_NAMED, 'more act')}"]
+    return "; ".join([*map(str, relied[:MOST_NAMED]), *more])
+
+
 def rescission_barred(
     leaves_at: datetime | None, at: datetime, *, own: bool, waits: bool, relied: Sequence[Reliance] = ()
 ) -> str | None:
@@ -464,9 +470,7 @@ def rescission_barred(
         return "Your agency gave none: another reported one. Contest that instead."
     if not relied:
         return None
-    acts = "; ".join(map(str, relied[:MOST_NAMED]))
-    more = "" if len(relied) <= MOST_NAMED else f"; and {counted(len(relied) - MOST_NAMED, 'more act')}"
     return (
-        f"Others have relied on your agency's notice since it was given: {acts}{more}. So it is not taken back alone, "
-        "and stands. To go on with them, conclude a new agreement, which each of them signs."
+        f"Others have relied on your agency's notice since it was given: {relied_in_words(relied)}. So it is not taken "
+        "back alone, and stands. To go on with them, conclude a new agreement, which each of them signs."
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from registry.agreements.instruments.delivery import ShownDelivery, asked, differences
 from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.receipt import awaited_in_words
 from registry.agreements.instruments.remarks import Remark, RemarkCode
 from registry.agreements.instruments.schemas.consenting import ReportedAct
 from registry.agreements.instruments.schemas.shown import AgreementParty
@@ -58,15 +59,16 @@ def about_deliveries(
 def about_receipts(parties: Sequence[AgreementParty], asked_of: Callable[[UUID], Notice]) -> Iterator[Remark]:
     """Of notices that count from receipt: that one has not run out since a receipt of it is awaited."""
     for each in parties:
-        awaited = [its.agency.name for its in each.notice_receipts if its.received_on is None]
+        awaited = awaited_in_words(each.notice_receipts)
         if not awaited or each.leaves_at is not None:
             continue
         notice = asked_of(each.agency.id)
         where = "its text" if notice.clause is None else f"clause {notice.clause}"
         detail = (
-            f"The notice of {each.agency.name} of {each.withdrawal_notice_on} does not run out yet: by {where} it "
-            f"counts from its receipt, which is awaited of {', '.join(awaited)}. Each of them says when it came "
-            f"(`record_receipt`), or {each.agency.name} reports it with what shows it (`received_notice`)."
+            f"The notice of {each.agency.name} of {each.withdrawal_notice_on} does not run out yet, and until when "
+            f"{each.agency.name} is bound is not known: by {where} it counts from its receipt, which {awaited}. Each "
+            f"of them says when it came (`record_receipt`), or {each.agency.name} reports it with what shows it "
+            "(`received_notice`); where that is contested, with other evidence or of another day."
         )
         yield Remark(code=RemarkCode.AWAITING_RECEIPT, detail=detail, clause=notice.clause)
 

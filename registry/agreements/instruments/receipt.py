@@ -6,12 +6,13 @@ the notice to whom it goes. What each received is its own word, or what it did n
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
 
+from registry.agreements.instruments.consent import Reliance, relied_in_words
 from registry.agreements.instruments.notice import Notice, read_notice
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.kernel.time import CivilDate
@@ -25,10 +26,25 @@ class BindingText(NamedTuple):
 
 
 class NoticeReceipt(Struct, kw_only=True, frozen=True):
-    """That a party received a notice on a day, as it is written down; None while that is awaited."""
+    """That a party received a notice on a day, as it is written down; None while that is awaited.
+
+    `recorded_at`: when the party itself said so; None where it is known by a report.
+    """
 
     agency_id: UUID
     received_on: date | None
+    recorded_at: datetime | None = None
+
+
+ReceiptStatus = Literal["awaited", "reported", "contested", "received"]
+
+
+class SaidReceipt(NamedTuple):
+    """What who gave a notice reported of its receipt, and what has had no effect."""
+
+    report_id: UUID
+    agency_id: UUID
+    contested: bool
 
 
 class ShownReceipt(Struct, kw_only=True, frozen=True):
@@ -42,6 +58,25 @@ class ShownReceipt(Struct, kw_only=True, frozen=True):
             "that is awaited, and the notice does not run out."
         ),
     ]
+    status: Annotated[
+        ReceiptStatus,
+        Meta(
+            description="`reported`: who gave the notice says that it came, which has no effect so far. `contested`: "
+            "the party to which it goes denies that, or its day: until when who gave it is bound is in dispute."
+        ),
+    ]
+    report_ids: Annotated[
+        list[UUID],
+        Meta(description="What was reported of it and has had no effect, oldest first, by its id in `reported_acts`."),
+    ]
+
+
+class AwaitedNotice(Struct, kw_only=True, frozen=True):
+    """A notice that does not run out yet, since a receipt of it is awaited: when the party leaves is not known."""
+
+    agency: Annotated[AgencyReference, Meta(description="The party that gave it.")]
+    notice_on: Annotated[CivilDate, Meta(description="The day that it bears.")]
+    receipts: Annotated[list[ShownReceipt], Meta(description="Those that are awaited, and of whom.")]
 
 
 class Receipts(Struct, kw_only=True, frozen=True):
@@ -75,14 +110,25 @@ def kept_receipts(receipts: Iterable[NoticeReceipt]) -> list[dict[str, object]] 
     return found or None
 
 
-def shown_receipts(kept: msgspec.Raw | None, names: Mapping[UUID, str]) -> list[ShownReceipt]:
-    """As they are shown; `names` of the agencies that were party to it."""
+def shown_receipts(
+    kept: msgspec.Raw | None, names: Mapping[UUID, str], reports: Sequence[SaidReceipt]
+) -> list[ShownReceipt]:
+    """As they are shown; `names` of the agencies that were party to it, `reports` of this notice."""
     return [
-        ShownReceipt(
-            agency=AgencyReference(id=each.agency_id, name=names[each.agency_id]), received_on=each.received_on
-        )
-        for each in read_receipts(kept)
+        _shown(each, names, [its for its in reports if its.agency_id == each.agency_id]) for each in read_receipts(kept)
     ]
+
+
+def _shown(receipt: NoticeReceipt, names: Mapping[UUID, str], reports: Sequence[SaidReceipt]) -> ShownReceipt:
+    status: ReceiptStatus = "received"
+    if receipt.received_on is None:
+        status = "contested" if any(each.contested for each in reports) else "reported" if reports else "awaited"
+    return ShownReceipt(
+        agency=AgencyReference(id=receipt.agency_id, name=names[receipt.agency_id]),
+        received_on=receipt.received_on,
+        status=status,
+        report_ids=[] if status == "received" else [each.report_id for each in reports],
+    )
 
 
 def goes_to(notice: Notice, towards: Collection[UUID]) -> frozenset[UUID]:
@@ -134,3 +180,44 @@ def no_receipt_awaited(waits_for: Collection[UUID], agency_id: UUID) -> str | No
         "No notice of that agency waits for this receipt: it gave none, its text does not count it from receipt, or "
         "the receipt is on record."
     )
+
+
+def awaited_in_words(receipts: Iterable[ShownReceipt]) -> str:
+    """Of whom a receipt is awaited, by whom it is contested, and of whom it is reported; empty where of nobody."""
+    by: dict[ReceiptStatus, list[str]] = {}
+    for each in receipts:
+        by.setdefault(each.status, []).append(each.agency.name)
+    said = {
+        "awaited": "is awaited of {}",
+        "reported": "is reported of {}, who has not said so",
+        "contested": "is contested by {}",
+    }
+    return "; ".join(words.format(", ".join(by[status])) for status, words in said.items() if status in by)
+
+
+def own_receipt(kept: msgspec.Raw | None, agency_id: UUID) -> NoticeReceipt | None:
+    """What the party itself said of when it received a notice; None where it did not."""
+    own = (each for each in read_receipts(kept) if each.agency_id == agency_id and each.recorded_at is not None)
+    return next(own, None)
+
+
+def correction_barred(
+    own: NoticeReceipt | None, leaves_at: datetime | None, now: datetime, relied: Sequence[Reliance] = ()
+) -> str | None:
+    """Why a party cannot correct the day on which it said to have received a notice.
+
+    `leaves_at`: when that has run out; `relied`: what others did since the day was recorded.
+    """
+    if own is None:
+        return (
+            "Your agency recorded no receipt of a notice of that agency. A day that was reported, and that it "
+            "confirmed or did not contest, stands: who gave the notice goes by it."
+        )
+    if leaves_at is not None and leaves_at <= now:
+        return "That notice has run out, and the day on which it was received stands."
+    if relied:
+        return (
+            f"Others have gone by that day since it was recorded: {relied_in_words(relied)}. So it is not corrected "
+            "alone, and stands. To be bound otherwise, conclude an amendment or a new agreement."
+        )
+    return None

@@ -10,6 +10,7 @@ from msgspec import Struct
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ProposalStatus, where_contested
 from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.delivery import delivered
+from registry.agreements.instruments.receipt import awaited_in_words
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.shown import AgreementParty, Successor
 from registry.agreements.timeline.rules import ActKind, TextEdge
@@ -238,9 +239,10 @@ def _received(party: AgreementParty) -> str:
     came = [
         f"{each.agency.name} received it on {each.received_on}" for each in party.notice_receipts if each.received_on
     ]
-    waits = [each.agency.name for each in party.notice_receipts if each.received_on is None]
-    said = [*came, *([f"receipt is awaited of {', '.join(waits)}"] if waits else [])]
-    return f" It counts from its receipt: {'; '.join(said)}."
+    waits = awaited_in_words(party.notice_receipts)
+    until = " Until then it does not run out, and the end is not known." if waits and party.leaves_at is None else ""
+    said = [*came, *([f"receipt {waits}"] if waits else [])]
+    return f" It counts from its receipt: {'; '.join(said)}.{until}"
 
 
 def approved(name: str, row: Any) -> str:

@@ -30,9 +30,14 @@ class Today(Struct, kw_only=True, frozen=True):
         """The current day in the agreement's time zone, which counts in law."""
         return civil_day(self.now, self.agreement_zone)
 
+    @property
+    def later(self) -> date:
+        """The later of the two: a period that counts from today is not over before it is by either."""
+        return max(self.at_agency, self.by_agreement)
+
     def has_come(self, day: date) -> bool:
         """Whether the day has begun in at least one of the zones."""
-        return day <= max(self.at_agency, self.by_agreement)
+        return day <= self.later
 
     def is_over(self, day: date) -> bool:
         """Whether the day has ended in both zones."""

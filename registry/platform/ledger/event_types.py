@@ -156,6 +156,10 @@ class EventType(Meant):
         "agreement.publishing_stopped",
         "A party took its word back, and what was public is so no more.",
     )
+    AGREEMENT_RECEIPT_CORRECTED = (
+        "agreement.receipt_corrected",
+        "A party said that it received another's notice on another day than it had recorded.",
+    )
     AGREEMENT_RECORDED = "agreement.recorded", "An agreement that is signed on paper was recorded."
     AGREEMENT_REINSTATEMENT_PROPOSED = (
         "agreement.reinstatement_proposed",

@@ -258,7 +258,9 @@ async def test_the_deadlines_the_timeline_and_the_file_say_that_it_counts_from_r
     assert f"awaited of {one.name}" in act["detail"]
     await received(one, found, leaver, today())
     acts = data(await unpacked(one.legal, found["id"]), "acts.json")
-    assert acts["parties"][1]["notice_receipts"] == [{"agency": one.reference, "received_on": str(today())}]
+    assert acts["parties"][1]["notice_receipts"] == [
+        {"agency": one.reference, "received_on": str(today()), "status": "received", "report_ids": []}
+    ]
     (act,) = (e for e in (await one.legal.done("GET", f"{path}/timeline"))["acts"] if e["kind"] == "gave_notice")
     assert f"{one.name} received it on {today()}" in act["detail"]
 

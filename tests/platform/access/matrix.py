@@ -327,7 +327,7 @@ AGREEMENT_ROWS = {
     **_each("approve_agreement", "agreements:review", *AGREEMENTS),
     **_each(
         "sign_agreement confirm_agreement decline_to_sign_agreement decline_to_join_agreement "
-        "give_agreement_notice record_agreement_receipt rescind_agreement_notice "
+        "give_agreement_notice record_agreement_receipt correct_agreement_receipt rescind_agreement_notice "
         "activate_agreement_verbally "
         "agree_verbally set_agreement_approval_rule record_agreement_approval accept_agreement_custody "
         "decline_agreement_custody suspend_agreement reinstate_agreement propose_agreement_suspension "

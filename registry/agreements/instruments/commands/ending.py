@@ -134,7 +134,7 @@ def _pause_starts_at(text: BindingTerms, agency_id: UUID, today: Today) -> datet
     if (silent := pause_silent(text, agency_id)) is not None:
         raise RuleBroken.at(silent, "notice_silent", "no period is entered")
     period = pause_notice(text, agency_id)
-    return today.now if period is None else withdrawal_ends_at(today.by_agreement, period, today.agreement_zone)
+    return today.now if period is None else withdrawal_ends_at(today.later, period, today.agreement_zone)
 
 
 async def reinstate(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
@@ -163,10 +163,10 @@ async def give_notice(
 
     By a text that counts it from receipt it runs out by what is on record of that, and not before: what its evidence
     shows of receipts is put to those that are said to have received it. By others
-    the period counts from the instant at which this is done, by the agreement's clocks, whatever day is named as today:
-    so a term is declined in time until the instant that is shown as due. A notice on paper may be entered later than
-    its day: where that would have the agency
-    leave sooner it is recorded with its evidence, and its own day counts once each other party that is bound has
+    the period counts from the instant at which this is done, by the agreement's clocks, or from the day that the notice
+    bears, where that is later. What is given by the instant that is shown as due is in time for the end of a term,
+    whatever day is named as today. A notice on paper may be entered later than its day: where that would have the
+    agency leave sooner it is recorded with its evidence, and its own day counts once each other party that is bound has
     confirmed that it was told, or not contested it for 14 days. Where how long notice runs is not entered, the
     last day named needs the consent of each. A party that is bound no more records what it said while it was, by the
     same rule. A termination that is yet to come keeps nobody from leaving before it.
@@ -208,9 +208,11 @@ async def give_notice(
         await check_was_bound(*was_bound, "/leaves_on", leaves_at)
         return await _leave_by_consent(write, caller, row, notice, notice.leaves_on)
     said = (caller.agency_id, notice.kind)
-    dated = await notice_runs_out_at(write, row, *said, dated_on, notice.leaves_on)
+    bears = notice.notice_on
+    dated = await notice_runs_out_at(write, row, *said, dated_on, notice.leaves_on, bears=bears)
     await check_was_bound(*was_bound, "/notice_on", dated)
-    counted = notices_end_at(bound_by, row.time_zone, *said, counts_on, notice.leaves_on, NOTHING_RECEIVED)
+    on = (counts_on, notice.leaves_on)
+    counted = notices_end_at(bound_by, row.time_zone, *said, *on, NOTHING_RECEIVED, bears=bears)
     waits_for = awaited(bound_by, NOTHING_RECEIVED)
     if counted is None and not waits_for:
         counted = await notice_runs_out_at(write, row, *said, counts_on)

@@ -15,7 +15,7 @@ from registry.agreements.instruments.commands.settling.effects import open_repor
 from registry.agreements.instruments.consent import BINDING, ProposalKind, Reported
 from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.delivery import NoticeDelivery, received_days
-from registry.agreements.instruments.notice import last_notice_day, needed_period, read_notice
+from registry.agreements.instruments.notice import Period, last_notice_day, needed_period, read_notice
 from registry.agreements.instruments.queries.governing import bound_on
 from registry.agreements.instruments.receipt import BindingText, CountedOn, Receipts, awaited, counted_on, recipients
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -58,9 +58,12 @@ def notice_ends_at(
     notice_on: date,
     leaves_on: date | None,
     receipts: Receipts | None = None,
+    *,
+    bears: date | None = None,
 ) -> datetime | None:
     """When a notice of that day has run out under the text, and not before the day that it names.
 
+    `bears`: the day that is written on it, where that is another; it runs out no sooner than counted from it.
     Where the text counts it from receipt, by the `receipts`; None of these is as though each had received it on that
     day. One that declines the renewal runs out with a term. None where how long notice runs is not entered, it has
     no renewal that could be declined, or it counts from a receipt that is awaited.
@@ -74,7 +77,7 @@ def notice_ends_at(
         if found is None:
             return None
         counted = found
-    runs_out_at = _latest(withdrawal_ends_at(counted.day, period, time_zone), counted.not_before)
+    runs_out_at = _latest(_ran_out_at(text, counted.day, bears or counted.day, period, time_zone), counted.not_before)
     if kind == "withdrawal":
         if leaves_on is None:
             return runs_out_at
@@ -86,6 +89,21 @@ def notice_ends_at(
         if counted.day <= last_notice_day(ends_on, period):
             return _latest(day_starts_at(ends_on + timedelta(days=1), ZoneInfo(time_zone)), counted.not_before)
     return runs_out_at  # too late for the last term: it ends by itself before that
+
+
+def _ran_out_at(text: Row[Any], given_on: date, bears: date, period: Period, time_zone: str) -> datetime:
+    """When a period has run out that began on the day on which the notice was given, and not sooner by what it bears.
+
+    Where the giver's day is ahead of the agreement's, its notice bears the next day, and who reads it counts from that.
+    Given in time for the end of a term it leaves with that, whatever day it bears.
+    """
+    ends_at = withdrawal_ends_at(given_on, period, time_zone)
+    later = withdrawal_ends_at(bears, period, time_zone)
+    if later <= ends_at or text.expires_on is None:
+        return max(ends_at, later)
+    renewal = renewal_of(text.auto_renew_months, text.auto_renew_times)
+    term = next(term_ends(text.expires_on, renewal, last_day_before(ends_at, time_zone)), None)
+    return later if term is None else min(later, day_starts_at(day_after(term), ZoneInfo(time_zone)))
 
 
 def _latest(at: datetime, other: datetime | None) -> datetime:
@@ -100,6 +118,8 @@ def notices_end_at(
     notice_on: date,
     leaves_on: date | None,
     receipts: Receipts | None = None,
+    *,
+    bears: date | None = None,
 ) -> datetime | None:
     """As `notice_ends_at`, under all of the texts that bind the party: to nobody is its notice shorter than its text.
 
@@ -108,7 +128,14 @@ def notices_end_at(
     renewing = next((each for each in bound_by if _renews(each.text)), bound_by[0])
     ends = [
         notice_ends_at(
-            each, time_zone, agency_id, kind if each is renewing else "withdrawal", notice_on, leaves_on, receipts
+            each,
+            time_zone,
+            agency_id,
+            kind if each is renewing else "withdrawal",
+            notice_on,
+            leaves_on,
+            receipts,
+            bears=bears,
         )
         for each in bound_by
     ]
@@ -150,8 +177,10 @@ async def notice_runs_out_at(
     notice_on: date,
     leaves_on: date | None = None,
     received: Mapping[UUID, date] | None = None,
+    *,
+    bears: date | None = None,
 ) -> datetime:
-    """When the notice of a party has run out, or on the later day that it names.
+    """When the notice of a party has run out, or on the later day that it names; `bears` as in `notice_ends_at`.
 
     `received`: when each other party is said to have received it, for texts by which that counts; None is as though
     each had on the day of the notice, so that it could not run out sooner.
@@ -163,11 +192,14 @@ async def notice_runs_out_at(
     texts = [each.text for each in bound_by]
     check_renewal(texts, kind, leaves_on)
     periods = [needed_period(read_notice(text.notice), agency_id, "/leaves_on") for text in texts]
-    period = max(periods, key=lambda each: withdrawal_ends_at(notice_on, each, row.time_zone))
-    runs_out_at = withdrawal_ends_at(notice_on, period, row.time_zone)
+    runs_out = [
+        _ran_out_at(text, notice_on, bears or notice_on, period, row.time_zone)
+        for text, period in zip(texts, periods, strict=True)
+    ]
+    runs_out_at, period = max(zip(runs_out, periods, strict=True), key=lambda each: each[0])
     if leaves_on is not None and day_starts_at(day_after(leaves_on), ZoneInfo(row.time_zone)) < runs_out_at:
         last = last_day_before(runs_out_at, row.time_zone)
-        detail = f"Notice of {period} given on {notice_on} runs through {last}, not less."
+        detail = f"Notice of {period} given on {bears or notice_on} runs through {last}, not less."
         raise RuleBroken.at(detail, "not_then", pointer="/leaves_on")
     receipts = None if received is None else Receipts(received=received, left={})
     if receipts is not None and awaited(bound_by, receipts):
@@ -176,7 +208,7 @@ async def notice_runs_out_at(
             "`deliveries` on which day each of those received it to whom it goes."
         )
         raise RuleBroken.at(detail, "receipt_missing", "received_on is needed of each", pointer="/deliveries")
-    ends_at = notices_end_at(bound_by, row.time_zone, agency_id, kind, notice_on, leaves_on, receipts)
+    ends_at = notices_end_at(bound_by, row.time_zone, agency_id, kind, notice_on, leaves_on, receipts, bears=bears)
     assert ends_at is not None  # there is a period, a renewal, and each receipt
     return ends_at
 

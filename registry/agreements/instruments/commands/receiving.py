@@ -1,7 +1,10 @@
-"""That a notice which counts from receipt was received: by the recipient's own word, or as its giver reports."""
+"""That a notice which counts from receipt was received: by the recipient's own word, or as its giver reports.
+
+A day that the recipient mistyped it corrects itself, as long as nobody has gone by it.
+"""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,10 +22,11 @@ from registry.agreements.instruments.commands.settling.effects import (
 from registry.agreements.instruments.consent import Reported, ReportedKind
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.getting import get_agreement
-from registry.agreements.instruments.receipt import awaited_from, no_receipt_awaited
+from registry.agreements.instruments.queries.relying import gone_by_receipt
+from registry.agreements.instruments.receipt import awaited_from, correction_barred, no_receipt_awaited, own_receipt
 from registry.agreements.instruments.rules import refuse
 from registry.agreements.instruments.schemas.evidence import OnPaper
-from registry.agreements.instruments.schemas.given import ReceiptOfNotice
+from registry.agreements.instruments.schemas.given import CorrectedReceipt, ReceiptOfNotice
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.access.permissions import Action
@@ -32,7 +36,9 @@ from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.versions import Expected
 from registry.platform.ledger.event_types import EventType
 
-_GIVER = sa.select(*(agreement_party.c[name] for name in ("withdrawal_notice_on", "notice_receipts"))).where(
+_GIVER = sa.select(
+    *(agreement_party.c[name] for name in ("withdrawal_notice_on", "leaves_at", "notice_receipts"))
+).where(
     agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
     agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
 )
@@ -47,13 +53,10 @@ async def record_receipt(
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     notice_on = await _awaits(write, row.id, receipt.agency_id, caller.agency_id)
-    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
-    today.check_come(receipt.received_on, "/received_on", "not_then", "What has not come yet cannot be received.")
-    _check_sent_before(notice_on, receipt.received_on, "/received_on")
-    for report in await open_reports(write, row.id, caller.agency_id, ReportedKind.RECEIVED_NOTICE):
-        if report.recorded_by_id == receipt.agency_id:
-            await replace_report(write, report, caller.now)
-    await apply_receipt(write, row.id, receipt.agency_id, caller.agency_id, receipt.received_on)
+    await _check_day(write, caller, row, notice_on, receipt.received_on)
+    await give_way(write, row.id, receipt.agency_id, caller.agency_id, caller.now)
+    said = (receipt.agency_id, caller.agency_id, receipt.received_on)
+    await apply_receipt(write, row.id, *said, recorded_at=caller.now)
     told = {
         "agency_id": str(caller.agency_id),
         "notice_of_agency_id": str(receipt.agency_id),
@@ -61,6 +64,38 @@ async def record_receipt(
         "note": receipt.note,
     }
     await finished(write, caller, row, EventType.AGREEMENT_NOTICE_RECEIVED, told)
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def correct_receipt(
+    write: Write, caller: Caller, agreement_id: UUID, corrected: CorrectedReceipt, expected: Expected
+) -> Agreement:
+    """Say of the day on which the own agency recorded that it received a notice that it was another, and why.
+
+    The history keeps both. Raises RuleBroken for a day that has not come, or is before that of the notice; WrongStatus
+    where it recorded none itself, where the notice has run out, and with who has gone by that day, by which act.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    giver = await write.first(_GIVER, {"id": row.id, "agency_id": corrected.agency_id})
+    own = None if giver is None else own_receipt(giver.notice_receipts, caller.agency_id)
+    relied = []
+    if giver is not None and own is not None and own.recorded_at is not None:
+        both, at = (corrected.agency_id, caller.agency_id), (row.time_zone, caller.now)
+        relied = await gone_by_receipt(write, row.id, *both, own.recorded_at, giver.leaves_at, *at)
+    refuse(correction_barred(own, None if giver is None else giver.leaves_at, caller.now, relied))
+    assert giver is not None, "what nobody gave was refused"
+    assert own is not None, "and so was what was not recorded"
+    await _check_day(write, caller, row, giver.withdrawal_notice_on, corrected.received_on)
+    said = (corrected.agency_id, caller.agency_id, corrected.received_on)
+    await apply_receipt(write, row.id, *said, recorded_at=caller.now, corrected=True)
+    told = {
+        "agency_id": str(caller.agency_id),
+        "notice_of_agency_id": str(corrected.agency_id),
+        "received_on": corrected.received_on,
+        "recorded_before": own.received_on,
+        "reason": corrected.reason,
+    }
+    await finished(write, caller, row, EventType.AGREEMENT_RECEIPT_CORRECTED, told)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -88,6 +123,13 @@ async def report_receipts(
         await write_report(write, caller, row, act)
 
 
+async def give_way(write: Write, agreement_id: UUID, giver_id: UUID, recipient_id: UUID, now: datetime) -> None:
+    """Let what a party reported of its notice's receipt by another count no more, for that one has said itself."""
+    for report in await open_reports(write, agreement_id, recipient_id, ReportedKind.RECEIVED_NOTICE):
+        if report.recorded_by_id == giver_id:
+            await replace_report(write, report, now)
+
+
 async def drop_receipts(write: Write, caller: Caller, row: Row[Any]) -> None:
     """Let what the own agency reported of the receipt of its notice count no more: there is no such notice now."""
     for report in await unanswered_receipts(write, row.id, caller.agency_id):
@@ -102,6 +144,13 @@ async def _awaits(write: Write, agreement_id: UUID, giver_id: UUID, recipient_id
     assert giver is not None
     notice_on: date = giver.withdrawal_notice_on
     return notice_on
+
+
+async def _check_day(write: Write, caller: Caller, row: Row[Any], notice_on: date, received_on: date) -> None:
+    """Raises RuleBroken for a day that has not come where the own agency is, or is before that of the notice."""
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    today.check_come(received_on, "/received_on", "not_then", "What has not come yet cannot be received.")
+    _check_sent_before(notice_on, received_on, "/received_on")
 
 
 def _check_sent_before(notice_on: date, received_on: date, pointer: str) -> None:

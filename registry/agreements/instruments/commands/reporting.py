@@ -1,6 +1,6 @@
 """What one party, or the operator, records of another's act: reported, confirmed, contested, taken back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from registry.agreements.instruments.commands.open_text import (
     waiting_paper,
 )
 from registry.agreements.instruments.commands.proposing import drop_departures, drop_unsaid_end, propose_departure
-from registry.agreements.instruments.commands.receiving import check_receipt
+from registry.agreements.instruments.commands.receiving import check_receipt, give_way
 from registry.agreements.instruments.commands.report_members import check_given, check_members
 from registry.agreements.instruments.commands.reported import (
     about,
@@ -142,21 +142,45 @@ async def report_act(
     today.check_come(new.acted_on, "/acted_on", "acted_in_future", "What has not happened yet cannot be reported.")
     act = await _checked(write, caller, row, new)
     about_the_same = {"proposal_id": act.proposal_id, "version_id": act.version_id}
-    for earlier in await open_reports(write, row.id, act.agency_id, act.kind, **about_the_same):
-        if act.kind is ReportedKind.RECEIVED_NOTICE and earlier.recorded_by_id != caller.agency_id:
-            continue  # of another's notice
-        detail = "That is reported already, and waits for the party's answer."
-        if earlier.status == ReportStatus.CONTESTED:
-            detail = (
-                f"The party contested what is reported of {earlier.acted_on}: it can still confirm that, and who "
-                "reported it take it back. Until then no other is reported."
-            )
-        raise Conflict(detail, "already_reported")
+    earlier = await open_reports(write, row.id, act.agency_id, act.kind, **about_the_same)
+    if act.kind is ReportedKind.RECEIVED_NOTICE:
+        _check_receipt_not_reported(act, [each for each in earlier if each.recorded_by_id == caller.agency_id])
+    else:
+        _check_not_reported(earlier)
     if act.kind in LEAVING:
         act = replace(act, proposal_id=await propose_departure(write, caller, row, act))
     told = await write_report(write, caller, row, act)
     await finished(write, caller, row, EventType.AGREEMENT_ACT_REPORTED, told)
     return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+def _check_not_reported(earlier: Sequence[Row[Any]]) -> None:
+    """Raises Conflict where one of the reports on the party waits for an answer, or for both sides to agree."""
+    for each in earlier:
+        detail = "That is reported already, and waits for the party's answer."
+        if each.status == ReportStatus.CONTESTED:
+            detail = (
+                f"The party contested what is reported of {each.acted_on}: it can still confirm that, and who "
+                "reported it take it back. Until then no other is reported."
+            )
+        raise Conflict(detail, "already_reported")
+
+
+def _check_receipt_not_reported(act: Reported, earlier: Sequence[Row[Any]]) -> None:
+    """Let who gave a notice report its receipt anew once that was contested, with what it has not shown before.
+
+    Whether it came is a matter of evidence, of which more may be found; the contested report stays beside it, and
+    neither has effect but by the party's own word. Raises Conflict for the same day on the same evidence.
+    """
+    if all(each.status != ReportStatus.CONTESTED for each in earlier):
+        return _check_not_reported(earlier)
+    if (act.acted_on, act.evidence_sha256) in {(each.acted_on, each.evidence_sha256) for each in earlier}:
+        detail = (
+            f"That it came on {act.acted_on} is reported already on this evidence, and its receipt is contested: "
+            "report it with other evidence, or of another day."
+        )
+        raise Conflict(detail, "already_reported")
+    return None
 
 
 async def _check_reporter(write: Write, caller: Caller, row: Row[Any], new: NewReportedAct) -> None:
@@ -246,6 +270,8 @@ async def confirm_report(
     else:
         report, told = await answer_report(write, report, caller.now, **values), {}
         await count_report(write, row, report, caller.now, manner="confirmed")
+    if report.kind == ReportedKind.RECEIVED_NOTICE:
+        await give_way(write, row.id, report.recorded_by_id, caller.agency_id, caller.now)
     if report.kind in LEAVING:
         await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
         reason, kept = "confirmed otherwise", report.proposal_id

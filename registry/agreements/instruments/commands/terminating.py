@@ -127,7 +127,7 @@ def _by_right(
     clause, days = rights[0][0], max(days for _, days in rights)
     zone = ZoneInfo(today.agreement_zone)
     new = msgspec.structs.replace(new, clause=clause)
-    runs_out = withdrawal_ends_at(today.by_agreement, Period(days=days), today.agreement_zone) if days else today.now
+    runs_out = withdrawal_ends_at(today.later, Period(days=days), today.agreement_zone) if days else today.now
     if termination.acted_on is not None and today.is_over(termination.acted_on):
         at = day_starts_at(termination.effective_on or termination.acted_on, zone)
         dated, otherwise_at = max(at, given_at), max(at, runs_out)

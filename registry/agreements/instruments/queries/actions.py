@@ -87,12 +87,14 @@ def allowed_actions(
     may_confirm: bool,
     closed_to_it: str | None,
     relied: Sequence[Reliance] = (),
+    corrections: Sequence[str | None] = (),
 ) -> list[AllowedAction]:
     """The actions that the caller's roles reach, each allowed now or withheld with the reason.
 
     `terms` are those of the texts that bind the caller's agency. Beside the text that is shown there may be others that
     it has not signed: `may_sign`, `may_confirm`; `closed_to_it`: why a newcomer signs none of them.
-    `relied`: what others did in view of its notice.
+    `relied`: what others did in view of its notice; `corrections`: of each day on which it says to have received one
+    of theirs, why it cannot correct that.
 
     The reasons are those of the commands: one rule says of each act both whether it is offered and whether it is done.
     """
@@ -129,6 +131,8 @@ def allowed_actions(
         offers += _own_leave(row, own, terms, reported, relied, now)
         if any(own.agency_id in awaited_from(each.notice_receipts) for each in parties):
             offers.append(offer("record_receipt"))
+        if corrections:
+            offers.append(offer("correct_receipt", withheld=None if None in corrections else corrections[0]))
         offers += _own_law(principal.agency_id, row, now)
         offers += _own_word(words, bound=own.joined_at is not None and own.joined_at <= now)
     if refusal(principal, Action.AGREEMENTS_REPORT, held) is None:

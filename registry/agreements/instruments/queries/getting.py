@@ -53,6 +53,7 @@ from registry.agreements.instruments.queries.provisions import (
     withheld_terms,
 )
 from registry.agreements.instruments.queries.publications import OwnWords, publication_in
+from registry.agreements.instruments.queries.receipts import corrections_barred, said_of
 from registry.agreements.instruments.queries.relying import relied_on
 from registry.agreements.instruments.queries.rows import SHOWN, Moment, shown_rows
 from registry.agreements.instruments.queries.running_terms import cut_short, last_notice_told, term_ends_on_told
@@ -255,6 +256,7 @@ async def get_agreement(
         its_end = next(end_told(row, each, now, whole=True) for each in parties if each.agency_id == agency_id)
         return last_notice_told(term_of(its, its_end)[1], read_notice(its.notice.notice).of(agency_id))
 
+    receipts = await said_of(read, agreement_id, parties) if whole else {}
     shown = [
         shown_party(
             party,
@@ -270,6 +272,7 @@ async def get_agreement(
             until_told,
             approvals.get(party.agency_id, ()),
             {each.agency_id: each.name for each in parties},
+            receipts.get((agreement_id, party.agency_id), ()),
             whole=whole,
         )
         for party in parties
@@ -374,6 +377,7 @@ async def get_agreement(
                 may_confirm=told.may_confirm,
                 closed_to_it=closed,
                 relied=relied,
+                corrections=await corrections_barred(read, row.id, parties, principal.agency_id, row.time_zone, now),
             )
         )
         offers = await separated(read, principal, row, on_its_way(row)[0], offers)

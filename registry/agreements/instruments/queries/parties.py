@@ -20,7 +20,7 @@ from registry.agreements.instruments.queries.authorities import signatory_author
 from registry.agreements.instruments.queries.evidence import Papers, evidence_of_hand, shown_evidence
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of
 from registry.agreements.instruments.queries.visibility import may_be_named
-from registry.agreements.instruments.receipt import shown_receipts
+from registry.agreements.instruments.receipt import SaidReceipt, shown_receipts
 from registry.agreements.instruments.remarks import Remark, about_authority, party_dissolved
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.shown import (
@@ -261,10 +261,12 @@ def shown_party(
     until_told: Mapping[UUID, datetime | None] | None,
     approvals: Iterable[Row[Any]],
     names: Mapping[UUID, str],
+    receipts: Sequence[SaidReceipt],
     *,
     whole: bool,
 ) -> AgreementParty:
-    """A party as it stands; `revoked` is since when authorities are that signatures rest on.
+    """A party as it stands; `revoked` is since when authorities are that signatures rest on, `receipts` what it
+    reported of those of its notice, without effect so far.
 
     It is shown `without` the reports that have not taken effect, which are named. `then` are its windows of the
     instant, `bound_by` the versions by which it is bound to another then, `together` the stretch of the instant in
@@ -293,7 +295,7 @@ def shown_party(
         if gave_notice
         else None,
         notice_deliveries=shown_deliveries(row.notice_deliveries, names) if gave_notice else [],
-        notice_receipts=shown_receipts(row.notice_receipts, names) if gave_notice else [],
+        notice_receipts=shown_receipts(row.notice_receipts, names, receipts) if gave_notice else [],
         leaves_at=did.leaves_at if whole else None,
         last_notice_on=last_notice_on,
         verbally_at=did.verbally_at if whole else None,

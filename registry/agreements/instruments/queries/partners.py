@@ -24,6 +24,7 @@ from registry.agreements.instruments.queries.in_force import (
 from registry.agreements.instruments.queries.listing import status_now, status_told
 from registry.agreements.instruments.queries.pending import all_without_pending
 from registry.agreements.instruments.queries.provisions import may_read_restricted
+from registry.agreements.instruments.queries.receipts import notices_awaiting
 from registry.agreements.instruments.queries.visibility import (
     administers,
     is_published,
@@ -32,7 +33,7 @@ from registry.agreements.instruments.queries.visibility import (
     visible_to,
 )
 from registry.agreements.instruments.schemas.asked import InForceQuery
-from registry.agreements.instruments.schemas.shown import (
+from registry.agreements.instruments.schemas.partners import (
     AgencyContact,
     AgreementInForce,
     AgreementInForceList,
@@ -117,6 +118,8 @@ async def agreements_in_force(
         rows_now = await read.all(_in_force_statement(administrator=administrator), asked | {"at": now})
         today = {row.id: binds(row) for row in rows_now}
         today |= await binds_without(read, {each: pending[each] for each in ahead & pending.keys()}, *sides, now)
+    sharing = {row.id for row in rows if row.shared}
+    awaiting = await notices_awaiting(read, sharing, sides)
     items = []
     for each in rows:
         row, without = each, pending.get(each.id)
@@ -153,6 +156,7 @@ async def agreements_in_force(
                 assists=held.assists,
                 covers_until=until,
                 pending_report_ids=[*reports] if shared else [],
+                awaiting_receipt=awaiting.get(row.id, []),
                 terms=shown_without(candidate.terms, withheld) if shared else None,
                 terms_withheld=withheld if shared else [],
             )

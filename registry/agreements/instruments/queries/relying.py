@@ -1,6 +1,7 @@
 """What others did, or let pass, since a party gave notice: who went by its leaving has relied on it."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ from registry.agreements.instruments.tables import (
 )
 from registry.agreements.instruments.term_days import renewal_of
 from registry.directory.agencies.tables import agency
-from registry.platform.database.handles import Read
+from registry.platform.database.handles import Read, Rows
 from registry.platform.kernel.time import civil_day, day_ends_at
 
 _INSTANT = agreement.c.starts_at.type
@@ -219,10 +220,70 @@ async def relied_on(read: Read, agreement_id: UUID, agency_id: UUID, time_zone: 
     since = part.notice_recorded_at or min((row.at for row in await read.all(_TOLD, its)), default=None)
     if since is None:
         return []
-    told = {"since": since, "since_on": civil_day(since, time_zone), "now": now}
-    acts = [*await read.all(_BY_OTHERS, {**its, **told})]
+    acts = [*await _done_since(read, agreement_id, agency_id, since, time_zone, now)]
     if part.notice_recorded_at is None:
         acts += await read.all(_REPORTERS, its)
+    passed = await _let_pass_since(read, agreement_id, agency_id, since, part.leaves_at, time_zone, now)
+    return _in_order(acts, [(day, name) for day, _, name in passed], since, time_zone)
+
+
+async def gone_by_receipt(
+    read: Read,
+    agreement_id: UUID,
+    giver_id: UUID,
+    recipient_id: UUID,
+    since: datetime,
+    leaves_at: datetime | None,
+    time_zone: str,
+    now: datetime,
+) -> list[Reliance]:
+    """What others than the recipient did, or let pass, since it recorded when it received a notice; in order.
+
+    `leaves_at`: when that notice runs out by what is on record.
+    """
+    acts = await _done_since(read, agreement_id, recipient_id, since, time_zone, now)
+    passed = await _let_pass_since(read, agreement_id, giver_id, since, leaves_at, time_zone, now)
+    others = [(day, name) for day, agency_id, name in passed if agency_id != recipient_id]
+    return _in_order(acts, others, since, time_zone)
+
+
+async def _done_since(
+    read: Read, agreement_id: UUID, agency_id: UUID, since: datetime, time_zone: str, now: datetime
+) -> Rows:
+    """What others than the agency did since then."""
+    told = {"since": since, "since_on": civil_day(since, time_zone), "now": now}
+    return await read.all(_BY_OTHERS, {"id": agreement_id, "agency_id": agency_id, **told})
+
+
+async def _let_pass_since(
+    read: Read,
+    agreement_id: UUID,
+    giver_id: UUID,
+    since: datetime,
+    leaves_at: datetime | None,
+    time_zone: str,
+    now: datetime,
+) -> list[tuple[date, UUID, str]]:
+    """Who let which last day of its own go by since then, and would be bound for another term without the giver.
+
+    A notice that still waits for its receipt frees nobody of a term that it would be bound by.
+    """
+    if leaves_at is None:
+        return []
+    found = []
+    for other in await read.all(_OTHERS, {"id": agreement_id, "agency_id": giver_id, "now": now}):
+        renewal = renewal_of(other.auto_renew_months, other.auto_renew_times)
+        period = read_notice(other.notice).of(other.agency_id)
+        if renewal is None or period is None:
+            continue
+        bound_since = max(since, other.joined_at)
+        said = (other.expires_on, renewal, period, bound_since, now, leaves_at, time_zone)
+        if (day := notice_day_let_pass(*said)) is not None:
+            found.append((day, other.agency_id, other.name))
+    return found
+
+
+def _in_order(acts: Rows, passed: Iterable[tuple[date, str]], since: datetime, time_zone: str) -> list[Reliance]:
     found = [
         (
             max(row.at, since),
@@ -230,14 +291,5 @@ async def relied_on(read: Read, agreement_id: UUID, agency_id: UUID, time_zone: 
         )
         for row in acts
     ]
-    # One that still waits for its receipt frees nobody of a term that it would be bound by.
-    for other in [] if part.leaves_at is None else await read.all(_OTHERS, {**its, "now": now}):
-        renewal = renewal_of(other.auto_renew_months, other.auto_renew_times)
-        period = read_notice(other.notice).of(other.agency_id)
-        if renewal is None or period is None:
-            continue
-        bound_since = max(since, other.joined_at)
-        said = (other.expires_on, renewal, period, bound_since, now, part.leaves_at, time_zone)
-        if (day := notice_day_let_pass(*said)) is not None:
-            found.append((day_ends_at(day, time_zone), Reliance(agency=other.name, did="let_pass", on=day)))
+    found += [(day_ends_at(day, time_zone), Reliance(agency=name, did="let_pass", on=day)) for day, name in passed]
     return [each for _, each in sorted(found, key=lambda it: (it[0], it[1].agency))]

@@ -7,7 +7,12 @@ from litestar.params import FromPath, JSONBody
 from registry.agreements.instruments.commands import ending, receiving
 from registry.agreements.instruments.routes import examples
 from registry.agreements.instruments.routes.answering import agreement_answer
-from registry.agreements.instruments.schemas.given import AgreementReason, ReceiptOfNotice, WithdrawalNotice
+from registry.agreements.instruments.schemas.given import (
+    AgreementReason,
+    CorrectedReceipt,
+    ReceiptOfNotice,
+    WithdrawalNotice,
+)
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.platform.access.operations import Supplied, operation
 from registry.platform.access.permissions import Action
@@ -146,10 +151,35 @@ async def record_agreement_receipt(
     return agreement_answer(await receiving.record_receipt(write, caller, agreement_id, data, if_match))
 
 
+@operation(
+    "post",
+    "/agreements/{agreement_id:uuid}/correct-receipt",
+    permission=Action.AGREEMENTS_SIGN,
+    status=200,
+    example=examples.CORRECTED_RECEIPT,
+    etag=True,
+    problems=("dates_reversed", "not_then", "wrong_status"),
+)
+async def correct_agreement_receipt(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[CorrectedReceipt],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Agreement]:
+    """Correct the day on which your agency recorded that it received another party's notice.
+
+    While the notice runs, and as long as no other party has gone by that day: by a signature, a consent, a notice of
+    its own, or a last day to leave that it let go by. The history keeps both days and the reason.
+    """
+    return agreement_answer(await receiving.correct_receipt(write, caller, agreement_id, data, if_match))
+
+
 handlers = [
     suspend_agreement,
     reinstate_agreement,
     give_agreement_notice,
     rescind_agreement_notice,
     record_agreement_receipt,
+    correct_agreement_receipt,
 ]

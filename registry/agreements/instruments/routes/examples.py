@@ -121,6 +121,11 @@ RECEIPT = {
     "received_on": "2026-06-04",
     "note": "By registered letter to the county attorney (demo).",
 }
+CORRECTED_RECEIPT = {
+    "agency_id": "01900000-0000-7000-8000-00000000a002",
+    "received_on": "2026-06-03",
+    "reason": "The stamp on the envelope says so; the entry was mistyped (demo).",
+}
 _REVIEWER = {"agency_id": "01900000-0000-7000-8000-00000000a002", "department": "County attorney", "required": True}
 SUBMISSION = {
     "version_no": 1,

@@ -8,10 +8,12 @@ from registry.agreements.instruments.commands import disclosing
 from registry.agreements.instruments.queries import getting, listing, partners, provisions, rows, versions
 from registry.agreements.instruments.routes.answering import agreement_tag
 from registry.agreements.instruments.schemas.asked import AgreementQuery, AsOf, InForceQuery
-from registry.agreements.instruments.schemas.shown import (
+from registry.agreements.instruments.schemas.partners import (
     AgencyContact,
-    Agreement,
     AgreementInForceList,
+)
+from registry.agreements.instruments.schemas.shown import (
+    Agreement,
     AgreementPage,
     AgreementVersion,
     AgreementVersionPage,

@@ -354,3 +354,11 @@ class ReceiptOfNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     agency_id: Annotated[UUID, Meta(description="The party that gave the notice.")]
     received_on: Annotated[ActDay, Meta(description="The day on which it came to your agency.")]
     note: Reason | None = None
+
+
+class CorrectedReceipt(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That your agency received another party's notice on another day than it recorded."""
+
+    agency_id: Annotated[UUID, Meta(description="The party that gave the notice.")]
+    received_on: Annotated[ActDay, Meta(description="The day on which it came to your agency.")]
+    reason: Reason

@@ -110,7 +110,8 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
     bound_until: Annotated[
         Instant | None,
         Meta(
-            description="When that ends, as far as is known; null is never. Others than the parties are told what the "
+            description="When that ends, as far as is known; null is never, or not known yet where a receipt of its "
+            "notice is awaited (`notice_receipts`). Others than the parties are told what the "
             "text says that they read, or a suspension, a departure or an end before it, and null once that has run "
             "out."
         ),
@@ -146,8 +147,9 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
         Instant | None,
         Meta(
             description="When it left or, of one that gave notice, when that has run out: counted from the day of its "
-            "recording, or from its own day once the others agree to that or do not contest it; where the text counts "
-            "it from receipt, from the last of these, and null while one is awaited (`notice_receipts`)."
+            "recording or, where that is later, the one that it bears; from an earlier one that it bears once the "
+            "others agree to that or do not contest it; where the text counts it from receipt, from the last of these, "
+            "and null while one is awaited (`notice_receipts`)."
         ),
     ]
     last_notice_on: Annotated[
@@ -473,39 +475,3 @@ class AgreementVersionPage(Struct, kw_only=True, frozen=True):
 
     items: list[AgreementVersionSummary]
     next_cursor: str | None
-
-
-class AgreementInForce(Struct, kw_only=True, frozen=True):
-    """An agreement that binds both agencies at the instant asked about."""
-
-    agreement_id: UUID
-    number: str
-    title: str
-    kind: AgreementKind
-    version_no: int
-    assists: Annotated[bool, Meta(description="Whether, by its directions, the assisting agency helps the other.")]
-    covers_until: Annotated[
-        Instant | None,
-        Meta(
-            description="When the first of the two stops being bound; null is never. Others than the parties are told "
-            "what the text says that they read, or a suspension, a departure or an end before it, and null once that "
-            "has run out."
-        ),
-    ]
-    pending_report_ids: PendingReports
-    terms: Annotated[Terms | None, Meta(description="For the parties only.")]
-    terms_withheld: TermsWithheld
-
-
-class AgreementInForceList(Struct, kw_only=True, frozen=True):
-    """The agreements in force between two agencies; all of them, never a page."""
-
-    items: list[AgreementInForce]
-
-
-class AgencyContact(Struct, kw_only=True, frozen=True):
-    """How to reach an agency at any hour; for itself, its partners in force and the administrator."""
-
-    agency: AgencyReference
-    phone: str | None
-    email: str | None

@@ -83,7 +83,7 @@ async def departures(
     receipts: dict[UUID, list[NoticeReceipt]] = {}
     for agency_id, part in parts.items():
         bound_by = _bound_by(row, texts, known, parts, part, part.notice_counts_on)
-        alone_at = _counted_from(row, bound_by, parts, part, part.notice_counts_on, now)
+        alone_at = _counted_from(row, bound_by, parts, part, part.notice_counts_on, now, part.withdrawal_notice_on)
         waits = awaited(bound_by, _on_record(parts, part, now))
         receipts[agency_id] = [
             *(NoticeReceipt(agency_id=each, received_on=None) for each in waits),
@@ -195,12 +195,16 @@ def _counted_from(
     part: Row[Any],
     day: date | None,
     now: datetime,
+    bears: date | None = None,
 ) -> datetime | None:
-    """When the party's notice has run out, if it counts from that day; None where it does not, or nobody can say."""
+    """When the party's notice has run out, if it counts from that day; None where it does not, or nobody can say.
+
+    `bears`: the day that it was given with.
+    """
     if day is None:
         return None
     its = (part.agency_id, part.notice_kind or "withdrawal", day, part.notice_leaves_on)
-    return notices_end_at(bound_by, row.time_zone, *its, _on_record(parts, part, now))
+    return notices_end_at(bound_by, row.time_zone, *its, _on_record(parts, part, now), bears=bears)
 
 
 def next_leaving(parts: Mapping[UUID, Row[Any]], now: datetime) -> datetime | None:

@@ -152,13 +152,25 @@ async def _joins(write: Write, report: Row[Any], at: datetime | None) -> None:
     await write.run(_PARTY, {**its, "joined_at": earliest(at, await write.value(_SIGNED_FROM, its))})
 
 
-async def apply_receipt(write: Write, agreement_id: UUID, giver_id: UUID, agency_id: UUID, received_on: date) -> None:
-    """Write down that a party received the notice of another that day; what is on record of that already stays."""
+async def apply_receipt(
+    write: Write,
+    agreement_id: UUID,
+    giver_id: UUID,
+    agency_id: UUID,
+    received_on: date,
+    *,
+    recorded_at: datetime | None = None,
+    corrected: bool = False,
+) -> None:
+    """Write down that a party received the notice of another that day; what is on record of that already stays.
+
+    `recorded_at`: when it said so itself. It stays not where the party has `corrected` it.
+    """
     its = {"its_agreement": agreement_id, "its_agency": giver_id}
     found = {each.agency_id: each for each in read_receipts(await write.value(_RECEIPTS, its))}
     kept = found.get(agency_id)
-    if kept is None or kept.received_on is None:
-        found[agency_id] = NoticeReceipt(agency_id=agency_id, received_on=received_on)
+    if corrected or kept is None or kept.received_on is None:
+        found[agency_id] = NoticeReceipt(agency_id=agency_id, received_on=received_on, recorded_at=recorded_at)
         await write.run(_PARTY, {**its, "notice_receipts": kept_receipts(found.values())})
 
 

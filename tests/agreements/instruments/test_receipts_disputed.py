@@ -1,0 +1,197 @@
+"""A receipt that is awaited, contested, shown anew, or was mistyped: what parties read of it, and how it is mended."""
+
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.agreements.instruments.reporting import DAY, PATH, give, report, runs_out
+from tests.agreements.instruments.test_notice_by_receipt import BY_RECEIPT, awaited, came, party, receipts, received
+from tests.support.agreements import EVIDENCE, sign_agreement
+from tests.support.cast import Agency, Cast, today
+from tests.support.consent import proof
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+pytestmark = pytest.mark.second_later
+
+NOT_SO = {"reason": "it went to the dispatch desk"}
+
+
+async def told_in_force(reader: Agency, one: Agency, other: Agency) -> dict[str, Any]:
+    """The row of what is in force between two, as a party to it reads it."""
+    asked = f"requesting_agency_id={one.id}&assisting_agency_id={other.id}"
+    (row,) = (await reader.coordinator.done("GET", f"{PATH}/in-force?{asked}"))["items"]
+    found: dict[str, Any] = row
+    return found
+
+
+def status(said: dict[str, Any], giver: Agency, recipient: Agency) -> str:
+    its = party(said, giver)["notice_receipts"]
+    return next(str(each["status"]) for each in its if each["agency"]["id"] == str(recipient.id))
+
+
+def correction(giver: Agency, on: date) -> dict[str, str]:
+    return {"agency_id": str(giver.id), "received_on": str(on), "reason": "the stamp says so; it was mistyped"}
+
+
+async def test_what_is_in_force_says_of_whom_a_receipt_is_awaited_and_who_contests_it(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, **BY_RECEIPT)
+    assert (await told_in_force(one, one, leaver))["awaiting_receipt"] == []
+    await give(leaver, found, today() - 5 * DAY)
+    row = await told_in_force(one, one, leaver)
+    assert row["covers_until"] is None, "which alone would read as though it went on for ever"
+    (notice,) = row["awaiting_receipt"]
+    assert (notice["agency"], notice["notice_on"]) == (leaver.reference, str(today() - 5 * DAY))
+    said = {each["agency"]["id"]: each["status"] for each in notice["receipts"]}
+    assert said == {str(one.id): "awaited", str(three.id): "awaited"}
+    assert (await told_in_force(one, one, three))["awaiting_receipt"] == [], "neither of these is leaving"
+
+    reported, its = await came(leaver, found, one, today() - 4 * DAY)
+    assert (status(reported, leaver, one), status(reported, leaver, three)) == ("reported", "awaited")
+    contested = await one.legal.done("POST", f"{its}/contest", NOT_SO)
+    assert status(contested, leaver, one) == "contested"
+    assert party(contested, leaver)["bound_until"] is None
+    assert f"is awaited of {three.name}; is contested by {one.name}" in awaited(contested)[0]
+    for reader, other in ((one, one), (three, three), (leaver, one)):
+        (notice,) = (await told_in_force(reader, other, leaver))["awaiting_receipt"]
+        (by,) = (each for each in notice["receipts"] if each["status"] == "contested")
+        assert (by["agency"], by["report_ids"]) == (one.reference, [its.rsplit("/", 1)[1]])
+
+    await received(three, found, leaver, today())
+    await received(one, found, leaver, today())
+    row = await told_in_force(one, one, leaver)
+    assert (row["covers_until"], row["awaiting_receipt"]) == (runs_out(today(), 30), [])
+
+
+async def test_nobody_but_the_parties_reads_of_a_receipt(service: Service, cast: Cast) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    public = [{**each, "sensitivity": "public"} for each in BY_RECEIPT["provisions"]]
+    found = await sign_agreement(service, one, leaver, notice=BY_RECEIPT["notice"], provisions=public)
+    await give(leaver, found, today())
+    row = await told_in_force(cast.stranger, one, leaver)
+    assert (row["terms"], row["awaiting_receipt"]) == (None, [])
+    seen = await cast.stranger.coordinator.done("GET", f"{PATH}/{found['id']}")
+    assert [each["notice_receipts"] for each in seen["parties"]] == [[], []]
+
+
+async def test_after_a_contest_the_giver_shows_it_anew_and_the_contested_report_stays(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT)
+    path = f"{PATH}/{found['id']}"
+    await give(leaver, found, today() - 9 * DAY)
+    evidence = await proof(leaver, found)
+    body = {"agency_id": str(one.id), "kind": "received_notice", "acted_on": str(today() - 8 * DAY), "reason": "card"}
+    said = await leaver.legal.done("POST", f"{path}/report-act", {**body, "evidence_sha256": evidence})
+    waiting = await leaver.legal.post(f"{path}/report-act", {**body, "evidence_sha256": await proof(leaver, found)})
+    assert_problem(waiting, 409, "already_reported")  # it has not been answered yet
+    first = said["reported_acts"][-1]["id"]
+    await one.legal.done("POST", f"{path}/reported-acts/{first}/contest", NOT_SO)
+    same = await leaver.legal.post(f"{path}/report-act", {**body, "evidence_sha256": evidence})
+    assert "other evidence, or of another day" in assert_problem(same, 409, "already_reported")["detail"]
+
+    again = await leaver.legal.done(
+        "POST", f"{path}/report-act", {**body, "evidence_sha256": evidence, "acted_on": str(today() - 7 * DAY)}
+    )
+    further, its = await report(leaver, found, body)
+    told = [(each["status"], each["because"]) for each in further["reported_acts"]]
+    assert told == [("contested", None), ("unconfirmed", "said_no"), ("unconfirmed", "said_no")], "a no holds"
+    assert len(again["reported_acts"]) == 2
+    assert status(further, leaver, one) == "contested"
+    assert party(further, leaver)["leaves_at"] is None
+
+    agreed = await one.legal.done("POST", f"{its}/confirm", {})
+    assert receipts(agreed, leaver) == {one.name: str(today() - 8 * DAY)}
+    assert [each["status"] for each in agreed["reported_acts"]] == ["replaced", "replaced", "confirmed"]
+    history = await one.auditor.done("GET", f"{path}/history")
+    assert [each["data"]["report_id"] for each in history["items"] if each["type"] == "agreement.report_contested"] == [
+        first
+    ]
+
+
+async def test_a_recipient_corrects_the_day_that_it_mistyped_and_the_history_keeps_both(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT)
+    path = f"{PATH}/{found['id']}"
+    await give(leaver, found, today() - 9 * DAY)
+    seen = await one.legal.done("GET", path)
+    assert "correct_receipt" not in {each["action"] for each in seen["allowed_actions"]}
+    said = await received(one, found, leaver, today() - 9 * DAY)
+    assert {"action": "correct_receipt", "allowed": True, "reason": None} in said["allowed_actions"]
+    key = str(uuid4())
+    for _ in range(2):
+        answer = await one.legal.post(f"{path}/correct-receipt", correction(leaver, today() - 6 * DAY), key=key)
+        assert answer.status_code == 200
+    corrected = await one.legal.done("GET", path)
+    assert receipts(corrected, leaver) == {one.name: str(today() - 6 * DAY)}
+    assert party(corrected, leaver)["leaves_at"] == runs_out(today() - 6 * DAY, 30)
+    history = await leaver.auditor.done("GET", f"{path}/history")
+    told = [each["data"] for each in history["items"] if each["type"] == "agreement.receipt_corrected"]
+    assert [(each["recorded_before"], each["received_on"]) for each in told] == [
+        (str(today() - 9 * DAY), str(today() - 6 * DAY))
+    ]
+
+
+async def test_a_day_that_others_have_gone_by_is_not_corrected_alone(service: Service, cast: Cast) -> None:
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, **BY_RECEIPT)
+    path = f"{PATH}/{found['id']}"
+    await give(leaver, found, today() - 9 * DAY)
+    await received(three, found, leaver, today() - 9 * DAY)
+    await received(one, found, leaver, today() - 9 * DAY)
+    paper = {
+        "kind": "amendment",
+        "title": "Without them (demo)",
+        "effective_on": str(today()),
+        "terms": {"categories": ["any"]},
+        **BY_RECEIPT,
+        "signed_on": str(today()),
+        "signatory_title": "Chief",
+        "evidence_sha256": EVIDENCE,
+        "reason": "they leave",
+    }
+    await one.legal.done("POST", f"{path}/record-amendment", paper)
+    own = await one.legal.post(f"{path}/correct-receipt", correction(leaver, today() - 8 * DAY))
+    assert own.status_code == 200, "what it did itself holds nobody to its day"
+    refused = await three.legal.post(f"{path}/correct-receipt", correction(leaver, today() - 8 * DAY))
+    detail = assert_problem(refused, 409, "wrong_status")["detail"]
+    assert f"{one.name} signed version 2 on {today()}" in detail
+    seen = await three.legal.done("GET", path)
+    assert {"action": "correct_receipt", "allowed": False, "reason": detail} in seen["allowed_actions"]
+
+
+async def test_a_receipt_is_corrected_by_who_recorded_it_while_the_notice_runs_and_to_a_day_that_can_be(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT)
+    path = f"{PATH}/{found['id']}/correct-receipt"
+    await give(leaver, found, today() - 40 * DAY)
+    _, its = await came(leaver, found, one, today() - 4 * DAY)
+    assert_problem(await one.legal.post(path, correction(leaver, today())), 409, "wrong_status")
+    await one.legal.done("POST", f"{its}/confirm", {})
+    refused = await one.legal.post(path, correction(leaver, today()))
+    assert "confirmed or did not contest" in assert_problem(refused, 409, "wrong_status")["detail"]
+
+    await leaver.legal.done("POST", f"{PATH}/{found['id']}/rescind-notice", {"reason": "anew"})
+    await give(leaver, found, today() - 40 * DAY)
+    assert_problem(await leaver.legal.post(path, correction(leaver, today())), 409, "wrong_status")
+    await received(one, found, leaver, today() - DAY)
+    for day, code in ((today() - 41 * DAY, "dates_reversed"), (today() + 2 * DAY, "not_then")):
+        refused = await one.legal.post(path, correction(leaver, day))
+        assert assert_problem(refused, 422, code)["errors"][0]["pointer"] == "/received_on"
+    without = {name: value for name, value in correction(leaver, today()).items() if name != "reason"}
+    assert (await one.legal.post(path, without)).status_code == 400
+    stale = await one.legal.post(path, correction(leaver, today()), if_match='"1-00000000"')
+    assert_problem(stale, 412, "stale_version")
+    await one.legal.done("POST", path, correction(leaver, today() - 39 * DAY))
+    over = await one.legal.post(path, correction(leaver, today()))
+    assert "has run out" in assert_problem(over, 409, "wrong_status")["detail"]
