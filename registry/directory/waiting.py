@@ -24,6 +24,7 @@ class InboxKind(StrEnum):
     RETURN = "return"
     TAKE_BACK = "take_back"
     HAND_OVER = "handover"
+    CANNOT_COME = "cannot_come"
     RECEIPT = "receipt"
     EXTENSION = "extension"
     APPROVAL = "approval"
@@ -37,10 +38,11 @@ class InboxKind(StrEnum):
     NO_SHOW = "no_show"
     CONTESTED_TIME = "contested_time"
     CLOSING = "closing"
+    DAMAGE = "damage"
 
 
 Whose: TypeAlias = Literal["me", "agency", "partners"]
-SubjectKind: TypeAlias = Literal["loan", "request", "obligation", "agreement", "operator_act"]
+SubjectKind: TypeAlias = Literal["loan", "request", "obligation", "agreement", "operator_act", "asset"]
 
 AWAY_LATE: Final = 0
 LATE: Final = 1
@@ -92,9 +94,7 @@ class InboxEntry(Struct, kw_only=True, frozen=True):
     task: Annotated[str, Meta(description="What is to be done, in a sentence.")]
     late: Annotated[bool, Meta(description="Its deadline has come.")]
     due_at: Annotated[Instant | None, Meta(description="Until when; null where nothing says so.")]
-    waiting_from: Annotated[
-        Instant | None, Meta(description="Since when it waits; null for a day that was known before.")
-    ]
+    waiting_from: Annotated[Instant | None, Meta(description="Since when it waits; null where that is not recorded.")]
     partner: Annotated[AgencyReference | None, Meta(description="The agency on the other side, where there is one.")]
     escalated: Annotated[
         bool,
@@ -110,6 +110,13 @@ class InboxEntry(Struct, kw_only=True, frozen=True):
             "act, or where the subject says what stands in the way."
         ),
     ]
+    instead: Annotated[
+        InboxAction | None,
+        Meta(
+            description="The operation that answers no: it declines, rejects or refuses, with a reason. Null where "
+            "there is none, and where you may not ask for it now."
+        ),
+    ] = None
 
     @property
     def key(self) -> InboxKey:

@@ -700,7 +700,9 @@ async def _requests(story: Story, sheriff: Agency, police: Agency, asset: str) -
     await story.do(asking, "list_decisions", limit=2)
     await story.do(asking, "replay_decision", decision)
     loan = (await story.do(owner, "create_loan", body={"decision_id": decision}))["id"]
-    await story.do(owner, "cancel_loan", loan)
+    await story.do(
+        owner, "cancel_loan", loan, body={"reason": "The dog is lame (demo).", "reason_code": "not_available"}
+    )
     gone = await _asked(story, asking, asset)
     line = (await story.do(asking, "submit_request", gone["id"]))["lines"][0]["id"]
     await story.do(owner, "decline_request_line", gone["id"], line)
@@ -749,6 +751,8 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
 
     missed = await reserved()
     await story.do(asking, "waive_obligation", await owed_on(missed))
+    story.later(minutes=31)  # nobody is missed within half an hour of the reservation
+    asking, owner = police.coordinator, sheriff.coordinator
     await story.do(owner, "report_loan_no_show", missed)
     await story.do(asking, "contest_loan_no_show", missed)
     await story.do(owner, "withdraw_loan_no_show", missed)

@@ -69,13 +69,18 @@ async def make_loan(
     asset: dict[str, Any] | None = None,
     quantity: int = 1,
     window: Window | None = None,
+    as_it_began: bool = False,
 ) -> dict[str, Any]:
-    """A loan in that status, of a fresh asset unless one is given, as the assisting coordinator sees it."""
-    asset = asset or await make_asset(partners.assisting, capacity=quantity)
-    decision = await make_decision(partners.requesting, asset, quantity=quantity, window=window or under_way())
-    loan: dict[str, Any] = await partners.assisting.coordinator.done(
-        "POST", "/v1/loans", {"decision_id": str(decision.id)}
-    )
+    """A loan in that status, of a fresh asset unless one is given, as the assisting coordinator sees it.
+
+    It is reserved now, or `as_it_began`, its window.
+    """
+    asset, window = asset or await make_asset(partners.assisting, capacity=quantity), window or under_way()
+    if as_it_began or status == "no_show":
+        loan = await reserved_as_it_began(partners, asset, window, quantity=quantity)
+    else:
+        decision = await make_decision(partners.requesting, asset, quantity=quantity, window=window)
+        loan = await partners.assisting.coordinator.done("POST", "/v1/loans", {"decision_id": str(decision.id)})
     for side, verb in WALKS[status]:
         loan = await step(partners.side(side), loan, verb)
     seen: dict[str, Any] = await partners.assisting.coordinator.done("GET", f"/v1/loans/{loan['id']}")
@@ -113,18 +118,37 @@ def body_for(verb: str) -> dict[str, Any]:
     return bodies.get(verb, {})
 
 
+async def reserved_as_it_began(
+    partners: Partners, asset: dict[str, Any] | None = None, window: Window | None = None, *, quantity: int = 1
+) -> dict[str, Any]:
+    """A loan that was reserved as its window began: nobody is missed within half an hour of the reservation."""
+    asset, window = asset or await make_asset(partners.assisting), window or under_way()
+    decision = await make_decision(partners.requesting, asset, quantity=quantity, window=window, now=window.start)
+    return await reserve_then(partners.assisting, decision.id, window.start)
+
+
+async def reserve_then(owner: Agency, decision_id: UUID, at: datetime) -> dict[str, Any]:
+    """The loan under that decision, reserved at that instant."""
+    caller = acting_for(owner, Role.COORDINATOR, now=at)
+    async with unit_of_work(owner.service.database) as write:
+        made = await reserving.reserve(write, caller, policies_of(owner.service), NewLoan(decision_id=decision_id))
+    return await see(owner, made.id)
+
+
+async def out_since(partners: Partners, asset: dict[str, Any], window: Window) -> dict[str, Any]:
+    """A loan that was reserved and left as its window began."""
+    made = await reserved_as_it_began(partners, asset, window)
+    caller = acting_for(partners.assisting, Role.COORDINATOR, now=window.start)
+    async with unit_of_work(partners.assisting.service.database) as write:
+        policies, good = policies_of(partners.assisting.service), ConditionReport(grade=Grade.GOOD)
+        await handing_over.dispatch(write, caller, policies, UUID(made["id"]), good)
+    return await see(partners.assisting, made["id"])
+
+
 async def make_overdue_loan(partners: Partners, asset: dict[str, Any], *, days: int = 0) -> dict[str, Any]:
     """A loan that left ten hours ago, and so many days before, for eight hours and is not back."""
     left = utc_now().replace(microsecond=0) - timedelta(days=days, hours=10)
-    window = Window(start=left, end=left + timedelta(hours=8))
-    decision = await make_decision(partners.requesting, asset, window=window, now=left)
-    caller = acting_for(partners.assisting, Role.COORDINATOR, now=left)
-    policies = policies_of(partners.assisting.service)
-    async with unit_of_work(partners.assisting.service.database) as write:
-        made = await reserving.reserve(write, caller, policies, NewLoan(decision_id=decision.id))
-    async with unit_of_work(partners.assisting.service.database) as write:
-        await handing_over.dispatch(write, caller, policies, made.id, ConditionReport(grade=Grade.GOOD))
-    return await see(partners.assisting, made.id)
+    return await out_since(partners, asset, Window(start=left, end=left + timedelta(hours=8)))
 
 
 async def see(agency: Agency, loan_id: UUID | str) -> dict[str, Any]:

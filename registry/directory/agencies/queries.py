@@ -1,6 +1,6 @@
 """Queries about agencies. Every authenticated caller may see every agency; contacts are not part of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -45,7 +45,7 @@ from registry.platform.http.searching import place_parameters, search_words, wit
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.geo import Location, haversine_to_km
-from registry.platform.ledger.queries import audited_events, events_about
+from registry.platform.ledger.queries import Found, audited_events, events_about, events_of_chain
 from registry.platform.ledger.schemas import AuditQuery, HistoryQuery
 
 _ORIS = (
@@ -130,7 +130,17 @@ async def history(
 
     Whether the caller may see the thing at all is for the thing's own room to ask first.
     """
-    found = await events_about(read, principal, kind, subject_id, query)
+    return await _named(read, await events_about(read, principal, kind, subject_id, query))
+
+
+async def chain_history(
+    read: Read, principal: Principal, subjects: Mapping[str, Sequence[UUID]], query: HistoryQuery
+) -> LedgerEventPage:
+    """The same about several things that follow from one another, by their kinds, in the order of recording."""
+    return await _named(read, await events_of_chain(read, principal, subjects, query))
+
+
+async def _named(read: Read, found: Found) -> LedgerEventPage:
     named = await references(read, found.agency_ids)
     return LedgerEventPage(
         items=found.events, agencies=[named[each] for each in sorted(named)], next_cursor=found.next_cursor
@@ -140,11 +150,7 @@ async def history(
 async def audit(read: Read, principal: Principal, query: AuditQuery) -> LedgerEventPage:
     """What an auditor reviews: refusals, readings and exports that concern the caller's agency."""
     permit(principal, Action.AUDIT_READ, ["own"])
-    found = await audited_events(read, principal, query)
-    named = await references(read, found.agency_ids)
-    return LedgerEventPage(
-        items=found.events, agencies=[named[each] for each in sorted(named)], next_cursor=found.next_cursor
-    )
+    return await _named(read, await audited_events(read, principal, query))
 
 
 async def get_agency(read: Read, principal: Principal, agency_id: UUID) -> Agency:

@@ -94,8 +94,8 @@ class Scores(Struct, kw_only=True, frozen=True):
     on_time_return: Annotated[
         ShareMeasure,
         Meta(
-            description="Loans back by the agreed return in force then, of loans due in the window; overdue and lost "
-            "ones count as late."
+            description="Loans back by the agreed return in force then, or by the hour of a recall before that, of "
+            "loans due in the window; overdue and lost ones count as late."
         ),
     ]
     overdue: Annotated[int, Meta(description="Loans due in the window and still not back.")]

@@ -144,7 +144,8 @@ def _share(numerator: int, denominator: int) -> ShareMeasure:
 
 
 def _times(lines: Sequence[LineFact], event: Callable[[LineFact], datetime | None]) -> TimeMeasure:
-    hours = [(at - line.submitted_at) / _HOUR for line in lines if (at := event(line)) is not None]
+    # What was given by word of mouth and asked for here later took no time.
+    hours = [max((at - line.submitted_at) / _HOUR, 0) for line in lines if (at := event(line)) is not None]
     return TimeMeasure(
         numerator=len(hours),
         denominator=len(lines),

@@ -17,6 +17,7 @@ from registry.platform.ledger.schemas import AuditQuery, HistoryQuery, LedgerEve
 from registry.platform.ledger.tables import AUDITED, ledger_event, ledger_event_agency
 
 _ORDERS = Orders(HistoryQuery, version=(ledger_event.c.subject_version, ledger_event.c.n))
+_CHAIN_ORDERS = Orders(HistoryQuery, version=ledger_event.c.id)
 _AGENCY = sa.bindparam("agency_id", type_=ledger_event.c.actor_agency_id.type)
 _PRIVATE = sa.case(
     (
@@ -50,6 +51,11 @@ _WHOLE = (
     .order_by(
         *(ledger_event.c[name] for name in ("recorded_at", "subject_kind", "subject_id", "subject_version", "n", "id"))
     )
+)
+_CHAIN = sa.select(ledger_event.c.id, ledger_event.c.canonical, _PRIVATE).where(
+    ledger_event.c.subject_kind.in_(sa.bindparam("kinds", expanding=True)),
+    ledger_event.c.subject_id.in_(sa.bindparam("subject_ids", type_=ledger_event.c.subject_id.type, expanding=True)),
+    _CONCERNED,
 )
 _AUDIT_ORDERS = Orders(AuditQuery, created_at=ledger_event.c.id)
 _LAST = (
@@ -104,6 +110,29 @@ async def events_about(read: Read, principal: Principal, kind: str, subject_id: 
         },
     )
     kept, next_cursor = _ORDERS.cut(rows, query)
+    return _found(kept, next_cursor)
+
+
+@cache
+def _chain_page(sort: str, *, after: bool) -> sa.Select[Any]:
+    return _CHAIN_ORDERS.page(_CHAIN, sort, after=after)
+
+
+async def events_of_chain(
+    read: Read, principal: Principal, subjects: Mapping[str, Sequence[UUID]], query: HistoryQuery
+) -> Found:
+    """As `events_about`, of several things that follow from one another, by their kinds.
+
+    No version orders the events of one thing among those of another: they are in the order in which they were recorded.
+    """
+    parameters = {
+        **_CHAIN_ORDERS.parameters(query),
+        "kinds": sorted(subjects),
+        "subject_ids": [each for ids in subjects.values() for each in ids],
+        **_who(principal),
+    }
+    rows = await read.all(_chain_page(query.sort, after=query.cursor is not None), parameters)
+    kept, next_cursor = _CHAIN_ORDERS.cut(rows, query)
     return _found(kept, next_cursor)
 
 

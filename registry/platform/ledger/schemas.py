@@ -82,7 +82,10 @@ class LedgerEvent(PublicPart, kw_only=True, frozen=True):
 
 
 class HistoryQuery(Page, kw_only=True, frozen=True):
-    """The requested page of a history and its direction. It is ordered by the thing's versions, never by a clock."""
+    """The requested page of a history and its direction. It is ordered by the thing's versions, never by a clock.
+
+    A history of several things, as of a request with its loans, is in the order in which its events were recorded.
+    """
 
     sort: Annotated[Literal["-version", "version"], SORT] = "-version"
 

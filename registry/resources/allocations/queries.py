@@ -228,12 +228,15 @@ def unavailable_during(
     )
 
 
-def lacking_for_loan(loan: sa.FromClause, capacity: sa.Column[int]) -> sa.ColumnElement[bool]:
+def lacking_for_loan(
+    loan: sa.FromClause, capacity: sa.Column[int], start: sa.ColumnElement[Any] | None = None
+) -> sa.ColumnElement[bool]:
     """A criterion: for some of a loan's time too little of the asset is left, and not because of other loans alone.
 
     `loan` has the columns of a loan; out past its end is as known at `now`. What is held can only increase where a hold
-    begins, so that it is looked at there and at the loan's start.
+    begins, so that it is looked at there and at the loan's start, or at the later `start` that is given.
     """
+    start = loan.c.starts_at if start is None else start
     one, other = allocation.alias("one"), allocation.alias("other")
 
     def of_others(held: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -244,7 +247,7 @@ def lacking_for_loan(loan: sa.FromClause, capacity: sa.Column[int]) -> sa.Column
         late = sa.and_(held.c.status == AllocationStatus.OUT.value, held.c.ends_at <= _NOW)
         return sa.or_(held.c.free_at > at, late)
 
-    at = sa.case((one.c.starts_at > loan.c.starts_at, one.c.starts_at), else_=loan.c.starts_at)
+    at = sa.case((one.c.starts_at > start, one.c.starts_at), else_=start)
     then = sa.select(
         sa.and_(
             sa.func.sum(other.c.quantity) + loan.c.quantity > capacity,
@@ -256,7 +259,7 @@ def lacking_for_loan(loan: sa.FromClause, capacity: sa.Column[int]) -> sa.Column
         .where(
             of_others(one),
             one.c.starts_at < loan.c.planned_end_at,
-            holds_past(one, loan.c.starts_at),
+            holds_past(one, start),
             then.correlate(loan, one, capacity.table).scalar_subquery(),
         )
         .correlate(loan, capacity.table)

@@ -15,6 +15,7 @@ from registry.platform.access.principals import Principal, Role
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import LARGEST_LIMIT, cut, decode_cursor
 from registry.platform.kernel.time import checked_instant
+from registry.resources.assets.queries.waiting import waiting_damage
 from registry.sharing.inbox.schemas import InboxCounts, InboxPage, InboxQuery
 from registry.sharing.loans.queries.contesting import waiting_words
 from registry.sharing.loans.queries.waiting import waiting_on_loans
@@ -29,6 +30,7 @@ SOURCES: Final[Sequence[Source]] = (
     waiting_deadlines,
     waiting_agreements,
     waiting_acts,
+    waiting_damage,
 )
 """One function of each room in which something waits for people."""
 

@@ -280,28 +280,6 @@ def why_unavailable(status: LoanStatus, action: LoanAction, overlays: Overlays) 
     return withheld(action, overlays)
 
 
-PRECEDED_BY: Final[dict[LoanAction, tuple[tuple[str, str], ...]]] = {
-    _A.DISPATCH: (("reserved_at", "It was reserved"),),
-    _A.RECEIVE: (("dispatched_at", "It left"),),
-    _A.START_RETURN: (("arrived_at", "It arrived"), ("dispatched_at", "It left")),
-    _A.RETURN: (
-        ("return_started_at", "Its return began"),
-        ("arrived_at", "It arrived"),
-        ("dispatched_at", "It left"),
-    ),
-    _A.REPORT_LOST: (("dispatched_at", "It left"),),
-    _A.REPORT_FOUND: (("dispatched_at", "It left"),),
-    _A.RECALL: (("dispatched_at", "It left"),),
-}
-"""Acts that may be recorded later than they were done, each with what it cannot have come before, the latest first."""
-
-
-def preceding(action: LoanAction, acts: Mapping[str, datetime | None]) -> tuple[datetime, str]:
-    """When that was done which must precede `action`, and what it was, as a sentence begins."""
-    done = ((acts[name], what) for name, what in PRECEDED_BY[action])
-    return next((at, what) for at, what in done if at is not None)
-
-
 SOON: Final = timedelta(hours=2)
 """How long before its start a loan may leave on what was decided for its window: time for loading and the way."""
 
@@ -319,27 +297,35 @@ def lent_from(starts_at: datetime, dispatched_at: datetime | None) -> datetime:
     return starts_at if dispatched_at is None else min(starts_at, dispatched_at)
 
 
-def overdue(now: datetime, status: LoanStatus, planned_end_at: datetime) -> bool:
-    """Whether the asset is still out although the agreed return time has come.
+def due_back(planned_end_at: datetime, recall_due_at: datetime | None) -> datetime:
+    """When a loan is due back: at the agreed return, or at the hour of its recall, whichever comes first.
 
-    True from exactly that instant on, since the loan holds its quantity up to but not including it.
+    `recall_due_at` is None without a recall. The notice of the agreement moves that hour, and never the agreed return.
     """
-    return status in OUT and now >= planned_end_at
+    return planned_end_at if recall_due_at is None else min(planned_end_at, recall_due_at)
+
+
+def overdue(now: datetime, status: LoanStatus, due_at: datetime) -> bool:
+    """Whether the asset is still out although it is due back, as `due_back` says.
+
+    True from exactly that instant on, since the loan holds its quantity up to but not including the agreed return.
+    """
+    return status in OUT and now >= due_at
 
 
 def timing_refusal(
-    action: LoanAction, now: datetime, starts_at: datetime, planned_end_at: datetime
+    action: LoanAction, now: datetime, starts_at: datetime, planned_end_at: datetime, reserved_at: datetime
 ) -> tuple[str, str] | None:
     """The code and reason when the time does not allow `action`; None when it does.
 
-    A no-show is not possible before the agreed start, nor within the grace after it. An asset dispatched after the
-    agreed return would be overdue at once, and hold its quantity without end.
+    A no-show is not possible before the agreed start, nor within the grace after it, or after the reservation where the
+    time had begun by then: nobody can have come before. An asset dispatched after the agreed return would be overdue at
+    once, and hold its quantity without end.
     """
     if action is _A.REPORT_NO_SHOW and now < starts_at:
         return "not_started_yet", "This loan has not begun yet: cancel it if it is not needed."
-    if action is _A.REPORT_NO_SHOW and now < starts_at + NO_SHOW_GRACE:
-        until = format_instant(starts_at + NO_SHOW_GRACE)
-        return "no_show_too_early", f"Who is held up may still come: report it from {until} on."
+    if action is _A.REPORT_NO_SHOW and now < (from_at := max(starts_at, reserved_at) + NO_SHOW_GRACE):
+        return "no_show_too_early", f"Who is held up may still come: report it from {format_instant(from_at)} on."
     if action is _A.DISPATCH and now >= planned_end_at:
         return "window_over", "The agreed time is over: cancel this loan and make a new request."
     return None
@@ -388,19 +374,19 @@ def awaited(
     What is recalled is sent back, whether it has arrived or is on its way. What stays at home is reported done by the
     agency that has it.
     """
-    due_back = planned_end_at if recall_due_at is None or not overlays.recall_requested else recall_due_at
+    due_at = due_back(planned_end_at, recall_due_at)
     waits: list[tuple[AwaitedStep, datetime | None]] = []
     match status:
         case _S.RESERVED:
             waits.append((AwaitedStep.DISPATCH, starts_at))
         case _S.DISPATCHED | _S.ON_SCENE if overlays.stays:
-            waits.append((AwaitedStep.RETURN, planned_end_at))
+            waits.append((AwaitedStep.RETURN, due_at))
         case _S.DISPATCHED if not overlays.recall_requested:
             waits.append((AwaitedStep.RECEIVE, planned_end_at))
         case _S.DISPATCHED | _S.ON_SCENE:
-            waits.append((AwaitedStep.START_RETURN, due_back))
+            waits.append((AwaitedStep.START_RETURN, due_at))
         case _S.RETURNING:
-            waits.append((AwaitedStep.RETURN, due_back))
+            waits.append((AwaitedStep.RETURN, due_at))
         case _S.RETURNED:
             waits.append((AwaitedStep.CLOSE, None))
     if overlays.extension_pending and status in {_S.DISPATCHED, _S.ON_SCENE}:
@@ -433,18 +419,30 @@ def whole_cancellation_refusal(statuses: Sequence[LoanStatus]) -> str | None:
     return None
 
 
-def check_timing(action: LoanAction, now: datetime, starts_at: datetime, planned_end_at: datetime) -> None:
+def check_timing(
+    action: LoanAction, now: datetime, starts_at: datetime, planned_end_at: datetime, reserved_at: datetime
+) -> None:
     """Raises RuleBroken when the time does not allow `action`."""
-    reason = timing_refusal(action, now, starts_at, planned_end_at)
+    reason = timing_refusal(action, now, starts_at, planned_end_at, reserved_at)
     if reason is not None:
         code, sentence = reason
         raise RuleBroken(sentence, code)
 
 
-def check_recall(now: datetime, by: datetime) -> None:
-    """Raises RuleBroken when the asset is recalled for a time in the past, with which nobody could comply."""
+def check_recall(now: datetime, by: datetime, planned_end_at: datetime) -> None:
+    """Raises RuleBroken when the asset is recalled for a time in the past, with which nobody could comply.
+
+    Nor is it recalled for a time after the agreed return: that would say that it may stay longer, which an extension
+    says. What is overdue is due already.
+    """
     if by <= now:
         raise RuleBroken("Recall the asset by a time in the future.", "recall_in_the_past")
+    if by > planned_end_at:
+        wanted, agreed = format_instant(by), format_instant(planned_end_at)
+        words = f"Recalled by {wanted}, it would be due later than the agreed return, {agreed}: recall it by then."
+        if planned_end_at <= now:
+            words = f"It was due back at {agreed}, as agreed, and is overdue: a recall by {wanted} would let it stay."
+        raise RuleBroken.at(words, "recall_after_return", "after the agreed return", pointer="/by")
 
 
 def recall_due(told_at: datetime, by: datetime, notice_hours: int | None) -> datetime:

@@ -64,6 +64,7 @@ loan = table(
     sa.Column("requested_at", Instant, nullable=False),
     sa.Column("reserved_at", Instant, nullable=False),
     sa.Column("dispatched_at", Instant),
+    sa.Column("agreed_by_word", sa.Text),
     sa.Column("arrived_at", Instant),
     sa.Column("return_started_at", Instant),
     sa.Column("returned_at", Instant),
@@ -123,6 +124,8 @@ loan = table(
 `ended_side` is who cancelled it, or reported that it was not begun or lost; `decline_reason` why, where it cancelled.
 
 `offer_condition` is the condition of the offer that the requesting agency accepted; NULL where there was none.
+
+`agreed_by_word` is how it was agreed what left before it was reserved here.
 
 `personnel_ids` are the people who were offered for what they can do, and go with it; the handler is not among them.
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.time import act_time, format_instant
-from registry.sharing.loans.rules import NO_SHOW_CONTESTED_WITHIN, SIDES, LoanAction, Side, preceding
+from registry.sharing.loans.rules import NO_SHOW_CONTESTED_WITHIN, SIDES, LoanAction, Side
 
 
 class TimedAct(StrEnum):
@@ -56,6 +56,45 @@ _NONE_LEFT: Final = {
     LoanAction.ACCEPT_TIME: "No time that your agency said is contested.",
     LoanAction.WITHDRAW_CONTEST: "Your agency contests no time.",
 }
+
+
+PRECEDED_BY: Final[dict[LoanAction, tuple[tuple[str, str], ...]]] = {
+    LoanAction.DISPATCH: (("starts_at", "Its agreed time begins"), ("reserved_at", "It was reserved")),
+    LoanAction.RECEIVE: (("dispatched_at", "It left"),),
+    LoanAction.START_RETURN: (("arrived_at", "It arrived"), ("dispatched_at", "It left")),
+    LoanAction.RETURN: (
+        ("return_started_at", "Its return began"),
+        ("arrived_at", "It arrived"),
+        ("dispatched_at", "It left"),
+    ),
+    LoanAction.REPORT_LOST: (("dispatched_at", "It left"),),
+    LoanAction.REPORT_FOUND: (("dispatched_at", "It left"),),
+    LoanAction.RECALL: (("dispatched_at", "It left"),),
+}
+"""Acts that may be recorded later than they were done, each with what it cannot have come before, the latest first."""
+
+
+def preceding(action: LoanAction, acts: Mapping[str, datetime | None]) -> tuple[datetime, str]:
+    """When that was done which must precede `action`, and what it was, as a sentence begins.
+
+    What leaves is reserved before, or was agreed by word of mouth and reserved later: then not before its agreed time.
+    """
+    done = [(at, what) for name, what in PRECEDED_BY[action] if (at := acts[name]) is not None]
+    return min(done) if action is LoanAction.DISPATCH else done[0]
+
+
+def agreed_by_word(left_at: datetime, reserved_at: datetime, said: str | None) -> str | None:
+    """How it was agreed what left before it was reserved; None for what left afterwards, of which nothing is said.
+
+    Raises RuleBroken `agreed_by_word` where that is not said of what left before, or is said of what did not.
+    """
+    if (left_at < reserved_at) == (said is not None):
+        return said
+    reserved = format_instant(reserved_at)
+    words = f"It was reserved at {reserved}, and left after that: nothing was agreed by word alone."
+    if said is None:
+        words = f"It was reserved at {reserved} only: say in `agreed_by_word` how it was agreed before that."
+    raise RuleBroken.at(words, "agreed_by_word", "how it was agreed before", pointer="/agreed_by_word")
 
 
 class Contested(Struct, kw_only=True, frozen=True):

@@ -23,6 +23,7 @@ ASKS: Final[dict[InboxKind, str]] = {
     _K.RETURN: "Send back what was lent",
     _K.TAKE_BACK: "Confirm that it is back",
     _K.HAND_OVER: "Send out what is reserved",
+    _K.CANNOT_COME: "Cancel reserved help that cannot come, or put it right",
     _K.RECEIPT: "Confirm that it has arrived",
     _K.EXTENSION: "Answer an extension",
     _K.APPROVAL: "Approve or reject what is asked for",
@@ -36,6 +37,7 @@ ASKS: Final[dict[InboxKind, str]] = {
     _K.NO_SHOW: "Accept or contest a reported no-show",
     _K.CONTESTED_TIME: "Answer a contested time",
     _K.CLOSING: "Close a loan that is back",
+    _K.DAMAGE: "Assess what came back damaged",
 }
 """What each kind asks for, in words that are the same for all things of the kind."""
 MOST_LISTED: Final = 50

@@ -345,6 +345,11 @@ def remaining_of(asked: int, lent: int, *, ended: bool) -> int:
     return 0 if ended else asked - lent
 
 
+def needed_without(needed: int, freed: int) -> int | None:
+    """How many of a need are still needed once so many that were reserved for it are not; None where none are."""
+    return needed - freed if freed < needed else None
+
+
 def why_not_asked_again(
     request: RequestStatus,
     line: LineStatus,

@@ -26,6 +26,7 @@ from tests.support.loans import (
     body_for,
     make_loan,
     make_overdue_loan,
+    reserved_as_it_began,
     see,
     step,
     under_way,
@@ -63,7 +64,7 @@ def body_of(action: LoanAction, side: Side, loan: dict[str, Any]) -> dict[str, A
 async def test_every_verb_by_either_side_does_exactly_what_the_table_says(
     partners: Partners, status: LoanStatus
 ) -> None:
-    loan = await make_loan(partners, status)
+    loan = await make_loan(partners, status, as_it_began=True)
     for action, side in product(LoanAction, Side):
         coordinator, verb = partners.side(side).coordinator, verb_of(action)
         if side not in SIDES[action]:
@@ -73,7 +74,7 @@ async def test_every_verb_by_either_side_does_exactly_what_the_table_says(
             answer = await coordinator.post(f"/v1/loans/{loan['id']}/{verb}", body_for(verb))
             assert_problem(answer, 409, "wrong_status")
         else:
-            mine = await make_loan(partners, status)
+            mine = await make_loan(partners, status, as_it_began=True)
             done = await step(partners.side(side), mine, verb, body_of(action, side, mine))
             assert done["status"] == TRANSITIONS[status, action]
             assert done["version"] == mine["version"] + 1
@@ -82,7 +83,7 @@ async def test_every_verb_by_either_side_does_exactly_what_the_table_says(
 
 @pytest.mark.parametrize("status", LoanStatus)
 async def test_what_is_offered_is_what_works_and_the_rest_tells_why_not(partners: Partners, status: LoanStatus) -> None:
-    loan = await make_loan(partners, status)
+    loan = await make_loan(partners, status, as_it_began=True)
     for side in Side:
         offered = (await see(partners.side(side), loan["id"]))["allowed_actions"]
         assert [each["action"] for each in offered] == [a for a in LoanAction if side in SIDES[a]]
@@ -117,7 +118,7 @@ async def test_a_verb_needs_a_token_a_side_a_role_and_a_body_that_fits(partners:
 
 @pytest.mark.parametrize("verb", ["dispatch", "cancel", "report-no-show"])
 async def test_a_stale_version_is_refused_and_a_repeat_is_answered_once(partners: Partners, verb: str) -> None:
-    loan = await make_loan(partners)
+    loan = await reserved_as_it_began(partners)
     path, coordinator = f"/v1/loans/{loan['id']}/{verb}", partners.assisting.coordinator
     stale = await coordinator.post(path, body_for(verb), if_match='"9-00000000"')
     assert_problem(stale, 412, "stale_version")
@@ -245,7 +246,7 @@ async def test_nobody_has_failed_to_turn_up_before_the_start(partners: Partners)
 @pytest.mark.parametrize("reporter", Side)
 async def test_a_no_show_is_one_agencys_word_until_the_other_contests_it(partners: Partners, reporter: Side) -> None:
     other = partners.side("requesting" if reporter is Side.ASSISTING else "assisting")
-    loan = await step(partners.side(reporter), await make_loan(partners), "report-no-show")
+    loan = await step(partners.side(reporter), await reserved_as_it_began(partners), "report-no-show")
     reported, until = (datetime.fromisoformat(loan["no_show"][name]) for name in ("reported_at", "contest_by"))
     assert (loan["ended_by"], until) == (reporter, reported + timedelta(days=14))
     path = f"/v1/loans/{loan['id']}"
@@ -272,7 +273,7 @@ async def test_a_no_show_is_one_agencys_word_until_the_other_contests_it(partner
 @pytest.mark.parametrize("side", Side)
 async def test_what_never_left_is_free_again(partners: Partners, verb: str, side: Side) -> None:
     asset = await make_asset(partners.assisting)
-    loan = await make_loan(partners, asset=asset)
+    loan = await reserved_as_it_began(partners, asset)
     ended = await step(partners.side(side), loan, verb)
     assert ended["ended_reason"] == REASON["reason"]
     assert (await make_loan(partners, asset=asset))["status"] == "reserved"

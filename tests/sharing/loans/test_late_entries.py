@@ -3,15 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from registry.platform.access.principals import Role
-from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window, utc_now
-from registry.sharing.loans.commands import reserving
-from registry.sharing.loans.schemas.given import NewLoan
 from tests.support.assets import make_asset
 from tests.support.cast import Agency
-from tests.support.loans import CONDITION, REASON, Partners, make_loan, step
-from tests.support.policy import acting_for, make_decision, policies_of
+from tests.support.loans import CONDITION, REASON, Partners, make_loan, reserved_as_it_began, see, step, under_way
 from tests.support.problems import assert_problem
 
 
@@ -20,13 +15,7 @@ async def _begun(partners: Partners, *, hours: int = 4, ago: int = 6, **asset: A
     start = utc_now().replace(microsecond=0) - timedelta(hours=ago)
     window = Window(start=start, end=start + timedelta(hours=hours))
     made = await make_asset(partners.assisting, **asset)
-    decision = await make_decision(partners.requesting, made, window=window, now=start)
-    service = partners.assisting.service
-    async with unit_of_work(service.database) as write:
-        caller = acting_for(partners.assisting, Role.COORDINATOR, now=start)
-        loan = await reserving.reserve(write, caller, policies_of(service), NewLoan(decision_id=decision.id))
-    seen: dict[str, Any] = await partners.assisting.coordinator.done("GET", f"/v1/loans/{loan.id}")
-    return seen
+    return await reserved_as_it_began(partners, made, window)
 
 
 def _at(loan: dict[str, Any], **later: int) -> str:
@@ -114,3 +103,52 @@ async def test_a_recall_given_by_telephone_counts_from_when_it_was_given(partner
     history = await partners.assisting.coordinator.done("GET", f"/v1/loans/{lost['id']}/history")
     found = {each["type"]: datetime.fromisoformat(each["occurred_at"]) for each in history["items"]}
     assert found["loan.lost"] == datetime.fromisoformat(said)
+
+
+BY_WORD = "Chief to chief by telephone at 02:10 (demo)."
+
+
+async def test_help_given_by_word_of_mouth_is_entered_with_its_true_hours(partners: Partners) -> None:
+    """At night it is given first and written down an hour later."""
+    loan = await make_loan(partners, window=under_way())
+    left = _at(loan, minutes=5)
+    assert left < loan["reserved_at"]
+    sent = {**CONDITION, "occurred_at": left, "agreed_by_word": BY_WORD}
+    out = await step(partners.assisting, loan, "dispatch", sent)
+    for agency in (partners.assisting, partners.requesting):
+        seen = await see(agency, loan["id"])
+        assert (seen["agreed_by_word"], seen["status"]) == (BY_WORD, "dispatched")
+        assert datetime.fromisoformat(seen["dispatched_at"]) == datetime.fromisoformat(left)
+        history = await agency.auditor.done("GET", f"/v1/loans/{loan['id']}/history")
+        told = next(each for each in history["items"] if each["type"] == "loan.dispatched")
+        assert told["data"]["agreed_by_word"] == BY_WORD
+        assert told["occurred_at"][:19] == left[:19]
+        assert told["recorded_at"] > loan["reserved_at"]
+    arrived = await step(partners.requesting, out, "receive", {"occurred_at": _at(loan, minutes=20)})
+    contest = {"act": "dispatch", "occurred_at": _at(loan, minutes=12), "reason": "So says our dispatcher (demo)."}
+    contested = await step(partners.requesting, arrived, "contest-time", contest)
+    assert contested["time_contests"][0]["status"] == "open"
+    settled = await step(partners.assisting, contested, "accept-time", {"act": "dispatch"})
+    assert settled["time_contests"][0]["status"] == "accepted"
+
+
+async def test_what_left_before_it_was_reserved_says_how_that_was_agreed(partners: Partners) -> None:
+    loan = await make_loan(partners, window=under_way())
+    path, owner = f"/v1/loans/{loan['id']}/dispatch", partners.assisting.coordinator
+    early = {**CONDITION, "occurred_at": _at(loan, minutes=5)}
+    problem = assert_problem(await owner.post(path, early), 422, "agreed_by_word")
+    assert loan["reserved_at"][:16] in problem["detail"]
+    too_early = {**early, "occurred_at": _at(loan, minutes=-1), "agreed_by_word": BY_WORD}
+    problem = assert_problem(await owner.post(path, too_early), 422, "not_then")
+    assert "Its agreed time begins at" in problem["detail"]
+    assert_problem(await owner.post(path, {**CONDITION, "agreed_by_word": BY_WORD}), 422, "agreed_by_word")
+    assert (await see(partners.assisting, loan["id"]))["status"] == "reserved"
+
+
+async def test_the_other_word_on_such_a_departure_is_not_before_the_agreed_time_either(partners: Partners) -> None:
+    loan = await make_loan(partners, window=under_way())
+    sent = {**CONDITION, "occurred_at": _at(loan, minutes=5), "agreed_by_word": BY_WORD}
+    await step(partners.assisting, loan, "dispatch", sent)
+    contest = {"act": "dispatch", "occurred_at": _at(loan, minutes=-1), "reason": "So says our dispatcher (demo)."}
+    refused = await partners.requesting.coordinator.post(f"/v1/loans/{loan['id']}/contest-time", contest)
+    assert_problem(refused, 422, "not_then")

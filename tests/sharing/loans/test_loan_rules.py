@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from registry.platform.kernel.errors import Forbidden, RuleBroken, WrongStatus
+from registry.platform.kernel.time import format_instant
 from registry.resources.allocations.occupancy import Hold, first_conflict, free_quantity
 from registry.sharing.loans.edxl import RESERVED, STEPS, EdxlStep
 from registry.sharing.loans.rules import (
@@ -26,6 +27,7 @@ from registry.sharing.loans.rules import (
     check_recall,
     check_side,
     check_timing,
+    due_back,
     no_show_settled,
     overdue,
     quantity_found,
@@ -211,12 +213,12 @@ class TestHolding:
         assert overdue(END, status, END) == (status in OUT)
 
     def test_nobody_fails_to_turn_up_before_the_start(self) -> None:
-        check_timing(A.REPORT_NO_SHOW, START + NO_SHOW_GRACE, START, END)
+        check_timing(A.REPORT_NO_SHOW, START + NO_SHOW_GRACE, START, END, START)
         with pytest.raises(RuleBroken) as early:
-            check_timing(A.REPORT_NO_SHOW, START + NO_SHOW_GRACE - TICK, START, END)
+            check_timing(A.REPORT_NO_SHOW, START + NO_SHOW_GRACE - TICK, START, END, START)
         assert early.value.code == "no_show_too_early"
         with pytest.raises(RuleBroken) as refused:
-            check_timing(A.REPORT_NO_SHOW, START - TICK, START, END)
+            check_timing(A.REPORT_NO_SHOW, START - TICK, START, END, START)
         assert refused.value.code == "not_started_yet"
 
     def test_a_no_show_is_contested_within_its_time_and_once(self) -> None:
@@ -233,20 +235,42 @@ class TestHolding:
         assert A.WITHDRAW_NO_SHOW in allowed(S.NO_SHOW, Side.REQUESTING, late), "at any time"
 
     def test_nothing_leaves_once_the_agreed_time_is_over(self) -> None:
-        check_timing(A.DISPATCH, END - TICK, START, END)
+        check_timing(A.DISPATCH, END - TICK, START, END, START)
         with pytest.raises(RuleBroken) as refused:
-            check_timing(A.DISPATCH, END, START, END)
+            check_timing(A.DISPATCH, END, START, END, START)
         assert refused.value.code == "window_over"
 
     @pytest.mark.parametrize("action", sorted({*A} - {A.DISPATCH, A.REPORT_NO_SHOW}))
     def test_the_clock_stands_against_nothing_else(self, action: LoanAction) -> None:
         for now in (START - TICK, START, END, hour(1000)):
-            assert timing_refusal(action, now, START, END) is None
+            assert timing_refusal(action, now, START, END, START) is None
 
     def test_an_asset_is_wanted_back_by_a_time_to_come(self) -> None:
-        check_recall(START, START + TICK)
+        check_recall(START, START + TICK, END)
         with pytest.raises(RuleBroken):
-            check_recall(START, START)
+            check_recall(START, START, END)
+
+    def test_an_asset_is_not_wanted_back_later_than_agreed_and_the_refusal_names_both_days(self) -> None:
+        check_recall(START, END, END)
+        for now in (START, END + TICK):
+            with pytest.raises(RuleBroken) as refused:
+                check_recall(now, END + 2 * TICK, END)
+            assert refused.value.code == "recall_after_return"
+            assert all(format_instant(at) in refused.value.detail for at in (END, END + 2 * TICK))
+
+    def test_a_no_show_is_reported_no_sooner_than_the_grace_after_the_reservation(self) -> None:
+        reserved = START + timedelta(hours=1)
+        check_timing(A.REPORT_NO_SHOW, reserved + NO_SHOW_GRACE, START, END, reserved)
+        with pytest.raises(RuleBroken) as early:
+            check_timing(A.REPORT_NO_SHOW, reserved + NO_SHOW_GRACE - TICK, START, END, reserved)
+        assert early.value.code == "no_show_too_early"
+
+
+class TestDueBack:
+    def test_it_is_the_agreed_return_or_the_recall_before_it(self) -> None:
+        assert due_back(END, None) == END
+        assert due_back(END, END - TICK) == END - TICK
+        assert due_back(END, END + TICK) == END, "the notice of an agreement lets nobody keep it longer than agreed"
 
 
 class TestExtension:

@@ -3,13 +3,14 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from registry.platform.access.principals import Role
-from registry.platform.kernel.time import Window
+from registry.platform.kernel.time import Window, format_instant
 from tests.support.assets import make_asset
-from tests.support.loans import REASON, Partners, make_loan, step, under_way
+from tests.support.loans import REASON, Partners, make_loan, reserve_then, reserved_as_it_began, step, under_way
 from tests.support.policy import make_decision
 from tests.support.problems import assert_problem
 from tests.support.requests import line_for, submitted
@@ -25,10 +26,10 @@ def begun(minutes: int) -> Window:
 
 async def missed(partners: Partners) -> tuple[Found, Found]:
     """A request whose loan the assisting agency reported as not begun, and that loan."""
-    dog = await make_asset(partners.assisting)
-    found = await submitted(partners.requesting, dog, lines=[line_for(dog, window=under_way())])
-    body = {"decision_id": found["lines"][0]["decision"]["id"]}
-    loan = await partners.assisting.coordinator.done("POST", "/v1/loans", body)
+    dog, window = await make_asset(partners.assisting), under_way()
+    found = await submitted(partners.requesting, dog, lines=[line_for(dog, window=window)])
+    decision_id = UUID(found["lines"][0]["decision"]["id"])
+    loan = await reserve_then(partners.assisting, decision_id, window.start)
     return found, await step(partners.assisting, loan, "report-no-show")
 
 
@@ -44,14 +45,23 @@ async def waits(agency: Any, loan: Found) -> list[Found]:
 
 
 async def test_who_is_held_up_is_late_and_not_missing(partners: Partners) -> None:
-    loan = await make_loan(partners, window=begun(20))
+    loan = await reserved_as_it_began(partners, window=begun(20))
     path = f"/v1/loans/{loan['id']}/report-no-show"
     problem = assert_problem(await partners.requesting.coordinator.post(path, REASON), 422, "no_show_too_early")
     assert "from" in problem["detail"]
     (offered,) = (each for each in loan["allowed_actions"] if each["action"] == "report_no_show")
     assert (offered["allowed"], offered["reason"]) == (False, problem["detail"])
-    late = await make_loan(partners, window=begun(31))
+    late = await reserved_as_it_began(partners, window=begun(31))
     assert (await step(partners.requesting, late, "report-no-show"))["status"] == "no_show"
+
+
+async def test_who_is_asked_for_after_the_start_has_half_an_hour_from_then(partners: Partners) -> None:
+    """Help is often reserved for a time that has begun: nobody can have come before."""
+    loan = await make_loan(partners, window=begun(300))
+    path = f"/v1/loans/{loan['id']}/report-no-show"
+    problem = assert_problem(await partners.requesting.coordinator.post(path, REASON), 422, "no_show_too_early")
+    from_at = datetime.fromisoformat(loan["reserved_at"]) + timedelta(minutes=30)
+    assert format_instant(from_at) in problem["detail"]
 
 
 async def test_a_report_is_marked_on_the_line_and_waits_for_one_after_the_other(partners: Partners) -> None:

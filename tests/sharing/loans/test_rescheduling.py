@@ -10,9 +10,9 @@ import pytest
 
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
-from registry.platform.kernel.time import Window, utc_now
+from registry.platform.kernel.time import Window, format_instant, utc_now
 from registry.sharing.loans.commands import rescheduling
-from registry.sharing.loans.schemas.given import ExtensionAsk
+from registry.sharing.loans.schemas.given import ExtensionAsk, RecallNotice
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
 from tests.support.loans import (
@@ -23,6 +23,7 @@ from tests.support.loans import (
     make_loan,
     make_overdue_loan,
     make_partners,
+    out_since,
     see,
     step,
     under_way,
@@ -233,6 +234,47 @@ async def test_nobody_can_comply_with_a_recall_by_yesterday(partners: Partners) 
     assert_problem(refused, 422, "recall_in_the_past")
 
 
+async def test_a_recall_lets_nothing_stay_longer_than_agreed(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    agreed = datetime.fromisoformat(loan["planned_end_at"])
+    path = f"/v1/loans/{loan['id']}/recall"
+    late = {**REASON, "by": (agreed + timedelta(days=2)).isoformat()}
+    problem = assert_problem(await partners.assisting.coordinator.post(path, late), 422, "recall_after_return")
+    assert format_instant(agreed) in problem["detail"]
+    assert format_instant(agreed + timedelta(days=2)) in problem["detail"]
+    assert (await see(partners.requesting, loan["id"]))["recall"] is None
+    assert (await step(partners.assisting, loan, "recall", {**REASON, "by": agreed.isoformat()}))["recall_requested"]
+
+
+async def test_what_is_recalled_is_overdue_everywhere_from_the_hour_of_its_recall(partners: Partners) -> None:
+    """One rule for the loan, its list, the inbox and the metrics, although the agreed return is still to come."""
+    now = utc_now().replace(microsecond=0)
+    window = Window(start=now - timedelta(hours=5), end=now + timedelta(hours=20))
+    loan = await out_since(partners, await make_asset(partners.assisting), window)
+    in_time = await make_loan(partners, "on_scene")
+
+    async def said() -> tuple[bool, bool, bool, int]:
+        seen = await see(partners.assisting, loan["id"])
+        listed = (await partners.requesting.coordinator.done("GET", "/v1/loans?overdue=true"))["items"]
+        page = await partners.requesting.coordinator.done("GET", "/v1/inbox?limit=200")
+        (entry,) = [each for each in page["items"] if each["subject"]["id"] == loan["id"]]
+        scores = (await partners.assisting.coordinator.done("GET", "/v1/metrics"))["groups"][0]["scores"]
+        assert in_time["id"] not in {each["id"] for each in listed}
+        assert [each["overdue"] for each in listed if each["id"] == loan["id"]] in ([], [True])
+        return seen["overdue"], loan["id"] in {each["id"] for each in listed}, entry["late"], scores["overdue"]
+
+    assert await said() == (False, False, False, 0)
+    caller = acting_for(partners.assisting, Role.COORDINATOR, now=now - timedelta(hours=4))
+    notice = RecallNotice(by=now - timedelta(hours=1), reason="A search of our own (demo).")
+    async with unit_of_work(partners.assisting.service.database) as write:
+        await rescheduling.recall(write, caller, UUID(loan["id"]), notice)
+    assert await said() == (True, True, True, 1)
+    back = await step(partners.assisting, loan, "return")
+    assert datetime.fromisoformat(back["due_when_returned_at"]) == now - timedelta(hours=1)
+    scores = (await partners.assisting.coordinator.done("GET", "/v1/metrics"))["groups"][0]["scores"]
+    assert (scores["on_time_return"]["numerator"], scores["on_time_return"]["denominator"]) == (0, 1)
+
+
 async def test_what_leaves_long_before_its_start_is_decided_for_all_the_time_that_it_is_away(cast: Cast) -> None:
     """The limits of an agreement and its approvals are counted from the departure, and a refusal says what to do."""
     partners = await make_partners(cast, categories=["any"], max_duration_hours=72, approval_over_hours=48)
@@ -251,7 +293,9 @@ async def test_what_leaves_long_before_its_start_is_decided_for_all_the_time_tha
         loan = await reserved(begins=begins, hours=20)
         refused = await cast.assisting.coordinator.post(f"/v1/loans/{loan['id']}/dispatch", CONDITION)
         problem = assert_problem(refused, status, code)
-        assert status == 422 or "send it out then, or cancel it" in problem["detail"]
+        soonest = (datetime.fromisoformat(loan["starts_at"]) - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%MZ")
+        assert status == 422 or problem["detail"].startswith(f"It may leave from {soonest} on")
+        assert status == 422 or "Send it out then, or cancel it" in problem["detail"]
         assert (await see(cast.assisting, loan["id"]))["status"] == "reserved"
     loaded = await reserved(begins=1, hours=48)
     assert (await step(cast.assisting, loaded, "dispatch"))["status"] == "dispatched"

@@ -17,7 +17,7 @@ from tests.sharing.notices.conftest import CHOICES, DESK, Scene, choose, confirm
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.deadlines import days_ahead
-from tests.support.loans import make_loan, step
+from tests.support.loans import make_loan, step, under_way
 from tests.support.mail_server import URL, text_of
 from tests.support.requests import submitted
 from tests.support.server import free_port
@@ -226,7 +226,7 @@ async def test_a_temporary_refusal_is_tried_again_ever_later_and_given_up_in_the
     assert seen["last_sent_at"] is not None
     assert (await told.service.anonymous.done("GET", "/health/ready"))["checks"]["mail"] == "ok"
     told.post.refuse[DESK] = "452 full"
-    await make_loan(told.partners)
+    await make_loan(told.partners, window=under_way(hours=200))  # for as long as it is tried, the same waits
     await told.tell(minutes=3)
     for wait in AGAIN_AFTER:
         await told.tell(seconds=wait.total_seconds() + 1)

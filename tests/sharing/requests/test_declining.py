@@ -119,7 +119,7 @@ async def test_only_the_assisting_agency_declines_and_only_what_it_has_not_lent(
     decision = {"decision_id": found["lines"][0]["decision"]["id"]}
     loan = await cast.assisting.coordinator.done("POST", "/v1/loans", decision)
     assert_problem(await cast.assisting.coordinator.post(path, NO), 409, "wrong_status")
-    await cast.requesting.coordinator.done("POST", f"/v1/loans/{loan['id']}/cancel", WHY)
+    await cast.requesting.coordinator.done("POST", f"/v1/loans/{loan['id']}/cancel", {**WHY, "still_needed": True})
     key = f"decline-{found['id']}"
     first = await cast.assisting.coordinator.post(path, NO, key=key)
     assert first.status_code == 200

@@ -40,7 +40,8 @@ async def loan_for(cast: Cast, found: dict[str, Any], number: int = 0) -> dict[s
 async def walk(agency: Agency, loan: dict[str, Any], *verbs: str) -> None:
     """What the agency's coordinator does to the loan."""
     for verb in verbs:
-        body = {"grade": "good"} if verb in ("dispatch", "return") else REASON if verb == "cancel" else {}
+        again = {**REASON, "still_needed": True}
+        body = {"grade": "good"} if verb in ("dispatch", "return") else again if verb == "cancel" else {}
         await agency.coordinator.done("POST", f"/v1/loans/{loan['id']}/{verb}", body)
 
 
@@ -70,7 +71,7 @@ async def test_a_request_is_filled_by_its_loans_and_completed_when_they_are_clos
     assert [(line["status"], line["loan"]["status"]) for line in seen["lines"]] == [("reserved", "closed")] * 2
 
 
-async def test_a_line_whose_loan_the_requesting_agency_cancelled_is_as_it_was(cast: Cast) -> None:
+async def test_a_line_that_is_still_needed_is_as_it_was_once_its_loan_is_cancelled(cast: Cast) -> None:
     found = await asked(cast)
     loan = await loan_for(cast, found)
     await walk(cast.requesting, loan, "cancel")

@@ -284,7 +284,8 @@ async def test_a_permitted_request_waits_for_whoever_may_reserve_until_it_is_res
     loan = await cast.assisting.coordinator.done("POST", "/v1/loans", body)
     for reserving in (cast.assisting.coordinator, cast.assisting.approver):
         assert await waiting(reserving) == []
-    await cast.requesting.coordinator.done("POST", f"/v1/loans/{loan['id']}/cancel", {"reason": "rain (demo)"})
+    rain = {"reason": "rain (demo)", "still_needed": True}
+    await cast.requesting.coordinator.done("POST", f"/v1/loans/{loan['id']}/cancel", rain)
     assert await waiting(cast.assisting.coordinator) == [asked["id"]], "what never took place may be reserved again"
     await act(cast.requesting.coordinator, asked, "withdraw")
     assert await waiting(cast.assisting.coordinator) == []

@@ -130,7 +130,7 @@ def _windows(name: str, *, to_come: bool) -> FromClause:
     """When each party is bound, and by which text; `to_come`, by what the parties have done so far."""
     if not to_come:
         return agreement_party_window.alias(name)
-    names = ("agreement_id", "agency_id", "starts_at", "ends_at", "version_id", "amended", "assists", "requests")
+    names = [column.name for column in agreement_pending_party_window.c]
     pending, kept, written = agreement_pending, agreement_pending_party_window, agreement_party_window
     still = pending.c.takes_effect_at > sa.bindparam("now", type_=pending.c.takes_effect_at.type)
     held_up = sa.select(pending.c.agreement_id).where(still)
@@ -216,6 +216,36 @@ def covers_asset(
         .join(category_closure, category_closure.c.ancestor == agreement_coverage.c.category)
         .where(theirs.c.agency_id == agency_column, category_closure.c.descendant == category_column)
         .correlate(_table_of(agency_column))
+        .exists()
+    )
+
+
+def covers_loan(lent: FromClause, at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """An agreement in force at `at`, the present, covers what is `lent` of the category until its planned end.
+
+    `lent` has the columns of a loan. Reports that have not taken effect free nobody.
+    """
+    mine, theirs = (_windows(name, to_come=True) for name in ("requesting_bound", "assisting_bound"))
+    holds = [sa.and_(its.c.starts_at <= at, its.c.ends_at > at) for its in (mine, theirs)]
+    endless = sa.literal(OPEN_END, type_=agreement_party_window.c.ends_at.type)
+    long_enough = [sa.func.coalesce(its.c.bound_until, endless) >= lent.c.planned_end_at for its in (mine, theirs)]
+    return (
+        sa.select(sa.literal(1))
+        .select_from(
+            mine.join(theirs, same_text(theirs, mine))
+            .join(agreement_coverage, agreement_coverage.c.version_id == theirs.c.version_id)
+            .join(category_closure, category_closure.c.ancestor == agreement_coverage.c.category)
+        )
+        .where(
+            mine.c.agency_id == lent.c.requesting_agency_id,
+            theirs.c.agency_id == lent.c.assisting_agency_id,
+            mine.c.requests,
+            theirs.c.assists,
+            *holds,
+            *long_enough,
+            category_closure.c.descendant == lent.c.category,
+        )
+        .correlate(lent)
         .exists()
     )
 

@@ -28,6 +28,7 @@ from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.tables import ledger_event
 from registry.resources.allocations.rules import AllocationKind
 from registry.resources.allocations.tables import allocation
+from registry.sharing.loans.queries.awaiting import due_back
 from registry.sharing.loans.queries.contesting import agreed_at, disputed_at, said_otherwise_after
 from registry.sharing.loans.rules import OUT, LoanStatus
 from registry.sharing.loans.tables import loan
@@ -115,7 +116,7 @@ def _loan(row: Row[Any]) -> LoanFact:
     return LoanFact(
         status=status,
         starts_at=row.starts_at,
-        due_at=row.due_when_returned_at or row.planned_end_at,
+        due_at=row.due_when_returned_at or row.due_at,
         reserved_at=row.reserved_at,
         dispatched_at=row.dispatched_at,
         returned_at=row.returned_at,
@@ -265,7 +266,6 @@ def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
     names = (
         "status",
         "starts_at",
-        "planned_end_at",
         "due_when_returned_at",
         "reserved_at",
         "lost_at",
@@ -280,6 +280,7 @@ def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
     return (
         sa.select(
             *(loan.c[name] for name in names),
+            due_back().label("due_at"),
             agreed_at(TimedAct.DISPATCH).label("dispatched_at"),
             agreed_at(TimedAct.RETURN).label("returned_at"),
             disputed_at(TimedAct.DISPATCH).label("other_dispatched_at"),

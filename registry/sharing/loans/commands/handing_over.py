@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.canonical import canonical_digest
-from registry.platform.kernel.errors import Conflict
+from registry.platform.kernel.errors import Conflict, RuleBroken
 from registry.platform.kernel.text import folded
 from registry.platform.kernel.time import Window, format_instant
 from registry.platform.kernel.versions import Expected
@@ -29,11 +29,19 @@ from registry.sharing.loans.commands.reserving import snapshot
 from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted, record_override
 from registry.sharing.loans.queries.asset_warnings import described_in
 from registry.sharing.loans.queries.getting import side_of
-from registry.sharing.loans.rules import DeclineReason, LoanAction, Side, early_window, hand_over_refusal
+from registry.sharing.loans.rules import (
+    SOON,
+    DeclineReason,
+    LoanAction,
+    Side,
+    due_back,
+    early_window,
+    hand_over_refusal,
+)
 from registry.sharing.loans.schemas.given import ChangeAccepted, ConditionReport, LoanCancellation
 from registry.sharing.loans.schemas.shown import Loan
 from registry.sharing.loans.tables import loan, loan_extension
-from registry.sharing.loans.times import TimedAct
+from registry.sharing.loans.times import TimedAct, agreed_by_word
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import decline_decision, redecide
 from registry.sharing.policy.commands.recording import Decided
@@ -58,15 +66,19 @@ async def dispatch(
     expected: Expected = None,
     override: str | None = None,
     occurred_at: datetime | None = None,
+    by_word: str | None = None,
 ) -> Loan:
     """Send the asset out.
 
-    What leaves long before its start is decided for the time from now on. Raises RuleBroken `window_too_long` when that
-    is longer than any loan; Conflict when policy no longer permits the loan, or not from now on, `asset_changed` until
-    the requesting agency accepts the changed asset, when it is still out on another loan, or when leaving early would
-    take what the agency keeps, unless somebody who approves for it gives a reason to override that.
+    What left before it was reserved, by word of mouth, says how it was agreed (`by_word`), and is recorded from its
+    agreed start on. What leaves long before its start is decided for the time from now on. Raises RuleBroken
+    `window_too_long` when that is longer than any loan; Conflict when policy no longer permits the loan, or not from
+    now on, `asset_changed` until the requesting agency accepts the changed asset, when it is still out on another loan,
+    or when leaving early would take what the agency keeps, unless somebody who approves for it gives a reason to
+    override that.
     """
     row, status, caller, left_at = await begin_act(write, caller, loan_id, LoanAction.DISPATCH, expected, occurred_at)
+    by_word = agreed_by_word(left_at, row.reserved_at, by_word)
     decision = await decision_row(write, row.decision_id)
     made = await _redecide_from(write, caller, policies, row, decision, left_at)
     check_unchanged(row, made.asset)
@@ -81,11 +93,14 @@ async def dispatch(
         "status": status,
         "dispatched_at": left_at,
         "condition_out": msgspec.to_builtins(condition),
+        "agreed_by_word": by_word,
     }
     if overridden:
         values["minimum_override"] = overridden
         record_override(write, caller, (loan_id, row.version + 1), row.assisting_agency_id, overridden)
     data = {"condition": _recorded(condition), "decision_id": str(made.recorded.id)}
+    if by_word is not None:
+        data["agreed_by_word"] = by_word
     return await finish(write, caller, row, LoanAction.DISPATCH, values, data, made, occurred_at=left_at)
 
 
@@ -100,10 +115,11 @@ async def _redecide_from(
     except Conflict as refused:
         if early is None:
             raise
-        begins = row.starts_at.strftime("%Y-%m-%dT%H:%MZ")
+        from_at, until = (at.strftime("%Y-%m-%dT%H:%MZ") for at in (row.starts_at - SOON, row.planned_end_at))
         words = (  # what to do comes first, since a long detail is cut off
-            f"It begins at {begins} only, so that it was decided for now to its end: send it out then, or cancel it "
-            f"and have the longer time asked for. {refused.detail}"
+            f"It may leave from {from_at} on, two hours before its agreed start. Send it out then, or cancel it and "
+            f"have the longer time asked for: leaving now, it would be away until {until}, which is not permitted. "
+            f"{refused.detail}"
         )
         raise Conflict(words, refused.code, extra=refused.extra) from None
 
@@ -188,6 +204,7 @@ async def confirm_return(
     """
     row, status, caller, back_at = await begin_act(write, caller, loan_id, LoanAction.RETURN, expected, occurred_at)
     await write.run(LAPSE, {"loan": loan_id})
+    due_at = due_back(row.planned_end_at, row.recall_due_at)
     asset = await lock_for_booking(write, row.asset_id)
     await release(write, loan_id)
     await release_handler(write, row)
@@ -204,10 +221,10 @@ async def confirm_return(
     values = {
         "status": status,
         "returned_at": back_at,
-        "due_when_returned_at": row.planned_end_at,
+        "due_when_returned_at": due_at,
         "condition_in": msgspec.to_builtins(condition),
     }
-    data = {"condition": _recorded(condition), "due": format_instant(row.planned_end_at), **kept}
+    data = {"condition": _recorded(condition), "due": format_instant(due_at), **kept}
     return await finish(write, caller, row, LoanAction.RETURN, values, data, occurred_at=back_at)
 
 
@@ -220,16 +237,21 @@ async def close(
 
 
 async def cancel(write: Write, caller: Caller, loan_id: UUID, why: LoanCancellation, expected: Expected = None) -> Loan:
-    """Cancel the loan; its allocation is released.
+    """Cancel the loan; its allocation is released. What becomes of the line that it answered, requests settle.
 
-    Who lends has then declined what was asked: nothing is lent on its decision any more.
+    Who lends has then declined what was asked: nothing is lent on its decision any more. Raises RuleBroken
+    `still_needed` where it says whether it is needed.
     """
     row, status, caller = await begin(write, caller, loan_id, LoanAction.CANCEL, expected)
     side, code = side_of(row, caller.principal), why.reason_code
     if side is Side.ASSISTING:
+        if why.still_needed is not None:
+            words = "Whether it is still needed the requesting agency says alone."
+            raise RuleBroken.at(words, "still_needed", "not for the assisting agency to say", pointer="/still_needed")
         code = code or DeclineReason.OTHER
         await decline_decision(write, caller, row.root_decision_id, code, why.reason)
-    data = {"reason": why.reason, **({} if code is None else {"reason_code": code})}
+    said = {"reason_code": code, "still_needed": why.still_needed}
+    data = {"reason": why.reason, **{name: value for name, value in said.items() if value is not None}}
     values = {"status": status, "decline_reason": code}
     return await _end(write, caller, row, LoanAction.CANCEL, values, data)
 

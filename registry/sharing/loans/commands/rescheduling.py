@@ -138,11 +138,12 @@ async def recall(write: Write, caller: Caller, loan_id: UUID, notice: RecallNoti
     """Request the asset back; always possible while it is out. The agreed return stays as it is.
 
     It may be wanted sooner than the agreement's notice allows, but is due no sooner. The notice runs from the record of
-    the recall: an earlier time at which the other side was told is the owner's word alone.
+    the recall: an earlier time at which the other side was told is the owner's word alone. Raises RuleBroken for a time
+    that is past, or after the agreed return.
     """
     row, _, caller, told_at = await begin_act(write, caller, loan_id, LoanAction.RECALL, expected, notice.occurred_at)
     by = checked_instant(notice.by, "/by")
-    check_recall(told_at, by)
+    check_recall(told_at, by, row.planned_end_at)
     text = await write.value(_TERMS, {"version": row.agreement_version_id})
     due_at = recall_due(caller.now, by, msgspec.json.decode(text, type=Terms).recall_notice_hours)
     values = {

@@ -130,7 +130,7 @@ async def prepare(
             "more than were asked for",
             pointer="/quantity",
         )
-    check_timing(LoanAction.DISPATCH, caller.now, decision.starts_at, decision.ends_at)
+    check_timing(LoanAction.DISPATCH, caller.now, decision.starts_at, decision.ends_at, caller.now)
     made = await redecide(write, caller, policies, decision, "reserve")
     # Asked once the chain is locked: an approval by the same person at the same moment is seen then.
     relaxed = await separate(write, caller, Act.RESERVE, decision.root_decision_id)

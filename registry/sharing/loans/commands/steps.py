@@ -26,11 +26,10 @@ from registry.sharing.loans.rules import (
     check_overlays,
     check_side,
     check_timing,
-    preceding,
 )
 from registry.sharing.loans.schemas.shown import Loan, LoanedAsset
 from registry.sharing.loans.tables import loan
-from registry.sharing.loans.times import CONTESTS, Contested, TimedAct, agreed, recorded_in
+from registry.sharing.loans.times import CONTESTS, Contested, TimedAct, agreed, preceding, recorded_in
 from registry.sharing.obligations.commands import OfLoan, follow_loan
 from registry.sharing.obligations.rules import Moments, Step
 from registry.sharing.policy.commands.recording import Decided
@@ -91,7 +90,7 @@ async def begin(
     timing.
     """
     row, after, caller, _ = await _begin(write, caller, loan_id, action, expected)
-    check_timing(action, caller.now, row.starts_at, row.planned_end_at)
+    check_timing(action, caller.now, row.starts_at, row.planned_end_at, row.reserved_at)
     return row, after, caller
 
 
@@ -142,7 +141,7 @@ async def begin_act(
     row, after, caller, contests = await _begin(write, caller, loan_id, action, expected)
     not_before, what = preceding(action, agreed(dict(row._mapping), contests))
     done_at = act_time(occurred_at, caller.now, not_before, what)
-    check_timing(action, done_at, row.starts_at, row.planned_end_at)
+    check_timing(action, done_at, row.starts_at, row.planned_end_at, row.reserved_at)
     return row, after, caller, done_at
 
 
@@ -254,4 +253,4 @@ def edxl(step: EdxlStep) -> dict[str, object]:
 
 async def _locked(write: Write, caller: Caller, loan_id: UUID) -> Sequence[Row[Any]]:
     await write.value(_LOCK, {"id": loan_id})
-    return await loan_rows(write, caller.principal, loan_id)
+    return await loan_rows(write, caller.principal, loan_id, caller.now)

@@ -30,8 +30,9 @@ AWAITS: Final[Mapping[AwaitedStep, sa.ColumnElement[bool]]] = {
 
 
 def due_back() -> sa.ColumnElement[datetime]:
-    """When it is due back: by the hour at which its recall is due, or at the agreed return."""
-    return sa.case((RECALLED, loan.c.recall_due_at), else_=loan.c.planned_end_at)
+    """When it is due back, as `rules.due_back` says."""
+    sooner = sa.and_(RECALLED, loan.c.recall_due_at < loan.c.planned_end_at)
+    return sa.case((sooner, loan.c.recall_due_at), else_=loan.c.planned_end_at)
 
 
 NOT_BACK = loan.c.status.in_((_S.RESERVED.value, _S.DISPATCHED.value, _S.ON_SCENE.value, _S.RETURNING.value))

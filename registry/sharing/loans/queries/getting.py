@@ -24,6 +24,7 @@ from registry.platform.kernel.errors import NotFound
 from registry.resources.allocations.queries import unavailable_during
 from registry.resources.assets.queries.describing import NOW_DESCRIBED
 from registry.resources.assets.tables import asset
+from registry.sharing.loans.hindrances import NOT_COVERED, Hindrance
 from registry.sharing.loans.queries.asset_warnings import (
     NOTHING_PLANNED,
     Planned,
@@ -33,6 +34,7 @@ from registry.sharing.loans.queries.asset_warnings import (
     warnings_in,
 )
 from registry.sharing.loans.queries.contesting import TIMES_CONTESTED, as_time_contest, contests_of, facts_of
+from registry.sharing.loans.queries.hindrances import hindrance
 from registry.sharing.loans.rules import (
     NEVER_WAS,
     NO_SHOW_CONTESTED_WITHIN,
@@ -44,6 +46,7 @@ from registry.sharing.loans.rules import (
     Overlays,
     Side,
     awaited,
+    due_back,
     hand_over_refusal,
     no_show_settled,
     overdue,
@@ -90,6 +93,7 @@ SHOWN = sa.select(
         unavailable_during(loan.c.asset_id, loan.c.starts_at, loan.c.planned_end_at),
     ).label("now_planned"),
     TIMES_CONTESTED.label("times_contested"),
+    hindrance().label("hindrance"),
     *loan.c,
     *NAMES,
     *NOW_DESCRIBED,
@@ -104,6 +108,10 @@ _GET = SHOWN.where(
     loan.c.id == sa.bindparam("id", type_=loan.c.id.type),
     sa.or_(*(column == VIEWER for column in SIDE_COLUMNS.values())),
 ).order_by(loan_extension.c.id)
+_OF_REQUEST = sa.select(loan.c.id).where(
+    loan.c.request_id == sa.bindparam("request_id", type_=loan.c.id.type),
+    sa.or_(*(column == VIEWER for column in SIDE_COLUMNS.values())),
+)
 PENDING = sa.exists().where(loan_extension.c.loan_id == loan.c.id, loan_extension.c.status == "pending")
 
 
@@ -112,20 +120,25 @@ def took_place() -> sa.ColumnElement[bool]:
     return loan.c.status.not_in(_NEVER_WAS)
 
 
-async def loan_rows(read: Read, principal: Principal, loan_id: UUID) -> Sequence[Row[Any]]:
-    """The loan's row, once for each of its extensions, oldest first.
+async def loan_rows(read: Read, principal: Principal, loan_id: UUID, now: datetime) -> Sequence[Row[Any]]:
+    """The loan's row as it stands at `now`, once for each of its extensions, oldest first.
 
     Raises NotFound unless the caller's agency is a side.
     """
-    rows = await read.fast(_GET, {"id": loan_id, "viewer": principal.agency_id})
+    rows = await read.fast(_GET, {"id": loan_id, "viewer": principal.agency_id, "now": now})
     if not rows:
         raise NotFound("loan")
     return rows
 
 
+async def loans_of_request(read: Read, principal: Principal, request_id: UUID) -> list[UUID]:
+    """The loans that answer lines of the request, or did, in which the caller's agency is a side."""
+    return [row.id for row in await read.fast(_OF_REQUEST, {"request_id": request_id, "viewer": principal.agency_id})]
+
+
 async def get_loan(read: Read, principal: Principal, loan_id: UUID, now: datetime) -> Loan:
     """One loan as this caller may see it. Raises NotFound."""
-    row, *_ = rows = await loan_rows(read, principal, loan_id)
+    row, *_ = rows = await loan_rows(read, principal, loan_id, now)
     separated = await _separated(read, principal, row, rows)
     planned = await planned_against(read, row, now)
     obliged = await obligations_of(read, principal, loan_id, now)
@@ -253,7 +266,7 @@ def as_loan(
         reservation_id=row.reservation_id,
         purpose=row.purpose,
         status=status,
-        overdue=overdue(now, status, row.planned_end_at),
+        overdue=overdue(now, status, due_back(row.planned_end_at, row.recall_due_at)),
         recall_requested=overlays.recall_requested,
         extension_pending=overlays.extension_pending,
         awaiting=awaited(
@@ -272,6 +285,7 @@ def as_loan(
         minimum_override=_override(row, principal),
         offer_condition=row.offer_condition,
         dispatched_at=row.dispatched_at,
+        agreed_by_word=row.agreed_by_word,
         arrived_at=row.arrived_at,
         return_started_at=row.return_started_at,
         returned_at=row.returned_at,
@@ -288,7 +302,17 @@ def as_loan(
         decline_reason=None if row.decline_reason is None else DeclineReason(row.decline_reason),
         time_contests=[as_time_contest(each) for each in contests],
         no_show=no_show_of(*(row._mapping[name] for name in NO_SHOW_COLUMNS)),
-        allowed_actions=_allowed(row, status, overlays, principal, now, separated, planned, warned=bool(warnings)),
+        allowed_actions=_allowed(
+            row,
+            status,
+            overlays,
+            principal,
+            now,
+            separated,
+            planned,
+            warned=bool(warnings),
+            hindered=row.hindrance if rows else None,
+        ),
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -305,15 +329,18 @@ def _allowed(
     planned: Planned,
     *,
     warned: bool,
+    hindered: str | None,
 ) -> list[AllowedAction]:
     side = side_of(row, principal)
     actions = []
     hand_over = None
     if warned and status is LoanStatus.RESERVED:
         hand_over = hand_over_refusal(unavailable_in(row) or planned.blocks, changed_in(row))
+    if hindered == Hindrance.NOT_COVERED:
+        hand_over = hand_over or NOT_COVERED
     for action in LoanAction:
         if side in SIDES[action] and refusal(principal, permission_for(action, side), [side.value]) is None:
-            late = timing_refusal(action, now, row.starts_at, row.planned_end_at)
+            late = timing_refusal(action, now, row.starts_at, row.planned_end_at, row.reserved_at)
             reason = why_unavailable(status, action, overlays) or (late[1] if late else None)
             if action is LoanAction.ACCEPT_EXTENSION:
                 reason = reason or separated

@@ -11,12 +11,11 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.http.searching import containing
-from registry.resources.allocations.queries import lacking_for_loan
-from registry.resources.assets.rules import ServiceStatus
-from registry.resources.assets.tables import asset
+from registry.sharing.loans import rules
 from registry.sharing.loans.queries.awaiting import AWAITS, NOT_BACK, due_back
 from registry.sharing.loans.queries.contesting import TIME_DISPUTED
 from registry.sharing.loans.queries.getting import AT, NAMED, NAMES, PENDING, SIDE_COLUMNS, VIEWER, named_in
+from registry.sharing.loans.queries.hindrances import asset_unavailable
 from registry.sharing.loans.rules import (
     AWAITED_OF,
     OUT,
@@ -50,8 +49,8 @@ _FILTERS = (
 @cache
 def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str) -> sa.Select[Any]:
     """The statement for one combination of filters. Each side is read from its own index, and the two are merged."""
-    unavailable = _unavailable()
-    is_overdue = sa.and_(loan.c.status.in_(sorted(OUT)), loan.c.planned_end_at <= sa.bindparam("now", type_=AT))
+    unavailable = asset_unavailable()
+    is_overdue = sa.and_(loan.c.status.in_(sorted(OUT)), due_back() <= sa.bindparam("now", type_=AT))
     recalled = sa.and_(loan.c.status.in_(sorted(OUT)), loan.c.recall_requested_at.is_not(None))
     extending = sa.and_(loan.c.status.in_(sorted(OUT)), PENDING)
     criteria: dict[str, sa.ColumnElement[bool]] = (
@@ -123,20 +122,6 @@ def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str)
     return _ORDERS.page(shown, sort, after=False)
 
 
-def _unavailable() -> sa.ColumnElement[bool]:
-    """A criterion: reserved, and the asset is out of service, or cannot be had for some of the loan's time."""
-    return (
-        sa.select(sa.literal(1))
-        .where(
-            asset.c.id == loan.c.asset_id,
-            loan.c.status == LoanStatus.RESERVED.value,
-            sa.or_(asset.c.service_status != ServiceStatus.IN_SERVICE.value, lacking_for_loan(loan, asset.c.capacity)),
-        )
-        .correlate(loan)
-        .exists()
-    )
-
-
 async def list_loans(read: Read, principal: Principal, query: LoanQuery, now: datetime) -> LoanPage:
     """A page of the loans in which the caller's agency is a side. Raises RuleBroken for another list's cursor."""
     parameters = given(query, *_FILTERS)
@@ -176,7 +161,7 @@ def _as_summary(row: Row[Any], now: datetime) -> LoanSummary:
         reservation_id=row.reservation_id,
         offer_condition=row.offer_condition,
         status=status,
-        overdue=overdue(now, status, row.planned_end_at),
+        overdue=overdue(now, status, rules.due_back(row.planned_end_at, row.recall_due_at)),
         recall_requested=overlays.recall_requested,
         extension_pending=overlays.extension_pending,
         awaiting=awaited(

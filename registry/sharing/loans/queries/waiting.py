@@ -11,8 +11,12 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.directory.waiting import Asked, InboxAction, InboxEntry, InboxKind, InboxSubject
+from registry.platform.access.acts import barred
 from registry.platform.access.permissions import refusal
+from registry.platform.access.principals import Role
+from registry.platform.access.separation import Act
 from registry.platform.database.handles import Read
+from registry.sharing.loans.hindrances import TASKS, Hindrance
 from registry.sharing.loans.queries.awaiting import AWAITS, RECALLED, due_back
 from registry.sharing.loans.queries.getting import (
     AT,
@@ -23,6 +27,7 @@ from registry.sharing.loans.queries.getting import (
     named_in,
     permission_for,
 )
+from registry.sharing.loans.queries.hindrances import hindrance
 from registry.sharing.loans.rules import AwaitedStep, LoanAction, Side
 from registry.sharing.loans.schemas.shown import LoanedAsset
 from registry.sharing.loans.tables import loan, loan_extension
@@ -31,58 +36,86 @@ HORIZON: Final = timedelta(days=7)
 """How long before its planned time a hand-over or a return is shown."""
 
 _K = InboxKind
+_NOW = sa.bindparam("now", type_=AT)
 _HORIZON_AT = sa.bindparam("horizon_at", type_=AT)
 
 
 class _Wait(Struct, frozen=True):
-    """One way in which a loan waits: for which side, for which action, and for how its entry is worded."""
+    """One way in which a loan waits: for which side, for which action, and for how its entry is worded.
+
+    What hinders reserved help has words of its own.
+    """
 
     side: Side
     action: LoanAction
     operation: str
     verb: str
-    task: str
+    task: str = ""
 
 
-_WAITS: Final[dict[InboxKind, _Wait]] = {
-    _K.HAND_OVER: _Wait(Side.ASSISTING, LoanAction.DISPATCH, "dispatch_loan", "dispatch", "Send it out."),
-    _K.RECEIPT: _Wait(Side.REQUESTING, LoanAction.RECEIVE, "receive_loan", "receive", "Confirm that it has arrived."),
-    _K.RETURN: _Wait(
-        Side.REQUESTING,
-        LoanAction.START_RETURN,
-        "start_loan_return",
-        "start-return",
-        "Send it back by the agreed time.",
+_WAITS: Final[dict[InboxKind, tuple[_Wait, ...]]] = {
+    _K.HAND_OVER: (_Wait(Side.ASSISTING, LoanAction.DISPATCH, "dispatch_loan", "dispatch", "Send it out."),),
+    _K.CANNOT_COME: tuple(_Wait(side, LoanAction.CANCEL, "cancel_loan", "cancel") for side in Side),
+    _K.RECEIPT: (
+        _Wait(Side.REQUESTING, LoanAction.RECEIVE, "receive_loan", "receive", "Confirm that it has arrived."),
     ),
-    _K.RECALL: _Wait(
-        Side.REQUESTING, LoanAction.START_RETURN, "start_loan_return", "start-return", "Send it back: it is recalled."
+    _K.RETURN: (
+        _Wait(
+            Side.REQUESTING,
+            LoanAction.START_RETURN,
+            "start_loan_return",
+            "start-return",
+            "Send it back by the agreed time.",
+        ),
     ),
-    _K.TAKE_BACK: _Wait(Side.ASSISTING, LoanAction.RETURN, "return_loan", "return", "Confirm that it is back."),
-    _K.EXTENSION: _Wait(
-        Side.ASSISTING,
-        LoanAction.ACCEPT_EXTENSION,
-        "accept_loan_extension",
-        "accept-extension",
-        "Answer the extension that is asked for.",
+    _K.RECALL: (
+        _Wait(
+            Side.REQUESTING,
+            LoanAction.START_RETURN,
+            "start_loan_return",
+            "start-return",
+            "Send it back: it is recalled.",
+        ),
     ),
-    _K.CLOSING: _Wait(Side.ASSISTING, LoanAction.CLOSE, "close_loan", "close", "Close the loan: it is back."),
+    _K.TAKE_BACK: (_Wait(Side.ASSISTING, LoanAction.RETURN, "return_loan", "return", "Confirm that it is back."),),
+    _K.EXTENSION: (
+        _Wait(
+            Side.ASSISTING,
+            LoanAction.ACCEPT_EXTENSION,
+            "accept_loan_extension",
+            "accept-extension",
+            "Answer the extension that is asked for.",
+        ),
+    ),
+    _K.CLOSING: (_Wait(Side.ASSISTING, LoanAction.CLOSE, "close_loan", "close", "Close the loan: it is back."),),
 }
+_NO: Final[dict[InboxKind, _Wait]] = {
+    _K.HAND_OVER: _Wait(Side.ASSISTING, LoanAction.CANCEL, "cancel_loan", "cancel"),
+    _K.EXTENSION: _Wait(Side.ASSISTING, LoanAction.DECLINE_EXTENSION, "decline_loan_extension", "decline-extension"),
+}
+"""How the side that is waited for answers no."""
+_HINDRANCE: Final = hindrance()
 _read_asset = msgspec.json.Decoder(LoanedAsset).decode
 
 
 def _criteria(kind: InboxKind) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[Any], sa.ColumnElement[Any]]:
     """Which loans wait in that way, until when, and since when."""
-    awaits = AWAITS[AwaitedStep(_WAITS[kind].action.value)]
+    if kind is _K.CANNOT_COME:
+        reserved = AWAITS[AwaitedStep.DISPATCH]
+        over_since = sa.case((loan.c.planned_end_at <= _NOW, loan.c.planned_end_at))
+        return sa.and_(reserved, _HINDRANCE.is_not(None)), loan.c.starts_at, over_since
+    awaits = AWAITS[AwaitedStep(_WAITS[kind][0].action.value)]
     match kind:
         case _K.HAND_OVER:
-            return sa.and_(awaits, loan.c.starts_at <= _HORIZON_AT), loan.c.starts_at, loan.c.reserved_at
+            near = sa.and_(awaits, loan.c.starts_at <= _HORIZON_AT)
+            return sa.and_(near, _HINDRANCE.is_(None)), loan.c.starts_at, loan.c.reserved_at
         case _K.RECEIPT:
             return awaits, loan.c.planned_end_at, loan.c.dispatched_at
         case _K.RETURN:
             near = loan.c.planned_end_at <= _HORIZON_AT
             return sa.and_(awaits, sa.not_(RECALLED), near), loan.c.planned_end_at, loan.c.arrived_at
         case _K.RECALL:
-            return sa.and_(awaits, RECALLED), loan.c.recall_due_at, loan.c.recall_requested_at
+            return sa.and_(awaits, RECALLED), due_back(), loan.c.recall_requested_at
         case _K.TAKE_BACK:
             near = sa.or_(loan.c.travels, loan.c.planned_end_at <= _HORIZON_AT)
             waiting_from = sa.func.coalesce(loan.c.return_started_at, loan.c.dispatched_at)
@@ -94,18 +127,18 @@ def _criteria(kind: InboxKind) -> tuple[sa.ColumnElement[bool], sa.ColumnElement
 
 
 @cache
-def _statement(kinds: tuple[InboxKind, ...], whose: str) -> sa.Select[Any]:
+def _statement(waits: tuple[tuple[InboxKind, Side], ...], whose: str) -> sa.Select[Any]:
     """The next entries of each kind in one statement, each from its side's index."""
     parts = []
-    for kind in kinds:
+    for kind, side in waits:
         wanted, due_at, waiting_from = _criteria(kind)
-        side = _WAITS[kind].side
         mine = SIDE_COLUMNS[side] if whose != "partners" else SIDE_COLUMNS[_OTHER[side]]
         page = sa.select(
             sa.literal_column(f"'{kind.value}'", sa.Text).label("waits_for"),
             loan.c.id.label("loan_id"),
             due_at.label("due_at"),
             waiting_from.label("waiting_from"),
+            sa.literal_column(f"'{side}'", sa.Text).label("side"),
         ).where(mine == VIEWER, wanted)
         after_id = sa.bindparam(f"{kind.value}_id", type_=loan.c.id.type)
         if kind is _K.CLOSING:
@@ -115,7 +148,7 @@ def _statement(kinds: tuple[InboxKind, ...], whose: str) -> sa.Select[Any]:
             page = page.where(sa.tuple_(due_at, loan.c.id) > after).order_by(due_at, loan.c.id)
         parts.append(sa.select(page.limit(sa.bindparam("limit", type_=sa.Integer)).subquery()))
     found = sa.union_all(*parts).subquery("found")
-    columns = (found.c[name] for name in ("waits_for", "due_at", "waiting_from"))
+    columns = (found.c[name] for name in ("waits_for", "due_at", "waiting_from", "side"))
     shown = SHOWN.add_columns(*columns).join(found, found.c.loan_id == loan.c.id)
     return shown.order_by(found.c.waits_for, loan.c.id, loan_extension.c.id)
 
@@ -126,48 +159,65 @@ _OTHER = {Side.REQUESTING: Side.ASSISTING, Side.ASSISTING: Side.REQUESTING}
 async def waiting_on_loans(read: Read, asked: Asked) -> list[InboxEntry]:
     """What of the loans waits for the caller, the caller's agency, or its partners."""
     principal = asked.principal
-    kinds = tuple(
-        kind
-        for kind, wait in _WAITS.items()
+    waits = tuple(
+        (kind, wait.side)
+        for kind, of_kind in _WAITS.items()
+        for wait in of_kind
         if asked.whose != "me" or refusal(principal, permission_for(wait.action, wait.side), [wait.side.value]) is None
     )
-    if not kinds:
+    if not waits:
         return []
     parameters: dict[str, object] = {
+        "now": asked.as_of,
         "viewer": principal.agency_id,
         "horizon_at": asked.as_of + HORIZON,
         "limit": asked.limit,
     }
-    for kind in kinds:
+    for kind, _ in waits:
         if kind is _K.CLOSING:
             parameters[f"{kind.value}_id"] = asked.after_id(kind)
         else:
             parameters[f"{kind.value}_due"], parameters[f"{kind.value}_id"] = asked.after_due(kind)
-    rows = await read.all_slowly(_statement(kinds, asked.whose), parameters)
-    return [_entry(list(each), asked) for _, each in groupby(rows, key=lambda row: (row.waits_for, row.id))]
+    rows = await read.all_slowly(_statement(waits, asked.whose), parameters)
+    grouped = [list(each) for _, each in groupby(rows, key=lambda row: (row.waits_for, row.id))]
+    return [_entry(each, asked, barred_here=await _cannot_approve(read, asked, each)) for each in grouped]
 
 
-def _entry(rows: list[Row[Any]], asked: Asked) -> InboxEntry:
+async def _cannot_approve(read: Read, asked: Asked, rows: list[Row[Any]]) -> bool:
+    """Whether the entry is of an extension whose acceptance is an approval that the caller cannot give."""
+    row = rows[0]
+    if row.waits_for != _K.EXTENSION or not any(
+        each.extension_status == "pending" and each.extension_outcome == "needs_approval" for each in rows
+    ):
+        return False
+    if Role.APPROVER not in asked.principal.roles or asked.whose == "partners":
+        return True
+    return await barred(read, asked.principal, Act.APPROVE, row.root_decision_id) is not None
+
+
+def _entry(rows: list[Row[Any]], asked: Asked, *, barred_here: bool) -> InboxEntry:
     row, kind = rows[0], InboxKind(rows[0].waits_for)
-    wait = _WAITS[kind]
+    wait = next(each for each in _WAITS[kind] if each.side == row.side)
+    task = wait.task if kind is not _K.CANNOT_COME else TASKS[Hindrance(row.hindrance), wait.side]
     found = as_loan(row, rows, named_in(row), asked.principal, asked.as_of)
     lent = _read_asset(row.asset_snapshot)
     assisting = asked.principal.agency_id == row.assisting_agency_id
     partner = found.requesting_agency if assisting else found.assisting_agency
     offered = any(each.action == wait.action and each.allowed for each in found.allowed_actions)
-    # Whether something planned or a separation of duties stands in the way, the loan itself says.
-    unsure = (kind is _K.HAND_OVER and row.now_planned) or (
-        kind is _K.EXTENSION and any(each.extension_outcome == "needs_approval" for each in rows)
-    )
+    # Whether something planned stands in the way, the loan itself says.
+    unsure = barred_here or (kind is _K.HAND_OVER and row.now_planned)
+    no = _NO.get(kind)
+    refusable = no is not None and any(each.action == no.action and each.allowed for each in found.allowed_actions)
     path = f"/v1/loans/{row.id}"
     return InboxEntry(
         id=row.id,
         kind=kind,
         subject=InboxSubject(kind="loan", id=row.id, name=lent.name, path=path),
-        task=wait.task if asked.whose != "partners" else f"{partner.name}: {wait.task}",
+        task=task if asked.whose != "partners" else f"{partner.name}: {task}",
         late=kind is not _K.CLOSING and row.due_at <= asked.as_of,
         due_at=None if kind is _K.CLOSING else row.due_at,
         waiting_from=row.waiting_from,
         partner=partner,
         action=InboxAction(operation=wait.operation, path=f"{path}/{wait.verb}") if offered and not unsure else None,
+        instead=InboxAction(operation=no.operation, path=f"{path}/{no.verb}") if no and refusable else None,
     )

@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from registry.platform.access.operations import operation
 from registry.platform.access.permissions import Action
 from registry.platform.http.answers import Answer, entity_tag
-from registry.sharing.loans.schemas.shown import Loan
+from registry.sharing.loans.schemas.shown import Loan, PackageReservation
 from registry.sharing.obligations.queries import numbered
 
 
@@ -24,6 +24,15 @@ def answer(found: Loan, *, created: bool = False) -> Answer[Loan]:
             found.allowed_actions,
         ),
         location=f"/v1/loans/{found.id}" if created else None,
+    )
+
+
+def package_answer(found: PackageReservation, *, created: bool = False) -> Answer[PackageReservation]:
+    derived = [(each.status, each.overdue, each.asset_unavailable) for each in found.loans]
+    return Answer(
+        found,
+        etag=entity_tag(found.version, derived, found.allowed_actions),
+        location=f"/v1/package-reservations/{found.id}" if created else None,
     )
 
 

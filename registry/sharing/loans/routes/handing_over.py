@@ -19,7 +19,6 @@ from registry.sharing.loans.schemas.given import (
     Departure,
     HandBack,
     LoanAct,
-    LoanCancellation,
     LoanEnding,
     LoanLoss,
     LoanStep,
@@ -33,6 +32,7 @@ from registry.sharing.policy.commands.deciding import REFUSALS
     "dispatch",
     Action.LOANS_HAND_OVER,
     problems=(
+        "agreed_by_word",
         "asset_changed",
         "asset_not_free",
         "asset_still_out",
@@ -65,9 +65,12 @@ async def dispatch_loan(
     What leaves more than two hours before its start is decided anew for the time from now to its end: what the
     agreement allows is counted from now, and approvals of the agreed window do not count for a longer one. Where fewer
     than your agency keeps would stay at home until then, who approves for it may give an `override_reason`.
+
+    Help that was given by word of mouth and reserved later is recorded when it left (`occurred_at`), from its agreed
+    start on, with how it was agreed (`agreed_by_word`). The other side may contest that time as any.
     """
-    override, at = data.override_reason, data.occurred_at
-    return answer(await handing_over.dispatch(write, caller, policies, loan_id, data.condition, if_match, override, at))
+    said = (data.override_reason, data.occurred_at, data.agreed_by_word)
+    return answer(await handing_over.dispatch(write, caller, policies, loan_id, data.condition, if_match, *said))
 
 
 @verb(
@@ -154,27 +157,6 @@ async def close_loan(
 
 
 @verb(
-    "cancel",
-    Action.LOANS_END,
-    example={"reason": "The dog is lame (demo).", "reason_code": "not_available"},
-    problems=("other_sides_action", "wrong_status"),
-)
-async def cancel_loan(
-    loan_id: FromPath[UUID],
-    data: JSONBody[LoanCancellation],
-    write: Supplied[Write],
-    caller: Supplied[Caller],
-    if_match: Supplied[Expected],
-) -> Answer[Loan]:
-    """Cancel a reservation.
-
-    For either side. The assisting agency has then declined: only the requesting agency can ask again. When the
-    requesting agency cancels, the line is as it was before it was reserved.
-    """
-    return answer(await handing_over.cancel(write, caller, loan_id, data, if_match))
-
-
-@verb(
     "report-no-show",
     Action.LOANS_END,
     problems=("no_show_too_early", "not_started_yet", "other_sides_action", "wrong_status"),
@@ -189,7 +171,8 @@ async def report_loan_no_show(
 ) -> Answer[Loan]:
     """Record that the hand-over did not take place.
 
-    For either side, from half an hour after the agreed start on: who is held up may still come. The other one may
+    For either side, from half an hour after the agreed start on, or after the reservation where that came later: who is
+    held up may still come. The other one may
     contest it for 14 days; both words are shown.
     """
     return answer(await handing_over.report_no_show(write, caller, loan_id, data.reason, if_match))
@@ -286,7 +269,6 @@ handlers = [
     start_loan_return,
     return_loan,
     close_loan,
-    cancel_loan,
     report_loan_no_show,
     contest_loan_no_show,
     withdraw_loan_no_show,

@@ -42,7 +42,7 @@ async def list_loan_history(
     caller: Supplied[Caller],
 ) -> Answer[LedgerEventPage]:
     """List what happened to a loan."""
-    await getting.loan_rows(read, caller.principal, loan_id)
+    await getting.loan_rows(read, caller.principal, loan_id, caller.now)
     return Answer(await history(read, caller.principal, "loan", loan_id, filters))
 
 

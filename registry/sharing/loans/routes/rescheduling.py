@@ -110,7 +110,7 @@ async def decline_loan_extension(
 @verb(
     "recall",
     Action.LOANS_HAND_OVER,
-    problems=("not_then", "other_sides_action", "recall_in_the_past", "wrong_status"),
+    problems=("not_then", "other_sides_action", "recall_after_return", "recall_in_the_past", "wrong_status"),
     example={"by": "2026-07-05T06:00:00Z", "reason": "A search of our own (demo)."},
 )
 async def recall_loan(
@@ -120,7 +120,7 @@ async def recall_loan(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
-    """Ask for the asset back before its time."""
+    """Ask for the asset back before its time: not later than the agreed return, which stands."""
     return answer(await rescheduling.recall(write, caller, loan_id, data, if_match))
 
 

@@ -74,7 +74,8 @@ class LoanQuery(Changing, kw_only=True, frozen=True):
         Meta(description="Only reserved loans whose asset is out of service, or cannot be had then; or only others."),
     ] = None
     overdue: Annotated[
-        bool | None, Meta(description="Only loans still out after the agreed return, or only others.")
+        bool | None,
+        Meta(description="Only loans still out although they are due back, by a recall too, or only others."),
     ] = None
     ids: Ids = ()
 
@@ -129,6 +130,13 @@ class Departure(HandBack, kw_only=True, frozen=True, forbid_unknown_fields=True)
     """The condition in which an asset is sent out, and when."""
 
     override_reason: OwnReason | None = None
+    agreed_by_word: Annotated[
+        Reason | None,
+        Meta(
+            description="How it was agreed, for what left before it was reserved here: then it is required, and "
+            "`occurred_at` may be as early as the agreed start. Both sides read it."
+        ),
+    ] = None
 
 
 class ExtensionAcceptance(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -166,6 +174,14 @@ class LoanCancellation(LoanEnding, kw_only=True, frozen=True, forbid_unknown_fie
     reason_code: Annotated[
         DeclineReason | None,
         Meta(description="The same in one word. The assisting agency's cancellation is `other` where it says none."),
+    ] = None
+    still_needed: Annotated[
+        bool | None,
+        Meta(
+            description="Whether what the line asks for is still needed, which the requesting agency has to say of a "
+            "line that can still be lent: `true` asks for it again as before, `false` withdraws the line, and takes "
+            "what was reserved off the need that it helped to fill. The assisting agency says nothing of it."
+        ),
     ] = None
 
 
@@ -210,6 +226,7 @@ class RecallNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     occurred_at: ActTime = None
 
 
+CANCELLATION_EXAMPLE = {"reason": "The search was called off (demo).", "still_needed": False}
 RESERVE_EXAMPLE = {"decision_id": "01980000-0000-7000-8000-00000000d001"}
 CONDITION_EXAMPLE = {
     "grade": "good",

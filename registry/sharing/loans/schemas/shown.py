@@ -111,6 +111,9 @@ class Recall(Struct, kw_only=True, frozen=True):
     reason: str
 
 
+Overdue = Annotated[
+    bool, Meta(description="Still out although it is due back: at the agreed return, or sooner by a recall.")
+]
 Awaiting = Annotated[
     list[StepAwaited],
     Meta(description="Who is waited for and for which step, with the time until when; empty once the loan is over."),
@@ -132,7 +135,7 @@ class LoanSummary(Struct, kw_only=True, frozen=True):
     reservation_id: ReservationId
     offer_condition: OfferCondition
     status: LoanStatus
-    overdue: bool
+    overdue: Overdue
     recall_requested: bool
     extension_pending: bool
     awaiting: Awaiting
@@ -231,7 +234,7 @@ class Loan(Struct, kw_only=True, frozen=True):
     offer_condition: OfferCondition
     purpose: str
     status: LoanStatus
-    overdue: Annotated[bool, Meta(description="Still out although the agreed return has come.")]
+    overdue: Overdue
     recall_requested: bool
     extension_pending: bool
     awaiting: Awaiting
@@ -255,10 +258,19 @@ class Loan(Struct, kw_only=True, frozen=True):
         ),
     ]
     dispatched_at: Instant | None
+    agreed_by_word: Annotated[
+        str | None,
+        Meta(
+            description="How it was agreed, where it left before it was reserved here; null where it left after that."
+        ),
+    ]
     arrived_at: Instant | None
     return_started_at: Instant | None
     returned_at: Instant | None
-    due_when_returned_at: Annotated[Instant | None, Meta(description="The agreed return in force when it came back.")]
+    due_when_returned_at: Annotated[
+        Instant | None,
+        Meta(description="When it was due as it came back: the agreed return, or the hour of its recall before that."),
+    ]
     closed_at: Instant | None
     recall: Recall | None
     extensions: list[LoanExtension]

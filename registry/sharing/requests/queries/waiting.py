@@ -36,6 +36,13 @@ _TASKS: Final = {
     _K.OFFER: "Offer what is asked for, or decline.",
     _K.OFFER_ANSWER: "Accept what is offered on a condition, or refuse it.",
 }
+_NO_NEEDS: Final = {
+    _K.APPROVAL: Action.REQUESTS_APPROVE,
+    _K.ANSWER: Action.REQUESTS_ANSWER,
+    _K.OFFER: Action.REQUESTS_ANSWER,
+    _K.OFFER_ANSWER: Action.REQUESTS_UPDATE,
+}
+"""What whoever answers no has to be permitted."""
 
 
 def _criterion(kind: InboxKind, side: Side) -> sa.ColumnElement[bool]:
@@ -140,6 +147,15 @@ def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
         _K.OFFER: InboxAction(operation="offer_for_request_line", path=f"{line_path}/offer"),
         _K.OFFER_ANSWER: InboxAction(operation="accept_request_line_offer", path=f"{line_path}/accept-offer"),
     }
+    decline = InboxAction(operation="decline_request_line", path=f"{line_path}/decline")
+    instead = {
+        _K.APPROVAL: InboxAction(operation="reject_request", path=f"{path}/reject"),
+        _K.ANSWER: decline,
+        _K.OFFER: decline,
+        _K.OFFER_ANSWER: InboxAction(operation="refuse_request_line_offer", path=f"{line_path}/refuse-offer"),
+    }
+    side: Side = "assisting" if assisting else "requesting"
+    says_no = asked.whose == "me" and refusal(asked.principal, _NO_NEEDS[kind], [side]) is None
     return InboxEntry(
         id=row.line_id,
         kind=kind,
@@ -150,4 +166,5 @@ def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
         waiting_from=row.waiting_from,
         partner=partner,
         action=actions[kind] if asked.whose == "me" else None,
+        instead=instead[kind] if says_no else None,
     )

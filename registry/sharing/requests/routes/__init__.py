@@ -2,7 +2,16 @@
 
 from litestar import Router
 
-from registry.sharing.requests.routes import asking, declining, exporting, mending, offering, reading, sourcing
+from registry.sharing.requests.routes import (
+    asking,
+    cancelling,
+    declining,
+    exporting,
+    mending,
+    offering,
+    reading,
+    sourcing,
+)
 
 router = Router(
     path="/v1",
@@ -12,6 +21,7 @@ router = Router(
         *asking.handlers,
         *mending.handlers,
         *declining.handlers,
+        *cancelling.handlers,
         *sourcing.handlers,
         *offering.handlers,
     ],

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from litestar.params import FromPath
 
-from registry.directory.agencies.queries import history
+from registry.directory.agencies.queries import chain_history
 from registry.directory.agencies.schemas import LedgerEventPage
 from registry.platform.access.operations import Supplied, operation
 from registry.platform.access.permissions import Action
@@ -12,6 +12,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.http.answers import Answer
 from registry.platform.ledger.schemas import HistoryQuery
+from registry.sharing.loans.queries.getting import loans_of_request
 from registry.sharing.requests.queries import getting, listing
 from registry.sharing.requests.routes.answering import answer
 from registry.sharing.requests.schemas.given import RequestQuery
@@ -46,9 +47,15 @@ async def list_request_history(
     filters: Supplied[HistoryQuery],
     caller: Supplied[Caller],
 ) -> Answer[LedgerEventPage]:
-    """List what happened to a request, as far as it concerns the own agency."""
+    """List what happened to a request and to the loans that answer it, as far as it concerns the own agency.
+
+    From the request, its decisions, approvals and offers to the reservation, the hand-over, the return and the closing,
+    in the order in which it was recorded; `subject` says whether an event is of the request or of a loan.
+    """
     await getting.get_request(read, caller.principal, request_id, caller.now)
-    return Answer(await history(read, caller.principal, "request", request_id, filters))
+    loans = await loans_of_request(read, caller.principal, request_id)
+    chain = {"request": [request_id], "loan": loans}
+    return Answer(await chain_history(read, caller.principal, chain, filters))
 
 
 handlers = [list_requests, get_request, list_request_history]

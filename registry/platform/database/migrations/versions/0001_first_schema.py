@@ -2325,6 +2325,7 @@ _table(
     sa.Column("requested_at", Instant, nullable=False),
     sa.Column("reserved_at", Instant, nullable=False),
     sa.Column("dispatched_at", Instant),
+    sa.Column("agreed_by_word", sa.Text),
     sa.Column("arrived_at", Instant),
     sa.Column("return_started_at", Instant),
     sa.Column("returned_at", Instant),

@@ -1,0 +1,43 @@
+"""What keeps reserved help from coming that was in order when it was reserved, in words for each side.
+
+It is looked at again at each reading: what is put right is no hindrance any more. Whatever else a policy says, and who
+goes with it, is looked at when it is to leave.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from registry.sharing.loans.rules import Side
+
+
+class Hindrance(StrEnum):
+    """Why what is reserved cannot come, the gravest first."""
+
+    TIME_OVER = "time_over"
+    ASSET_UNAVAILABLE = "asset_unavailable"
+    NOT_COVERED = "not_covered"
+
+
+NOT_COVERED: Final = "No agreement in force covers it until the agreed return any more."
+"""Why it is not handed over, for both sides to read."""
+
+TASKS: Final[dict[tuple[Hindrance, Side], str]] = {
+    (
+        Hindrance.TIME_OVER,
+        Side.ASSISTING,
+    ): "Nobody has recorded that it left, and its time is over: record when it left, or cancel it and say why.",
+    (Hindrance.TIME_OVER, Side.REQUESTING): "It never came, and its time is over: cancel it, and say why.",
+    (Hindrance.ASSET_UNAVAILABLE, Side.ASSISTING): (
+        "It is reserved and cannot be had then: put it back, or cancel and say why; then offer another."
+    ),
+    (Hindrance.ASSET_UNAVAILABLE, Side.REQUESTING): (
+        "It is reserved for you and cannot be had then: cancel it, say whether help is still needed, and ask the next."
+    ),
+    (Hindrance.NOT_COVERED, Side.ASSISTING): (
+        "It is reserved, and no agreement covers it any more: cancel and say why, or agree anew, or share it again."
+    ),
+    (Hindrance.NOT_COVERED, Side.REQUESTING): (
+        "It is reserved for you, and no agreement covers it any more: cancel it and ask the next, or agree anew."
+    ),
+}
+"""What each side is to do; both may cancel."""

@@ -1,0 +1,90 @@
+"""What an entry offers: the operation that settles it, the one that answers no, and damage for its owner to assess."""
+
+from typing import Any
+
+import pytest
+
+from registry.platform.access.principals import Role
+from tests.support.assets import make_asset
+from tests.support.cast import Agency, Cast
+from tests.support.loans import CONDITION, Partners, make_loan, make_partners, step
+from tests.support.requests import sourced, submitted
+
+Entry = dict[str, Any]
+NO = {"reason": "Needed at home (demo).", "reason_code": "not_available"}
+
+
+@pytest.fixture
+async def partners(cast: Cast) -> Partners:
+    """Fresh partners with an agreement that covers everything."""
+    return await make_partners(cast)
+
+
+async def waiting(agency: Agency, kind: str, role: Role = Role.COORDINATOR, whose: str = "me") -> list[Entry]:
+    page = await agency.as_(role).done("GET", "/v1/inbox", params={"waiting_on": whose, "limit": 200})
+    return [each for each in page["items"] if each["kind"] == kind]
+
+
+async def test_what_came_back_damaged_waits_for_its_owner_until_it_is_assessed(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    await step(partners.assisting, loan, "return", {**CONDITION, "grade": "damaged"})
+    (entry,) = await waiting(partners.assisting, "damage")
+    assert entry["subject"]["id"] == loan["asset"]["id"]
+    assert entry["action"]["operation"] == "assess_asset_damage"
+    for agency, whose in (
+        (partners.requesting, "me"),
+        (partners.requesting, "partners"),
+        (partners.assisting, "partners"),
+    ):
+        assert await waiting(agency, "damage", whose=whose) == []
+    assert [each["action"] for each in await waiting(partners.assisting, "damage", Role.AUDITOR, "agency")] == [None]
+    assert await waiting(partners.assisting, "damage", Role.AUDITOR) == []
+    said = {"assessment": "fit", "reason": "A scratch only (demo)."}
+    etag = (await partners.assisting.coordinator.get(entry["action"]["path"].removesuffix("/assess"))).headers["etag"]
+    done = await partners.assisting.coordinator.post(entry["action"]["path"], said, if_match=etag)
+    assert done.status_code == 200, done.text
+    assert await waiting(partners.assisting, "damage") == []
+
+
+async def test_an_extension_that_needs_an_approval_offers_it_to_the_approver_alone(cast: Cast) -> None:
+    partners = await make_partners(cast, categories=["any"], approval_over_hours=12)
+    loan = await make_loan(partners, "on_scene")
+    asked = await step(partners.requesting, loan, "request-extension")
+    (coordinators,) = await waiting(partners.assisting, "extension")
+    assert coordinators["action"] is None, "accepting is an approval, which a coordinator cannot give"
+    assert coordinators["instead"]["operation"] == "decline_loan_extension"
+    (entry,) = await waiting(partners.assisting, "extension", Role.APPROVER)
+    assert entry["action"]["operation"] == "accept_loan_extension"
+    done = await partners.assisting.approver.post(entry["action"]["path"], {})
+    assert done.status_code == 200, done.text
+    assert done.json()["planned_end_at"] == asked["extensions"][0]["planned_end_at"]
+
+
+async def test_an_owner_reads_where_it_declines_as_soon_as_it_is_asked(partners: Partners) -> None:
+    found = await submitted(partners.requesting, await make_asset(partners.assisting))
+    (entry,) = await waiting(partners.assisting, "answer")
+    assert entry["instead"]["operation"] == "decline_request_line"
+    done = await partners.assisting.coordinator.post(entry["instead"]["path"], NO)
+    assert done.status_code == 200, done.text
+    assert await waiting(partners.assisting, "answer") == []
+    seen = await partners.requesting.coordinator.done("GET", f"/v1/requests/{found['id']}")
+    assert seen["lines"][0]["status"] == "declined"
+
+
+async def test_who_is_asked_for_a_need_reads_it_too_and_who_asked_where_it_refuses(partners: Partners) -> None:
+    await sourced(partners.requesting, [partners.assisting])
+    (entry,) = await waiting(partners.assisting, "offer")
+    assert entry["instead"]["operation"] == "decline_request_line"
+    offer = {"asset_id": (await make_asset(partners.assisting))["id"], "condition": "Back by midnight (demo)."}
+    await partners.assisting.coordinator.done("POST", entry["action"]["path"], offer)
+    (theirs,) = await waiting(partners.requesting, "offer_answer")
+    done = await partners.requesting.coordinator.post(theirs["instead"]["path"], {"reason": "Too late (demo)."})
+    assert done.status_code == 200, done.text
+    assert [each["instead"] for each in await waiting(partners.requesting, "offer", whose="partners")] == []
+
+
+async def test_a_hand_over_can_be_cancelled_from_where_it_waits(partners: Partners) -> None:
+    await make_loan(partners)
+    (entry,) = await waiting(partners.assisting, "handover")
+    done = await partners.assisting.coordinator.post(entry["instead"]["path"], NO)
+    assert done.status_code == 200, done.text
