@@ -497,7 +497,9 @@ def test_an_error_of_one_place_is_made_by_its_constructor() -> None:
 def test_who_sees_an_agreement_is_said_in_one_place() -> None:
     """A criterion that is spelled again is forgotten in one of the places, and shows or hides what it should not."""
     spelled = re.compile(
-        r"agreement\.c\.(is_shared|is_public)\b|frozen_at\.(is_|is_not)\(|leaves_at\.is_\("
+        r"agreement\.c\.(is_shared|is_public)\b|frozen_at\.(is_|is_not)\("
+        r"|\.c\.(leaves_at|released_at) [<>]|\.c\.leaves_at\.is_\(|in \(\w+\.c\.leaves_at, "
+        r"|\('leaves_at', 'released_at'"
         r"|Role\.REGISTRY_ADMIN (not )?in "
     )
     domain = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0] in DOMAIN]
