@@ -20,6 +20,12 @@ CONTEST_PERIOD = timedelta(days=14)
 LEFT = "Your agency has left this agreement, and signs it no more."
 LEFT_BEFORE = "Your agency had left before that text began: a signature to it binds nobody."
 NO_PART = "Your agency is not bound by this agreement, so it has no part in this."
+OF_ANOTHER = {
+    LEFT: "That party had left the agreement by then: a signature of that day binds to nothing.",
+    LEFT_BEFORE: "That party had left before that text began: a signature to it binds nobody.",
+    NO_PART: "That party was not bound by this agreement on that day, so it has no part in changing it.",
+}
+"""The same of a hand that another reports."""
 
 
 class ReportedKind(StrEnum):
