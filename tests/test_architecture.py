@@ -59,12 +59,12 @@ PURE_PARTS = {
         "remarks",
         "reviews",
         "shown_texts",
-        "silences",
         "signing_sequence",
         "term_days",
         "terms",
         "together",
         "told",
+        "unsaid",
         "worded",
         "wording",
         "written",
@@ -505,6 +505,12 @@ def test_who_sees_an_agreement_is_said_in_one_place() -> None:
     domain = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0] in DOMAIN]
     spellers = {place(path) for path in domain if spelled.search(source(path).text)}
     assert spellers == {"registry/agreements/instruments/queries/visibility.py"}
+
+
+def test_how_long_one_may_contest_is_one_constant() -> None:
+    domain = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0] in DOMAIN]
+    spellers = {place(path) for path in domain if "timedelta(days=14)" in source(path).text}
+    assert spellers == {"registry/agreements/instruments/consent.py"}
 
 
 WIRE = re.compile(

@@ -17,6 +17,8 @@ from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.text import counted
 
 CONTEST_PERIOD = timedelta(days=14)
+"""How long whoever was told of what another says of it may contest that: an act here, a no-show or a time of a loan,
+that an obligation was met. After that its silence counts."""
 LEFT = "Your agency has left this agreement, and signs it no more."
 LEFT_BEFORE = "Your agency had left before that text began: a signature to it binds nobody."
 NO_PART = "Your agency is not bound by this agreement, so it has no part in this."
