@@ -24,6 +24,8 @@ from registry.sharing.policy.decisions import (
     Side,
 )
 
+OWN_REQUEST = "You asked for this yourself; somebody else has to approve it."
+
 Verdict = Literal["approved", "rejected"]
 Ended = Literal["rejected", "withdrawn", "declined", "suspended"]
 
@@ -123,7 +125,7 @@ def answerable(
     that has ended or needs nothing, Conflict when these approvals have been given.
     """
     if principal.person == asked_by:
-        raise Forbidden("You asked for this yourself; somebody else has to approve it.", "own_request")
+        raise Forbidden(OWN_REQUEST, "own_request")
     named = {role.value for role in principal.roles}
     mine = [n for n in decision.approvals if n.agency_id == principal.agency_id and n.role in named]
     if decision.approvals and not mine:
