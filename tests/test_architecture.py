@@ -56,6 +56,7 @@ PURE_PARTS = {
         "pausing",
         "pending",
         "receipt",
+        "repeated",
         "remarks",
         "reviews",
         "shown_texts",

@@ -8,6 +8,8 @@ from pathlib import Path
 import jwt
 import pytest
 
+from registry.platform.access.development import development_issuer
+from registry.platform.settings import load
 from tests.support.command import Run, command, on_migrated
 from tests.support.places import ROOT
 
@@ -102,8 +104,13 @@ def test_a_database_that_does_not_answer_or_is_none_is_said_in_one_sentence(run:
         assert all(line.startswith("{") for line in logged), "beside it stands its log, as JSON"
 
 
-def test_a_token_is_minted_in_demo_mode_and_in_no_other(run: Run) -> None:
+def test_a_token_is_minted_in_demo_mode_and_in_no_other(run: Run, tmp_path: Path) -> None:
     agency = "01900000-0000-7000-8000-00000000abcd"
+    absent = run("token", "--agency", agency, "--role", "coordinator")
+    assert absent.exit_code == 2
+    assert f"No service has run with the data folder {tmp_path / 'data'}" in absent.stderr
+    assert not (tmp_path / "data").exists(), "no key is made that no service knows"
+    development_issuer(load({"REGISTRY_DEMO": "1", "REGISTRY_DATA_DIR": str(tmp_path / "data")}))
     made = run("token", "--agency", agency, "--role", "coordinator", "--role", "approver", "--subject", "jo")
     assert made.exit_code == 0
     claims = jwt.decode(made.stdout.strip(), options={"verify_signature": False})
@@ -115,7 +122,8 @@ def test_a_token_is_minted_in_demo_mode_and_in_no_other(run: Run) -> None:
     assert "REGISTRY_DEMO=1 only" in real.stderr
 
 
-def test_a_token_that_the_service_would_refuse_is_not_minted(run: Run) -> None:
+def test_a_token_that_the_service_would_refuse_is_not_minted(run: Run, tmp_path: Path) -> None:
+    development_issuer(load({"REGISTRY_DEMO": "1", "REGISTRY_DATA_DIR": str(tmp_path / "data")}))
     assert run("token", "--role", "sheriff").exit_code == 2
     assert run("token", "--role", "legal", "--hours", "25").exit_code == 2
     assert run("token", "--role", "legal", "--subject", "two words").exit_code == 2

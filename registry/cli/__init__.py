@@ -206,6 +206,9 @@ def doctor() -> None:
 def token(agency: UUID, roles: tuple[str, ...], subject: str, scope: str, hours: float) -> None:
     """Print a bearer token of the development issuer; in demo mode only.
 
+    The service that is to accept it runs with the same REGISTRY_DATA_DIR: the
+    issuer's key is in that folder (`make serve` uses var/demo).
+
     \b
     Examples:
       REGISTRY_DEMO=1 registry token --role registry_admin

@@ -16,7 +16,7 @@ from registry.platform.access.permissions import PERMISSIONS, Action
 from registry.platform.access.principals import Role
 from registry.platform.http.catalogue import PROBLEMS
 from registry.platform.http.requests import loose_values
-from registry.platform.http.shapes import words
+from registry.platform.http.shapes import FORMS, words
 from registry.sharing.loans.rules import LoanStatus
 from tests.support.places import ROOT
 from tests.support.service import Service
@@ -291,12 +291,20 @@ def test_a_text_stands_in_several_rooms_only_where_it_is_meant_to(document: dict
     for name, key, about in [*properties_in(document), *parameters_in(document)]:
         text = known.properties.get(key, "-")
         by_name_alone = f"{name.removesuffix('Input')}.{key}" not in known.properties
-        if by_name_alone and about.get("description", "").split("\n")[0] == text.split("\n")[0]:
+        if by_name_alone and about.get("description", "").startswith(text.split("\n")[0]):
             rooms[key].add(room_of(name) if name[0].isupper() else name)
     several = {key for key, found in rooms.items() if len(found) > 1}
     unmarked = sorted(several - known.everywhere)
     assert not unmarked, "give schemas in which it means something else a text of their own, or list it as `everywhere`"
     assert not known.everywhere - several, "of one room now"
+
+
+def test_each_instant_and_day_says_what_it_means(document: dict[str, Any]) -> None:
+    """And not how it is written alone."""
+    told = [(f"{name}.{key}", about) for name, key, about in [*properties_in(document), *parameters_in(document)]]
+    assert [where for where, about in told if about.get("description") in FORMS] == [], "say it in words.yaml"
+    forms = [about for _, about in told if str(about.get("description")).endswith(FORMS)]
+    assert len(forms) > 150
 
 
 def properties_in(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

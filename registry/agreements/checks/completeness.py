@@ -8,6 +8,7 @@ denies it. What is found may still be bad law. Have counsel review.
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -36,6 +37,12 @@ _LEAST = Terms(categories=["any"])
 # How many words before, between and after it a sentence may have that says nothing is settled of a matter.
 _NEAR, _FAR = 5, 14
 _FILLING = frozenset({"been", "be", "yet", "to", "here", "so", "expressly", "dealt", "further", "any", "with"})
+
+_OF_REMARKS: Mapping[RemarkCode, Literal["says_otherwise", "may_say_otherwise"]] = {
+    RemarkCode.SAYS_OTHERWISE: "says_otherwise",
+    RemarkCode.MAY_SAY_OTHERWISE: "may_say_otherwise",
+}
+_BY_WHAT = frozenset({"under", "pursuant", "by", "between", "in", "with"})
 
 
 class ReadProvision(Struct, kw_only=True, frozen=True):
@@ -103,9 +110,9 @@ def with_remarks(findings: ChecklistFindings, remarks: Sequence[Remark]) -> Chec
             reasons=[
                 *item.reasons,
                 *(
-                    Weakness(code="says_otherwise", detail=remark.detail)
+                    Weakness(code=code, detail=remark.detail)
                     for remark in remarks
-                    if remark.code is RemarkCode.SAYS_OTHERWISE and remark.clause in item.provisions
+                    if (code := _OF_REMARKS.get(remark.code)) is not None and remark.clause in item.provisions
                 ),
             ],
         )
@@ -154,6 +161,7 @@ class _Reading:
         self._settling = frozenset(absence.settling)
         self._rules = frozenset(absence.rules)
         self._left_open = self._by_sentence(absence.left_open)
+        self._cases = self._by_sentence(absence.cases)
         self._put_off = self._by_sentence(absence.put_off)
         self._elsewhere = self._sentences(absence.elsewhere)
 
@@ -170,7 +178,14 @@ class _Reading:
         """Where the item is said, touched and denied."""
         marks, homes = item.marks, {*item.headings, *item.also_under}
         outside = self._sentences(marks.unless)
-        topics = self._all(marks.topic)
+        others = self._by_sentence(marks.apart)
+        topics = [
+            match
+            for match in self._all(marks.topic)
+            if not any(
+                other.first <= match.first and match.last <= other.last for other in others.get(match.sentence, ())
+            )
+        ]
         unsettled = [match for match in self._all(marks.denies) if self.wording.exception_after(match) is None]
         unsettled += [match for match in topics if self._left_unsettled(match)]
         absent = [match for match in topics if self._names_nothing(match)]
@@ -189,8 +204,12 @@ class _Reading:
                 if _negative(pattern):
                     kind = "saying"
                     answered.add(match.sentence)
-                elif match.sentence not in answered and self.wording.negated(match):
-                    negated.append(match)
+                elif match.sentence not in answered and self._negated(match):
+                    if not any(
+                        other.first <= match.last and match.first <= other.last
+                        for other in others.get(match.sentence, ())
+                    ):
+                        negated.append(match)
                     continue
                 elif match.sentence in self._elsewhere:
                     kind = "elsewhere"
@@ -215,13 +234,22 @@ class _Reading:
     def _all(self, patterns: Sequence[str]) -> list[Match]:
         return [match for pattern in patterns for match in self.wording.matches(pattern)]
 
+    def _negated(self, match: Match) -> bool:
+        return self.wording.negated(match, cases=self._cases.get(match.sentence, ()))
+
     def _names_nothing(self, topic: Match) -> bool:
         """Whether the sentence is “no … has been agreed” or the like of what the match names."""
         before, after = self.wording.near(topic, _NEAR, _FAR)
         after = after[: self.wording.exception_after(topic)]  # “no party may leave unless notice is given”
         if any(have in self._having and word in self._nothing for have, word in itertools.pairwise(before)):
             return True
-        return bool(self._nothing & {*before} and self._settling & {*after})
+        settled = any(word in self._settling and not self._is_attribute(after, at) for at, word in enumerate(after))
+        return settled and not self._nothing.isdisjoint(before)
+
+    def _is_attribute(self, words: Sequence[str], at: int) -> bool:
+        """Whether “made” there only tells by what another thing was: “an agreement made under this chapter”."""
+        before, after = words[max(at - 1, 0) : at], words[at + 1 : at + 2]
+        return words[at] == "made" and not self._having & {*before} and bool(_BY_WHAT & {*after})
 
     def _left_unsettled(self, topic: Match) -> bool:
         """Whether the sentence leaves open what the match names, has no rule for it, or says it is not settled."""
@@ -230,7 +258,12 @@ class _Reading:
         before, after = self.wording.near(topic, _FAR, _FAR)
         if any(word in self._nothing and self._rules & {*before[at + 1 : at + 3]} for at, word in enumerate(before)):
             return True
-        return any(self._unsettled(words, at) for words in (before, after) for at in range(len(words)))
+        cases = self._cases.get(topic.sentence, ())
+        return any(
+            self._unsettled(words, at) and not any(each.first <= first + at <= each.last for each in cases)
+            for first, words in ((topic.first - len(before), before), (topic.last + 1, after))
+            for at in range(len(words))
+        )
 
     def _is_left_open(self, said: Match) -> bool:
         return any(not self.wording.apart(said, left) for left in self._left_open.get(said.sentence, ()))

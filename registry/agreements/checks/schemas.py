@@ -44,6 +44,9 @@ class Marks(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     topic: Annotated[
         Patterns, Meta(description="What it is about: a sentence that settles nothing about it denies it.")
     ] = []
+    apart: Annotated[
+        Patterns, Meta(description="The topic within one of these is another matter's, and is not denied by it.")
+    ] = []
     denies: Annotated[Patterns, Meta(description="Any of these denies it.")] = []
 
 
@@ -55,6 +58,10 @@ class Absence(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     settling: FewWords
     rules: FewWords
     left_open: Patterns
+    cases: Annotated[
+        Patterns,
+        Meta(description="What is not settled in one of these is a case that the text provides for, and no silence."),
+    ]
     put_off: Annotated[
         Patterns,
         Meta(
@@ -140,6 +147,7 @@ class Weakness(Struct, kw_only=True, frozen=True):
         "term_alone",
         "term_silent",
         "says_otherwise",
+        "may_say_otherwise",
         "not_said",
         "withheld",
     ]

@@ -1,6 +1,6 @@
 """Filing documents and withdrawing them; and the sweep of files that no document came to refer to."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,11 @@ from registry.agreements.documents.rules import (
     check_withdrawable,
 )
 from registry.agreements.documents.schemas import Document, NewDocument
-from registry.agreements.documents.tables import document, document_content, referring_to_content
+from registry.agreements.documents.tables import (
+    document,
+    document_content,
+    referring_to_content,
+)
 from registry.agreements.instruments.authority import FiledPaper
 from registry.agreements.instruments.commands.evidence_filed import follow_filed_evidence, waits_for_paper
 from registry.agreements.instruments.commands.evidence_withdrawn import follow_withdrawn_evidence
@@ -40,11 +44,14 @@ from registry.agreements.instruments.commands.indexing import (
 )
 from registry.agreements.instruments.commands.legal_holds import refuse_under_hold
 from registry.agreements.instruments.commands.locking import lock
+from registry.agreements.instruments.commands.repeating import keep_repeated
 from registry.agreements.instruments.commands.settling.published import forget_proposed_document, propose_document
 from registry.agreements.instruments.queries.actions import relations
+from registry.agreements.instruments.queries.repeating import Repeated, restricted_repeated
 from registry.agreements.instruments.queries.resting import RESTED_ON
 from registry.agreements.instruments.queries.rows import agreement_row, row_whoever_asks
 from registry.agreements.instruments.queries.visibility import legible_to
+from registry.agreements.instruments.repeated import check_repeated
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.tables import agreement, agreement_version
 from registry.platform.access.permissions import Action, permit, refusal
@@ -118,7 +125,8 @@ async def file_document(
 
     The file is on disk, checked and read before anything is locked or written, and goes again where anything fails.
     Where it shows what was reported of a party, that party's days to contest begin. Raises NotFound, Forbidden,
-    RuleBroken for a file that cannot be taken, or is filed for more readers than before without a reason,
+    RuleBroken for a file that cannot be taken, or that shows more readers than before what is restricted, without a
+    reason,
     UnsupportedMediaType for one that is of another kind than it is sent as, Busy where it cannot be kept.
     """
     seen = await agreement_row(read, caller.principal, agreement_id)
@@ -129,7 +137,9 @@ async def file_document(
             check_arrived(received, new.sha256)
             media_type, reading = await read_file(files.reader, received.path, media_type, caller.agency_id)
             await keep_content(own_transaction, files.store, caller, received)
-            return await _enter(write, caller, ledger_key, agreement_id, new, received, reading, media_type)
+            # Long papers take time to compare, so before anything is locked.
+            repeated = await _repeated(read, caller, agreement_id, new, reading)
+            return await _enter(write, caller, ledger_key, agreement_id, new, received, reading, media_type, repeated)
 
 
 def check_arrived(received: Received, expected_sha256: str | None) -> None:
@@ -186,6 +196,7 @@ async def _enter(
     received: Received,
     reading: Reading,
     media_type: str,
+    repeated: Sequence[Repeated],
 ) -> Document:
     awaited = await waits_for_paper(write, agreement_id, received.sha256)
     if awaited:  # the paper changes the agreement: somebody's days begin
@@ -202,8 +213,17 @@ async def _enter(
     if new.sensitivity is not Sensitivity.RESTRICTED:
         copies = await restricted_copies(write, caller.principal, agreement_id, received.sha256, caller.now)
         check_declassified(copies, new.declassify_reason)
-        if copies:
-            declassified = {"declassifies": [str(each) for each in copies], "reason": new.declassify_reason}
+        shown = [each.source for each in repeated if each.readable]
+        check_repeated([each.named for each in shown], new.declassify_reason, parameter="declassify_reason")
+        if copies or shown:
+            papers = [*copies, *(each.document_id for each in shown if each.document_id is not None)]
+            declassified = {
+                "declassifies": [str(each) for each in dict.fromkeys(papers)],
+                "declassifies_clauses": [
+                    {"version_no": each.version_no, "clause": each.clause} for each in shown if each.clause is not None
+                ],
+                "reason": new.declassify_reason,
+            }
     document_id = new_id()
     filename = None if new.filename is None else fitting_name(new.filename, media_type)
     await write.run(
@@ -227,6 +247,7 @@ async def _enter(
             "version": 1,
         },
     )
+    await keep_repeated(write, document_id, repeated)
     publication: dict[str, object] = {}
     if new.sensitivity is Sensitivity.PUBLIC:
         # To publish is a person's act for its own agency; what others file as public is proposed to be so.
@@ -269,6 +290,17 @@ async def _enter(
     )
     filed, _ = await get_document(write, caller.principal, document_id, caller.now)
     return filed
+
+
+async def _repeated(
+    read: Read, caller: Caller, agreement_id: UUID, new: NewDocument, reading: Reading
+) -> Sequence[Repeated]:
+    """The restricted wording that the document repeats and that more would read in it."""
+    if new.sensitivity is Sensitivity.RESTRICTED:
+        return []
+    names = [name for name in (new.title, new.filename) if name]
+    text = [*(f"{name}.\n\n" for name in names), *(each.text for each in reading.pieces)]
+    return await restricted_repeated(read, caller.principal, agreement_id, text, new.sensitivity)
 
 
 async def _version(write: Write, caller: Caller, row: Row[Any], no: int | None) -> UUID | None:

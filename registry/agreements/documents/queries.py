@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.documents.rules import DocumentKind, DocumentStatus, TextLayer
-from registry.agreements.documents.schemas import Document, DocumentPage, DocumentQuery
+from registry.agreements.documents.schemas import Document, DocumentPage, DocumentQuery, RepeatedWording
 from registry.agreements.documents.tables import document, document_content
 from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.agreements.instruments.queries.actions import relations
@@ -30,14 +30,19 @@ from registry.agreements.instruments.queries.shown_papers import filed_by, reach
 from registry.agreements.instruments.queries.visibility import (
     administers,
     is_published,
+    keeps,
+    legible_to_parties,
     past_or_to_come,
+    reads_restricted,
+    reads_restricted_document,
+    shared_with,
     takes_part,
     turned_down,
     visible_to,
 )
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.consenting import Publication
-from registry.agreements.instruments.tables import agreement, agreement_hold, agreement_version
+from registry.agreements.instruments.tables import agreement, agreement_hold, agreement_version, document_repetition
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, Relation, refusal
@@ -154,8 +159,8 @@ async def get_document(
     Whoever reveals records the reading first: the answers to changes do not, since they are kept to be repeated.
     """
     row = await document_row(read, principal, document_id, now)
-    published = await _publications(read, [row])
-    return _as_document(principal, row, published, reveal=reveal), row
+    published, repeated = await _publications(read, [row]), await _repeated(read, principal, [row])
+    return _as_document(principal, row, published, repeated, reveal=reveal), row
 
 
 async def list_documents(
@@ -179,8 +184,8 @@ async def list_documents(
         filters.add("administrator")
     rows = await read.all(_list_statement(frozenset(filters), query.sort), parameters)
     kept, next_cursor = _ORDERS.cut(rows, query)
-    published = await _publications(read, kept)
-    items = [_as_document(principal, row, published, reveal=True) for row in kept]
+    published, repeated = await _publications(read, kept), await _repeated(read, principal, kept)
+    items = [_as_document(principal, row, published, repeated, reveal=True) for row in kept]
     return DocumentPage(items=items, next_cursor=next_cursor), list(kept)
 
 
@@ -217,6 +222,41 @@ async def _publications(read: Read, rows: Sequence[Row[Any]]) -> dict[UUID, Publ
     return await publications_of(read, [row.id for row in rows if row.sensitivity == Sensitivity.PUBLIC])
 
 
+_other = document.alias("other")
+_REPEATED = (
+    sa.select(
+        document_repetition.c.document_id,
+        agreement_version.c.no.label("version_no"),
+        document_repetition.c.clause,
+        document_repetition.c.of_document_id,
+    )
+    .join(document, document.c.id == document_repetition.c.document_id)
+    .join(agreement, agreement.c.id == document.c.agreement_id)
+    .outerjoin(agreement_version, agreement_version.c.id == document_repetition.c.version_id)
+    .outerjoin(_other, _other.c.id == document_repetition.c.of_document_id)
+    .where(
+        document_repetition.c.document_id.in_(sa.bindparam("ids", type_=_UUID, expanding=True)),
+        shared_with(),
+        sa.case(
+            (_other.c.id.is_not(None), reads_restricted_document(_other.c.filed_at)),
+            else_=sa.and_(sa.or_(legible_to_parties(), keeps()), reads_restricted()),
+        ),
+    )
+    .order_by(document_repetition.c.document_id, document_repetition.c.ordinal)
+)
+
+
+async def _repeated(read: Read, principal: Principal, rows: Sequence[Row[Any]]) -> dict[UUID, list[RepeatedWording]]:
+    """By document, the restricted wording that it repeats, as far as the caller may read that where it stands."""
+    ids = [row.id for row in rows if row.sensitivity != Sensitivity.RESTRICTED]
+    found: dict[UUID, list[RepeatedWording]] = {}
+    if ids and is_cleared(principal):
+        for row in await read.all(_REPEATED, {"ids": ids, "viewer": principal.agency_id}):
+            its = RepeatedWording(version_no=row.version_no, clause=row.clause, document_id=row.of_document_id)
+            found.setdefault(row.document_id, []).append(its)
+    return found
+
+
 def _publication(principal: Principal, row: Row[Any], found: Publication | None) -> Publication | None:
     """Whose word is outstanding is for the parties and who filed it."""
     if found is None or row.shared or _own(principal, row):
@@ -225,7 +265,12 @@ def _publication(principal: Principal, row: Row[Any], found: Publication | None)
 
 
 def _as_document(
-    principal: Principal, row: Row[Any], published: Mapping[UUID, Publication], *, reveal: bool
+    principal: Principal,
+    row: Row[Any],
+    published: Mapping[UUID, Publication],
+    repeated: Mapping[UUID, list[RepeatedWording]],
+    *,
+    reveal: bool,
 ) -> Document:
     withdrawn = row.withdrawn_at is not None
     legible = row.shared or _own(principal, row) or not withdrawn
@@ -247,6 +292,7 @@ def _as_document(
         pages=row.pages if legible else None,
         text=TextLayer(row.text_layer),
         remarks=msgspec.json.decode(row.remarks, type=list[FileRemark]) if legible else [],
+        repeats=repeated.get(row.id, []),
         filed_by=AgencyReference(id=row.filed_by_id, name=row.filed_by_name),
         filed_at=row.filed_at,
         updated_at=row.withdrawn_at or row.filed_at,

@@ -78,6 +78,7 @@ async def _record(own_transaction: OwnTransaction, caller: Caller, rows: Sequenc
         "file_swept",
         "file_unreadable",
         "on_file_as_restricted",
+        "repeats_restricted",
         "sha256_differs",
         "unknown_version",
     ),
@@ -102,7 +103,8 @@ async def file_document(
     beyond measure when it is unpacked; then nothing of it is kept. Otherwise it is kept as it is, and nothing in it is
     ever run or followed: `remarks` say what it holds. Its text is found by the search, with form values, notes,
     headers, footers and comments, without what tracked changes deleted; `text` says whether that is all of it. The
-    same bytes are kept once. What you can read on file as restricted needs a `declassify_reason` to be filed for more.
+    same bytes are kept once. What you can read as restricted, on file or in a clause, needs a `declassify_reason` to be
+    filed for more, and so does a file that repeats its sentences.
     Where it shows what was reported of a party by its hash, that party's 14 days to contest begin now.
     """
     filed = await commands.file_document(

@@ -46,7 +46,10 @@ class NewDocument(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     declassify_reason: (
         Annotated[
             Reason,
-            Meta(description="Why more may read now what you can read on file as restricted; it is recorded with it."),
+            Meta(
+                description="Why more may read now what you can read as restricted, on file or in a clause; it is "
+                "recorded with it."
+            ),
         ]
         | None
     ) = None
@@ -56,6 +59,14 @@ class NewDocument(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     sha256: Annotated[Sha256 | None, Meta(description="SHA-256 that the file must have, so that none is damaged.")] = (
         None
     )
+
+
+class RepeatedWording(Struct, kw_only=True, frozen=True):
+    """Restricted wording that a document repeats: of a clause, or of another document."""
+
+    version_no: Annotated[int | None, Meta(description="The version of the clause; null of a document's.")]
+    clause: Annotated[str | None, Meta(description="The number of the clause; null of a document's.")]
+    document_id: Annotated[UUID | None, Meta(description="The restricted document; null of a clause's.")]
 
 
 class Document(Struct, kw_only=True, frozen=True):
@@ -84,6 +95,13 @@ class Document(Struct, kw_only=True, frozen=True):
     remarks: Annotated[
         list[FileRemark],
         Meta(description="What its readers should know of it; empty where its words are withheld from you."),
+    ]
+    repeats: Annotated[
+        list[RepeatedWording],
+        Meta(
+            description="The restricted wording that it repeats, so that more may read it; for those who may read that "
+            "where it stands, else empty."
+        ),
     ]
     filed_by: AgencyReference
     filed_at: Instant

@@ -30,7 +30,7 @@ from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.reviews import checked_due
 from registry.agreements.instruments.rules import Sensitivity, check_evidence
 from registry.agreements.instruments.schemas.evidence import paper_told
-from registry.agreements.instruments.tables import agreement_party_window, agreement_version, provision
+from registry.agreements.instruments.tables import agreement_party, agreement_party_window, agreement_version, provision
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -56,9 +56,20 @@ _CLAUSE = (
     .order_by(_text.c.no.desc())
 )
 
+_TO_COME = sa.select(agreement_party.c.agency_id).where(
+    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement_party.c.agreement_id.type),
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+    ~agreement_party.c.in_text,
+    sa.or_(
+        agreement_party.c.joined_at.is_(None),
+        agreement_party.c.joined_at > sa.bindparam("now", type_=agreement_party.c.joined_at.type),
+    ),
+)
+
 
 async def enter_duty(write: Write, caller: Caller, agreement_id: UUID, new: NewDuty) -> Duty:
-    """Enter a duty of a party by hand. Raises WrongStatus before execution, RuleBroken for an agency that is no party.
+    """Enter a duty of a party by hand. Raises RuleBroken for an agency that is no party, and WrongStatus before
+    execution and for who was let in and has not signed: no text binds it, and the others do not read its duties.
 
     A party enters its own, by its own word. The custodian enters another's as it reads the text: it names the clause,
     of a version that binds that party, RuleBroken without one. The words are the custodian's, so such a duty is
@@ -76,6 +87,8 @@ async def enter_duty(write: Write, caller: Caller, agreement_id: UUID, new: NewD
             "not a party to the agreement",
             pointer="/agency_id",
         )
+    if agency_id == caller.agency_id:
+        await _not_to_come(write, row, caller)
     clause = await _clause_of(write, row, caller, agency_id, new)
     theirs = await today_of(write, agency_id, row.time_zone, caller.now)
     if agency_id != caller.agency_id:
@@ -241,6 +254,13 @@ async def _replace_report(write: Write, caller: Caller, duty: DutyFact) -> None:
 def _for_own(caller: Caller, row: Row[Any], agency_id: UUID) -> None:
     if caller.agency_id not in (row.custodian_id, agency_id):
         raise Forbidden("A duty is for the agency whose duty it is, or for the custodian of the agreement.")
+
+
+async def _not_to_come(write: Write, row: Row[Any], caller: Caller) -> None:
+    if await write.value(_TO_COME, {"id": row.id, "agency_id": caller.agency_id, "now": caller.now}) is not None:
+        raise WrongStatus(
+            "Your agency was let in and is not bound by the agreement yet, so it owes nothing under it: sign it first."
+        )
 
 
 def _executed(row: Row[Any]) -> None:

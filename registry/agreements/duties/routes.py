@@ -73,7 +73,7 @@ async def create_agreement_duty(
 
     Another party's needs the `clause` of a version that binds it, and no day that is over. The words are yours, so it
     is `proposed`, stands among the `reported_acts` (`owes_duty`), and binds that party once it confirms it or has not
-    contested it for 14 days.
+    contested it for 14 days. Who was let in and has not signed enters none.
     """
     return _answer(await commands.enter_duty(write, caller, agreement_id, data), created=True)
 

@@ -1,7 +1,8 @@
 """Numbers, days, money and dates as a clause writes them: “ninety (90) days”, “first twelve hours”, “June 30, 2028”.
 
-Nothing is invented: a number of which a character may be misread (`9O days`) is `certain` only where it is spelled out
-beside it, and a number without a unit is none. Where the word and the number differ, it `disagrees` and is uncertain.
+Nothing is invented: a number or a month of which a character may be misread (`9O days`, `Decernber 1`) is `certain`
+only where it is spelled out beside it, and a number without a unit is none. Where the word and the number differ, it
+`disagrees` and is uncertain.
 """
 
 import re
@@ -66,17 +67,33 @@ _MONEY: Final = re.compile(
     rf"(?:\s*\(\s*\$\s?(?P<after>{_SUM})\s*\))?",
     re.I,
 )
-_MONTH: Final = "|".join(_MONTHS)
+# How a scanner reads a letter of a month: “Decernber”, “Apri1”, “0ctober”, “Ju1y”.
+_SCANNED: Final = {
+    "m": "(?:m|rn|nn)",
+    "l": "[l1i]",
+    "i": "[i1l]",
+    "o": "[o0]",
+    "u": "(?:u|ii)",
+    "b": "[b6]",
+    "g": "[gq9]",
+}
+_SCANNED_MONTHS: Final = {
+    n: re.compile("".join(_SCANNED.get(letter, letter) for letter in name), re.I) for name, n in _MONTHS.items()
+}
+_MONTH: Final = "|".join(pattern.pattern for pattern in _SCANNED_MONTHS.values())
+# One or two digits, and four: at least one of them is read as such.
+_ONE_OR_TWO: Final = r"(?=[OolI]?[0-9])[0-9OolI]{1,2}"
+_FOUR: Final = r"(?=[OolI]{0,3}[0-9])[0-9OolI]{4}"
 _DATE: Final = re.compile(
-    rf"\b(?:(?P<month>{_MONTH})\s+(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(?P<year>[0-9]{{4}})\b)?"
-    rf"|(?P<day2>[0-9]{{1,2}})(?:st|nd|rd|th)?\s+(?:day\s+of\s+)?(?P<month2>{_MONTH})\b(?:,?\s+(?P<year2>[0-9]{{4}})\b)?"
-    r"|(?P<us_month>[0-9]{1,2})/(?P<us_day>[0-9]{1,2})/(?P<us_year>[0-9]{4})\b"
-    r"|(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2})\b)",
+    rf"\b(?:(?P<month>{_MONTH})\s+(?P<day>{_ONE_OR_TWO})(?:st|nd|rd|th)?\b(?:,?\s+(?P<year>{_FOUR})\b)?"
+    rf"|(?P<day2>{_ONE_OR_TWO})(?:st|nd|rd|th)?\s+(?:day\s+of\s+)?(?P<month2>{_MONTH})\b(?:,?\s+(?P<year2>{_FOUR})\b)?"
+    rf"|(?P<us_month>{_ONE_OR_TWO})/(?P<us_day>{_ONE_OR_TWO})/(?P<us_year>{_FOUR})\b"
+    rf"|(?P<iso>{_FOUR}-{_ONE_OR_TWO}-{_ONE_OR_TWO})\b)",
     re.I,
 )
 _SENTENCE: Final = re.compile(r"(?<=[.;])\s+(?=[A-Z(“\"])|\n\s*\n")
 _BROKEN: Final = re.compile(r"(?<=[a-z])-\s*\n\s*(?=[a-z])")
-_MISREAD: Final = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1"})
+_MISREAD: Final = str.maketrans({"O": "0", "o": "0", "l": "1", "L": "1", "I": "1", "i": "1"})
 
 
 class Figure(Struct, kw_only=True, frozen=True):
@@ -183,18 +200,19 @@ def _number(digits: str) -> int:
 
 
 def _date(found: re.Match[str]) -> Iterator[Figure]:
-    year: int | None
+    names = [found["month"] or found["month2"]] if found["month"] or found["month2"] else []
     if found["iso"]:
-        year, month, day = (int(part) for part in found["iso"].split("-"))
+        written = found["iso"].split("-")
     elif found["us_month"]:
-        year, month, day = int(found["us_year"]), int(found["us_month"]), int(found["us_day"])
+        written = [found["us_year"], found["us_month"], found["us_day"]]
     else:
-        month = _MONTHS[(found["month"] or found["month2"]).lower()]
-        day = int(found["day"] or found["day2"])
-        written = found["year"] or found["year2"]
-        year = int(written) if written else None
-    if 1 <= month <= 12 and 1 <= day <= 31:
-        yield Figure(unit="date", value=month * 100 + day, words=_quoted(found[0]), year=year)
+        written = [found["year"] or found["year2"] or "", "", found["day"] or found["day2"]]
+    year, month, day = (_number(each) if each else None for each in written)
+    for name in names:
+        month = next(n for n, pattern in _SCANNED_MONTHS.items() if pattern.fullmatch(name))
+    if month is not None and day is not None and 1 <= month <= 12 and 1 <= day <= 31:
+        certain = not any(_misread(each) for each in written if each) and all(each.lower() in _MONTHS for each in names)
+        yield Figure(unit="date", value=month * 100 + day, words=_quoted(found[0]), year=year, certain=certain)
 
 
 def _quoted(words: str) -> str:

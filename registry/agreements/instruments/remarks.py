@@ -53,6 +53,8 @@ class RemarkCode(StrEnum):
     CONDITION_NOT_ENTERED = "condition_not_entered"
     END_REPORTED = "end_reported"
     SAYS_OTHERWISE = "says_otherwise"
+    MAY_SAY_OTHERWISE = "may_say_otherwise"
+    REPEATS_RESTRICTED = "repeats_restricted"
     SIGNING_DAY_UNLIKELY = "signing_day_unlikely"
     AUTHORITY_LACKING = "authority_lacking"
     AUTHORITY_RECORDED_LATER = "authority_recorded_later"

@@ -463,3 +463,19 @@ agreement_evidence = table(
     sa.Index("ix_agreement_evidence_agreement_id", "agreement_id"),
 )
 """The documents on file by their hashes, so that the evidence for an act is found among them, and who can read it."""
+
+document_repetition = table(
+    "document_repetition",
+    sa.Column("document_id", Uuid, sa.ForeignKey("document.id"), primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
+    sa.Column("clause", sa.Text),
+    sa.Column("of_document_id", Uuid, sa.ForeignKey("document.id")),
+    sa.Column("declassified", sa.Boolean, nullable=False),
+    sa.CheckConstraint("(version_id IS NULL) <> (of_document_id IS NULL)", name="source"),
+    sa.CheckConstraint("(version_id IS NULL) = (clause IS NULL)", name="clause"),
+)
+"""What restricted wording a document repeats that is read by more: of which clause, or which restricted document.
+
+`declassified`: who filed it could read that, and said why more may.
+"""

@@ -40,7 +40,7 @@ _CALLED: Final[dict[Matter, str]] = {
 }
 _OF_APPROVAL: Final = ("approval_required", "approval_over_hours")
 _READ_AT_MOST: Final = 20_000
-_NEGATIVE = frozenset({"no", "not", "neither", "cannot", "without"})
+_NEGATIVE = frozenset({"no", "not", "neither", "cannot", "without", "nothing"})
 _FOLLOWING: Final = 5
 
 

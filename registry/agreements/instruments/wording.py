@@ -34,6 +34,7 @@ _TITLE_WORDS = 12
 _ABBREVIATION = re.compile(r"\b(?:No|Nos|Sec|Art|Pub|Stat|Ord|seq|vs?|Mr|Mrs|Dr|St|[A-Z])\.\Z")
 # “RECEIVER …: the party that …” and “‘Receiver’: a party …” define a word as “means” does.
 _DEFINED = re.compile(r"(?:\b[A-Z]{3,}\b[^:.;\n]{0,80}|[”’\"])\s{0,3}:\s{1,3}\Z")
+_AS_DIGITS = str.maketrans({"o": "0", "l": "1", "i": "1"})
 _ARTICLES = frozenset({"the", "a", "an", "any"})
 _BETWEEN = 12
 _GAP = _BETWEEN + 2
@@ -137,18 +138,21 @@ class Wording:
                 )
         return list(firsts.values())
 
-    def negated(self, match: Match, *, own: bool = False) -> bool:
+    def negated(self, match: Match, *, own: bool = False, cases: Sequence[Match] = ()) -> bool:
         """Whether a negation turns the match into its opposite: in it, before it, or in what is said of it after it.
 
         Of a match whose pattern has a negation of its `own`, those in it do not count, nor does an exception in it
-        excuse what is before it: “no party may leave without notice” is no leave without notice.
+        excuse what is before it: “no party may leave without notice” is no leave without notice. Nor do those within
+        one of the `cases` that its sentence provides for: “a dispute that is not settled shall be referred”.
 
         Before it a comma ends the reach of a negation, save of one that begins the sentence. A negated verb takes
         back its own phrase alone: “is in effect for five years and shall not renew” lasts five years.
         """
         low, high = self._bounds(match.sentence)
         for at in range(low, high):
-            if self._words[at] not in NEGATIONS or self._harmless(at, high, match if own else None):
+            if self._words[at] not in NEGATIONS or any(each.first <= at <= each.last for each in cases):
+                continue
+            if self._harmless(at, high, match if own else None):
                 continue
             if at < match.first:
                 near = match.first - at <= _BACK and not self._parted(at, match.first)
@@ -329,11 +333,11 @@ def _is_title(text: str) -> bool:
 
 
 def _readings(word: str) -> tuple[str, ...]:
-    """The word as compared, and what it was before a scanner read “rm” or “m” as “nn”, “m” as “rn”, “l” as “1”."""
+    """The word as compared, and what it was before a scanner read “m” as “nn” or “rn”, “l” as “1”, “0” as “O”."""
     plain = _fold(word)
     others = {plain.replace("nn", "rm"), plain.replace("nn", "m"), plain.replace("rn", "m")}
     if not plain.isdigit() and any(c.isdigit() for c in plain):
-        others.add(plain.replace("0", "o").replace("1", "l"))
+        others |= {plain.replace("0", "o").replace("1", "l"), plain.translate(_AS_DIGITS)}
     return (plain, *sorted(others - {plain}))
 
 

@@ -2,8 +2,9 @@
 
 A clause is compared where the terms name it for a term, else where it stands under a heading that fits the term and its
 sentence is about the thing. It says otherwise only when it writes figures of that kind and none of them is the term's:
-a clause with several (“ninety days, or thirty in an emergency”) is left to its readers, and so is a figure that may be
-misread. In the texts of agencies at hand 49 clauses are read so under their headings, and each is about the term.
+a clause with several (“ninety days, or thirty in an emergency”) is left to its readers. A figure that may be misread is
+remarked on as uncertain. In the texts of agencies at hand 49 clauses are read so under their headings, and each is
+about the term.
 """
 
 from collections.abc import Iterator, Sequence
@@ -99,12 +100,16 @@ def written_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Ter
                 for figure in figures(sentence)
                 if figure.unit in said.units and not any(figure.is_day(day) for day in said.also_days)
             ]
-            certain = [figure for figure in found if figure.certain]
-            if certain and not any(_is_said(figure, said) for figure in found):
-                quoted = ", ".join(f"“{words}”" for words in dict.fromkeys(figure.words for figure in certain))
-                said_here = f"Clause {clause.number} says {quoted}"
-                detail = f"{said_here}, yet {said.words} {said.says}: mend the one that is wrong."
+            if any(_is_said(figure, said) for figure in found):
+                continue
+            if certain := [figure for figure in found if figure.certain]:
+                says = f"Clause {clause.number} says {_quoted(certain)}"
+                detail = f"{says}, yet {said.words} {said.says}: mend the one that is wrong."
                 yield Remark(code=RemarkCode.SAYS_OTHERWISE, detail=detail, clause=clause.number)
+            elif uncertain := [figure for figure in found if not figure.disagrees]:
+                says = f"Clause {clause.number} has {_quoted(uncertain)}, which a scanner may have misread"
+                detail = f"{says}: it seems to say another thing than that {said.words} {said.says}. Look at the paper."
+                yield Remark(code=RemarkCode.MAY_SAY_OTHERWISE, detail=detail, clause=clause.number)
 
 
 def _disagreeing(clauses: Sequence[WrittenClause]) -> Iterator[Remark]:
@@ -114,6 +119,10 @@ def _disagreeing(clauses: Sequence[WrittenClause]) -> Iterator[Remark]:
         for each in dict.fromkeys(words):
             detail = f"Clause {clause.number} says “{each}”: the word and the number differ."
             yield Remark(code=RemarkCode.SAYS_OTHERWISE, detail=detail, clause=clause.number)
+
+
+def _quoted(found: Sequence[Figure]) -> str:
+    return ", ".join(f"“{words}”" for words in dict.fromkeys(figure.words for figure in found))
 
 
 def _until(sentence: str, words: tuple[str, ...]) -> str:

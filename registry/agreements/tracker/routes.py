@@ -84,7 +84,8 @@ async def import_agreements_with_csv_report(
     """Enter and correct agreements from the rows of a tracker, and answer with the whole report for a spreadsheet.
 
     The same as without `.csv`, with a line for every row: its outcome, and of each refused cell what is wrong and what
-    to do. A value that a spreadsheet would run as a formula is written as text.
+    to do. A value that a spreadsheet would run as a formula is written as text. It begins with the mark of UTF-8
+    (U+FEFF) that spreadsheets need: programs read it as `utf-8-sig`, or drop the mark.
     """
     report, taken = await _imported(data, database, caller, ledger_key)
     return CsvAnswer(report_csv(report, taken), filename="agreement-import")

@@ -32,7 +32,15 @@ FARTHEST_KM: Final = 100.0
 """So far from a point its nearest town is looked for."""
 _LEAST_LETTERS = 3
 _PART = re.compile(r"[a-z0-9]+")
-_SHORT = {"st": "saint", "ste": "sainte", "ft": "fort", "mt": "mount", "cty": "county", "co": "county"}
+_SHORT = {
+    "st": "saint",
+    "ste": "sainte",
+    "ft": "fort",
+    "mt": "mount",
+    "cty": "county",
+    "co": "county",
+    "intl": "international",
+}
 _OF_A_COUNTY = ("county", "parish", "borough", "municipio", "municipality", "census area", "city and borough", "island")
 
 

@@ -46,6 +46,11 @@ def _private_jwk(data_dir: Path) -> dict[str, object]:
     return found
 
 
+def has_development_key(settings: Settings) -> bool:
+    """Whether a service has run in demo mode with this data folder: it keeps its issuer's key there."""
+    return _key_file(settings.data_dir).exists()
+
+
 def development_issuer(settings: Settings) -> Issuer:
     """The issuer of the tokens that `registry token` creates. Only for demo mode."""
     public = {name: value for name, value in _private_jwk(settings.data_dir).items() if name not in _PRIVATE}

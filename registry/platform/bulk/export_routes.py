@@ -30,7 +30,8 @@ from registry.platform.ledger.event_types import EventType
 _AS_CSV: Final = """Download the list of {nouns} as CSV, for a spreadsheet: its columns, for these filters.
 
 The last line begins with `# complete`: without it, something is missing. Text that a spreadsheet would run as a formula
-has an apostrophe before it. The export is on record before its first byte, and needs a recent sign-in where your
+has an apostrophe before it. It begins with the mark of UTF-8 (U+FEFF) that spreadsheets need: programs read it as
+`utf-8-sig`, or drop the mark. The export is on record before its first byte, and needs a recent sign-in where your
 agency's issuer asks for one.
 """
 

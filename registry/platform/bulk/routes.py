@@ -179,7 +179,8 @@ async def get_import_report(
 ) -> Download:
     """Download what became of each row, for a spreadsheet.
 
-    A value that a spreadsheet would run as a formula is written as text, with an apostrophe before it.
+    A value that a spreadsheet would run as a formula is written as text, with an apostrophe before it. It begins with
+    the mark of UTF-8 (U+FEFF) that spreadsheets need: programs read it as `utf-8-sig`, or drop the mark.
     """
     await queries.readable_row(read, caller, importers, import_id)
 

@@ -5,6 +5,7 @@ workbook and GeoJSON are well-formed only when they are whole. What breaks off o
 that, where the format has lines, and with none of these otherwise.
 """
 
+import codecs
 import csv
 import io
 import zipfile
@@ -90,13 +91,15 @@ class NdjsonWriter:
 class CsvWriter:
     """Text for spreadsheets; the last line is `# complete, … rows`."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], *, mark: bytes = codecs.BOM_UTF8) -> None:
+        """`mark`: what tells a spreadsheet that a file is UTF-8; programs, told by the content type, need none."""
         self._columns = columns
         self._parted = parted_in(columns)
+        self._mark = mark
 
     def begin(self) -> bytes:
-        """The headers, after a mark of UTF-8."""
-        return b"\xef\xbb\xbf" + self._lines([self._columns])
+        """The headers, after the mark."""
+        return self._mark + self._lines([self._columns])
 
     def rows(self, records: Sequence[Record]) -> bytes:
         """A line each."""

@@ -9,16 +9,19 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from registry.platform.kernel.time import DAY_FORM, INSTANT_FORM
 from registry.platform.kernel.yaml_text import read_yaml
 
 REF = "#/components/schemas/{name}"
 IN_BODIES = "Input"
 """What the name of a schema ends in that is for bodies, where the same struct stands in answers, too."""
 Schema: TypeAlias = dict[str, Any]
+FORMS: Final = (INSTANT_FORM, DAY_FORM)
+"""How an instant, and a day, are written: descriptions that say nothing of what a property means."""
 
 
 class Words(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -157,12 +160,15 @@ def _opened(schema: Schema, *, defaults: bool) -> Schema:
 def explain(schema: Schema, owner: str, name: str, *, asked: bool = False) -> None:
     """Describe the property or parameter `name` of `owner`, and its values where the schema lists them itself.
 
-    What a query says of one of its parameters goes before what is said of the name, though it may be left out.
+    What a query says of one of its parameters goes before what is said of the name, though it may be left out. That
+    something is an instant, or a day, says only how it is written: that comes after what it means.
     """
     known = words().properties
     own = [part["description"] for part in schema.get("anyOf", ()) if asked and "description" in part]
+    form = next((text for text in (schema.get("description"), *own) if text in FORMS), "")
     found = (schema.get("description"), known.get(f"{owner}.{name}"), *own, known.get(name))
-    text = next((text for text in found if text), "")
+    text = next((text for text in found if text and text not in FORMS), "")
+    text = f"{text} {form}".strip()
     values = next(_enumerations(schema), None)
     if values is not None:
         text = _with_values(text, values, f"{owner}.{name}", name)

@@ -97,12 +97,13 @@ class NotFound(DomainError):
     code = "not_found"
 
     def __init__(self, what: str = "resource") -> None:
-        super().__init__(f"There is no such {what}, or it is not visible to you.")
         self.what = what
+        self.noun = what.replace("_", " ")
+        super().__init__(f"There is no such {self.noun}, or it is not visible to you.")
 
     def named_at(self, pointer: str) -> "RuleBroken":
         """The error for a body that names the thing at `pointer`: code `unknown_<what>`, with the same sentence."""
-        return RuleBroken.at(self.detail, f"unknown_{self.what}", f"no such {self.what}", pointer=pointer)
+        return RuleBroken.at(self.detail, f"unknown_{self.what}", f"no such {self.noun}", pointer=pointer)
 
 
 class WrongStatus(DomainError):

@@ -8,6 +8,8 @@ from rapidfuzz.distance import OSA
 
 SHORTEST: Final = 5
 """Shorter words have too many neighbours: `dog` and `dig`, `tox` and `box`."""
+SHORTEST_TURNED: Final = 3
+"""Words as short as this are slips where two letters changed places alone: `dgo`, `baot`."""
 _TWO_FROM: Final = 8
 
 
@@ -15,12 +17,26 @@ def nearest_word(word: str, vocabulary: Iterable[str]) -> str | None:
     """The word of the vocabulary that `word` is a slip of; None when there is none, or when it is too short to tell.
 
     A slip is a letter left out, put in, changed, or two that changed places: one of them, from eight letters on two.
-    The first letter is taken as it is, as people nearly always have it right.
+    In a shorter word it is two letters that changed places, and nothing else. The first letter is taken as it is, as
+    people nearly always have it right.
     """
     if not word.isalpha():
         return None
+    if len(word) < SHORTEST:
+        return next((each for each in vocabulary if _is_turned(word, each)), None)
     best = min(((slips, abs(len(each) - len(word)), each) for slips, each in slips_of(word, vocabulary)), default=None)
     return None if best is None else best[2]
+
+
+def _is_turned(word: str, other: str) -> bool:
+    """Whether two letters side by side changed places, behind the first."""
+    return (
+        len(word) == len(other) >= SHORTEST_TURNED
+        and word[0] == other[0]
+        and word != other
+        and sorted(word) == sorted(other)
+        and is_one_slip(word, other)
+    )
 
 
 def slips_of(text: str, vocabulary: Iterable[str]) -> list[tuple[int, str]]:
@@ -66,4 +82,4 @@ def halves_around(word: str) -> list[Halves]:
 
 def long_words(words: Iterable[str]) -> Collection[str]:
     """Those of the words that a misspelt one may be a slip of, each once, in order."""
-    return sorted({word for word in words if len(word) >= SHORTEST - 1 and word.isalpha()})
+    return sorted({word for word in words if len(word) >= SHORTEST_TURNED and word.isalpha()})

@@ -21,17 +21,18 @@ LONGEST_WINDOW = timedelta(days=5 * 366)
 FIRST_DAY, LAST_DAY = EARLIEST.date(), LATEST.date()
 _DAY = timedelta(days=1)
 
+INSTANT_FORM = "RFC 3339 instant with an offset; stored and shown in UTC."
+DAY_FORM = "Calendar date, never shifted through a time zone."
+
 Instant = Annotated[
     datetime,
     Meta(
         tz=True,
-        description="RFC 3339 instant with an offset; stored and shown in UTC.",
+        description=INSTANT_FORM,
         examples=["2026-07-04T18:00:00Z"],
     ),
 ]
-CivilDate = Annotated[
-    date, Meta(description="Calendar date, never shifted through a time zone.", examples=["2026-07-04"])
-]
+CivilDate = Annotated[date, Meta(description=DAY_FORM, examples=["2026-07-04"])]
 ActDay = Annotated[
     date,
     Meta(

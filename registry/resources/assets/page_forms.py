@@ -72,8 +72,8 @@ def as_lines(page: AssetPage) -> bytes:
 
 
 def as_csv(page: AssetPage) -> bytes:
-    """The page as CSV, with headers."""
-    writer = CsvWriter(COLUMNS)
+    """The page as CSV, with headers: for programs, so without the mark of UTF-8 of a file that is downloaded."""
+    writer = CsvWriter(COLUMNS, mark=b"")
     return writer.begin() + writer.rows(_records(page))
 
 

@@ -34,6 +34,7 @@ from registry.resources.packages.schemas import PackageQuery
 from registry.resources.personnel.queries.counting import list_capabilities
 from registry.resources.personnel.searching import CapabilityQuery
 from registry.resources.search.further import by_themselves, instead
+from registry.resources.search.rules.empty import nothing_found
 from registry.resources.search.rules.kinds import Lexicon, Meaning, Means
 from registry.resources.search.rules.names import (
     agencies_in,
@@ -92,7 +93,7 @@ _MOST_LETTERS, _MOST_NAMES, _MOST_ALTERNATIVES, _FARTHEST_KM = 200, 20, 8, 1e6
 _LIST, _PEOPLE, _PACKAGES = "/v1/assets", "/v1/capabilities", "/v1/packages"
 _CATEGORIES = sa.select(category.c.code, category.c.name)
 _CAPABILITIES = sa.select(capability_type.c.code, capability_type.c.name)
-_HOME = sa.select(agency.c.time_zone, agency.c.latitude, agency.c.longitude).where(
+_HOME = sa.select(agency.c.time_zone, agency.c.state, agency.c.latitude, agency.c.longitude).where(
     agency.c.id == sa.bindparam("id", type_=agency.c.id.type)
 )
 _NAME = sa.select(agency.c.name).where(agency.c.id == sa.bindparam("id", type_=agency.c.id.type))
@@ -133,10 +134,13 @@ async def search(read: Read, caller: Caller, asked: SearchQuery) -> SearchAnswer
         said = msgspec.structs.replace(said, agency=owner[0], other_agencies=owner[1])
     people = await _people(read, caller, as_people_query(said, asked))
     if people is not None and not people.items:
-        said = msgspec.structs.replace(said, remarks=(*said.remarks, _ONCE_A_DAY))
+        said = _remarked(said, _ONCE_A_DAY)
     further = [*([] if elsewhere is None else [elsewhere]), *by_themselves(found)]
     left = " ".join(said.left)
     if said.capability is not None and said.category is None:
+        if people is not None and not people.items:
+            nobody = [([each.without], each.agencies) for each in people.emptied_by]
+            said = _remarked(said, nothing_found(said, left, nobody, (each.said for each in further), people=True))
         understood = as_understood(said, _left_over(left, None))
         return SearchAnswer(
             understood=understood, results=None, same_as=None, people=people, packages=None, also_try=further
@@ -148,12 +152,15 @@ async def search(read: Read, caller: Caller, asked: SearchQuery) -> SearchAnswer
         query = _with_words(query, left)
     elif left:
         remark = f"No asset that meets the rest has the words “{left}”, so they are ignored."
-        said = msgspec.structs.replace(said, remarks=(*said.remarks, remark))
+        said = _remarked(said, remark)
     page = await list_assets(read, caller, query)
     if not page.items:
         further += await instead(read, caller, query)
     results = await _assets(read, caller, query, said, bind(page, _LIST, query))
-    said = msgspec.structs.replace(said, remarks=(*said.remarks, *remarks_on(said, results)))
+    said = _remarked(said, *remarks_on(said, results))
+    if not page.items:
+        without = [(each.without, each.count) for each in results.emptied_by]
+        said = _remarked(said, nothing_found(said, left, without, (each.said for each in further)))
     understood = as_understood(said, _left_over(left, page if searched else None))
     same_as = f"{_LIST}?{as_parameters(query)}"
     packages = await _packages(read, caller, as_package_query(said, query, left), query)
@@ -168,6 +175,10 @@ async def search(read: Read, caller: Caller, asked: SearchQuery) -> SearchAnswer
         packages=packages,
         also_try=further,
     )
+
+
+def _remarked(said: Said, *remarks: str) -> Said:
+    return msgspec.structs.replace(said, remarks=(*said.remarks, *remarks))
 
 
 async def _assets(read: Read, caller: Caller, query: AssetQuery, said: Said, page: AssetPage) -> AssetsFound:
@@ -385,7 +396,8 @@ async def _setting(read: Read, caller: Caller) -> Setting:
     row = await read.first(_HOME, {"id": caller.agency_id})
     home: Point | None = None if row is None or row.latitude is None else (row.latitude, row.longitude)
     zone = "UTC" if row is None or row.time_zone is None else row.time_zone
-    return Setting(now=caller.now, zone=ZoneInfo(zone), home=home)
+    state = "" if row is None else row.state or ""
+    return Setting(now=caller.now, zone=ZoneInfo(zone), home=home, home_state=state)
 
 
 async def lexicon(read: Read) -> Lexicon:

@@ -75,6 +75,11 @@ SAYING = {
         "No party may suspend its participation in this agreement.",
         "The parties shall not suspend their participation during a declared disaster.",
     ),
+    "suspension_not_said": (
+        "This agreement is silent on suspension.",
+        "Nothing is said of suspending the participation of a party.",
+        "The suspension of a party's participation has not been addressed.",
+    ),
     "no_reimbursement": (
         "There shall be no reimbursement.",
         "No reimbursement will be paid under this agreement.",

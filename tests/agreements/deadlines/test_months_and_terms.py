@@ -77,6 +77,17 @@ def test_a_term_ends_on_the_corresponding_day_or_with_the_month(
     assert term_end(date.fromisoformat(first), months * renewals) == date.fromisoformat(expected)
 
 
+def test_a_month_from_31_january_ends_with_each_month_and_is_not_worn_down() -> None:
+    """A term of 31 January through 28 February that goes on by a month, through a leap year."""
+    ends = [term_end(date(2099, 2, 28), n) for n in range(13)]
+    said = "02-28 03-31 04-30 05-31 06-30 07-31 08-31 09-30 10-31 11-30 12-31 01-31 02-28".split()
+    assert [f"{each:%m-%d}" for each in ends] == said
+    assert term_end(date(2103, 2, 28), 12) == date(2104, 2, 29)
+    assert [
+        f"{each:%m-%d}" for each in (term_end(date(2099, 1, 30), n) for n in range(4))
+    ] == "01-30 02-28 03-30 04-30".split()
+
+
 @given(DAYS, st.integers(1, 120), st.integers(0, 20))
 def test_terms_follow_each_other_without_gap_or_overlap(first: date, months: int, renewals: int) -> None:
     end, following = (term_end(first, months * n) for n in (renewals, renewals + 1))

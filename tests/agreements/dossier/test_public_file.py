@@ -257,3 +257,20 @@ async def test_its_index_is_printed_with_the_same_words(service: Service, cast: 
     text = " ".join(page.extract_text() for page in PdfReader(BytesIO(parts["index.pdf"])).pages)
     for words in ("Public file of agreement", "Exemption cited", "Withheld: the parties have not published it."):
         assert words in " ".join(text.split())
+
+
+async def test_no_part_of_either_file_names_the_person_who_acted(cast: Cast) -> None:
+    """The people of the agencies, from their tokens: their roles and agencies are told, for the parties alone."""
+    made = await a_life(cast)
+    people = re.compile(rb"[a-z_-]+@[0-9a-f]{6}\b|token_id|user_agent|\bissuer\b|\baddress_of\b")
+    await agree_to_publish(made["id"], cast.assisting, cast.requesting, cast.neighbour)
+    for reader in (cast.assisting.auditor, cast.requesting.legal):
+        whole = await unpacked(reader, made["id"])
+        assert {*data(whole, "history.json")["events"][0]["actor"]} == {"agency_id", "roles"}
+        for files in (whole, await unpacked(reader, made["id"], PUBLIC)):
+            for path, content in files.items():
+                text = content
+                if path.endswith(".pdf"):
+                    pdf = PdfReader(BytesIO(content))
+                    text = "\n".join([*(page.extract_text() for page in pdf.pages), str(pdf.metadata)]).encode()
+                assert not people.findall(text), path

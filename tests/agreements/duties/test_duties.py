@@ -33,7 +33,7 @@ from registry.platform.database.types import Uuid
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.time import utc_now
-from tests.support.agreements import agreement_body, record_agreement, sign_agreement
+from tests.support.agreements import agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, make_agency
 from tests.support.consent import proof
 from tests.support.deadlines import days_ahead, deadlines_of
@@ -568,3 +568,20 @@ async def test_a_duty_of_one_act_is_asserted_only_where_the_kind_says_that_act(
     assert ("have counsel review" in (duty["note"] or "")) is not asserted
     assert duty["overdue"] is asserted, "nobody is late for what may not be owed"
     assert {each["action"] for each in duty["allowed_actions"]} >= {"fulfil", "waive"}, "its agency settles it"
+
+
+async def test_who_was_let_in_enters_no_duty_before_it_is_bound(service: Service, cast: Cast) -> None:
+    one, two, new = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, two)
+    path = f"/v1/agreements/{found['id']}"
+    let_in = {"agency_ids": [str(new.id)], "reason": "asked to join"}
+    offered = await one.legal.done("POST", f"{path}/add-parties", let_in)
+    await two.legal.done("POST", f"{path}/proposals/{offered['proposals'][0]['id']}/consent")
+    body = {"title": "Post it (demo)", "due_on": "2099-01-31"}
+    problem = assert_problem(await new.legal.post(f"{path}/duties", body), 409, "wrong_status")
+    assert "is not bound by the agreement yet" in problem["detail"]
+    assert (await one.legal.done("GET", f"{path}/duties"))["items"] == []
+    await confirm_agreement(found, new, evidence_location="City clerk's vault (demo)")
+    entered = await new.legal.done("POST", f"{path}/duties", body)
+    assert entered["status"] == "pending"
+    assert [each["id"] for each in (await one.legal.done("GET", f"{path}/duties"))["items"]] == [entered["id"]]

@@ -125,6 +125,28 @@ def test_a_last_day_that_the_clause_gives_otherwise_is_told() -> None:
     assert otherwise(clause("This agreement is dated May 5, 2025.", "term")) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "heading", "words"),
+    [
+        ("It ends on Decernber 30, 2028.", "term", "Decernber 30, 2028"),
+        ("It ends on O1/02/2099.", "term", "O1/02/2099"),
+        ("It ends on the 3l day of 0ctober, 2O28.", "term", "3l day of 0ctober, 2O28"),
+        ("Either party may terminate upon l5 days' notice.", "termination", "l5 days"),
+    ],
+)
+def test_a_figure_that_a_scanner_may_have_misread_is_told_as_uncertain(text: str, heading: str, words: str) -> None:
+    (told,) = otherwise(clause(text, heading))
+    assert told.startswith(f"Clause 8.1 has “{words}”, which a scanner may have misread: it seems to say another thing")
+    assert told.endswith("Look at the paper.")
+
+
+def test_a_misread_figure_that_is_the_terms_is_not_told() -> None:
+    assert otherwise(clause("It ends on Decernber 3l, 2O28.", "term")) == []
+    assert otherwise(clause("A party leaves upon 3O days' notice.")) == []
+    (told,) = otherwise(clause("A party leaves upon l5 days' notice, or ninety days' notice."))
+    assert "says “ninety days”" in told, "what is certain goes first"
+
+
 def test_hours_days_and_money_of_named_clauses_are_compared() -> None:
     pay = Reimbursement(model="actual_after_hours", free_hours=8)
     terms = Terms(

@@ -7,15 +7,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from registry.agreements.instruments.commands.holding import settle_due
+from registry.agreements.instruments.commands.holding import settle_all_due, settle_due
 from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.agreements.instruments.notice import Notice, NoticeAddress
 from registry.agreements.instruments.receipt import CountedOn, Receipts, counted_on
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import day_starts_at, utc_now
 from tests.agreements.dossier.test_agreement_file import data, unpacked
-from tests.agreements.instruments.reporting import DAY, PATH, give, letter, report, runs_out
+from tests.agreements.instruments.reporting import DAY, PATH, answer, give, letter, report, runs_out
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import proof
@@ -226,6 +227,73 @@ async def test_what_others_report_of_a_notice_says_when_each_received_it(service
     assert party(confirmed, leaver)["leaves_at"] is None, "the third has not said that it came"
     agreed = await three.legal.done("POST", f"{PATH}/{found['id']}/reported-acts/{told['id']}/confirm", {})
     assert party(agreed, leaver)["leaves_at"] == runs_out(today() - 50 * DAY, 30)
+
+
+async def reported_by_operator(service: Service, found: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """The agreement after the operator has reported that; nobody has vouched for it."""
+    operator = service.caller(OPERATOR_AGENCY_ID, Role.REGISTRY_ADMIN)
+    said: dict[str, Any] = await operator.done("POST", f"{PATH}/{found['id']}/report-act", body)
+    return said
+
+
+async def test_a_reported_notice_runs_once_those_say_that_it_came_who_did_not_report_it(
+    service: Service, cast: Cast
+) -> None:
+    """However far ahead its end is: that its giver confirms it is no receipt."""
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT)
+    to_one = {"agency_id": str(one.id), "manner": "courier", "sent_on": str(today()), "received_on": str(today())}
+    said = await reported_by_operator(service, found, letter(leaver, today(), deliveries=[to_one]))
+    confirmed = await answer(leaver, found, said, "confirm")
+    assert party(confirmed, leaver)["leaves_at"] is None
+    denied = await answer(one, found, confirmed, "contest")
+    assert party(denied, leaver)["leaves_at"] is None
+    await settle_all_due(service.database, utc_now() + CONTEST_PERIOD + 40 * DAY)
+    assert party(await leaver.legal.done("GET", f"{PATH}/{found['id']}"), leaver)["bound"]
+    given = await give(leaver, found, today())
+    assert receipts(given, leaver) == {one.name: None}, "it gives its own, which waits for what the other says"
+    assert party(await received(one, found, leaver, today()), leaver)["leaves_at"] == runs_out(today(), 30)
+
+
+@pytest.mark.parametrize("reporter", ["operator", "party"])
+async def test_of_an_earlier_day_it_shortens_what_is_left_only_with_the_others(
+    service: Service, cast: Cast, reporter: str
+) -> None:
+    """As the leaver's own word of that day would, also where the end is yet to come."""
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, notice={"days": 60})
+    body = letter(leaver, today() - 40 * DAY)
+    said = (await report(one, found, body))[0] if reporter == "party" else None
+    if said is None:
+        said = await reported_by_operator(service, found, body)
+    confirmed = await answer(leaver, found, said, "confirm")
+    assert party(confirmed, leaver)["leaves_at"] == runs_out(today(), 60)
+    agreed = await answer(three, found, confirmed, "confirm")
+    if reporter == "operator":
+        assert party(agreed, leaver)["leaves_at"] == runs_out(today(), 60)
+        agreed = await answer(one, found, agreed, "confirm")
+    assert party(agreed, leaver)["leaves_at"] == runs_out(today() - 40 * DAY, 60)
+
+
+async def test_who_is_reported_to_have_left_today_leaves_by_notice_until_the_others_agree(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, notice={"days": 60})
+    said, _ = await report(one, found, letter(leaver, today(), kind="withdrew"))
+    confirmed = await answer(leaver, found, said, "confirm")
+    assert party(confirmed, leaver)["leaves_at"] == runs_out(today(), 60)
+    agreed = await answer(three, found, confirmed, "confirm")
+    assert party(agreed, leaver)["leaves_at"] == runs_out(today() - DAY, 1)
+
+
+async def test_a_notice_that_is_reported_on_its_day_asks_nobody_else(service: Service, cast: Cast) -> None:
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, notice={"days": 60})
+    said, _ = await report(one, found, letter(leaver, today()))
+    assert [each["kind"] for each in said["reported_acts"]] == ["gave_notice"]
+    confirmed = await answer(leaver, found, said, "confirm")
+    assert party(confirmed, leaver)["leaves_at"] == runs_out(today(), 60)
 
 
 @pytest.mark.parametrize(

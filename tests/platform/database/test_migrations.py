@@ -39,6 +39,7 @@ APPEND_ONLY = (
     "ledger_event",
     "ledger_event_agency",
     "agreement_signature_authority",
+    "document_repetition",
 )
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates", "agreement_version_part")
 FILED = ("document", "asset_document")

@@ -294,7 +294,7 @@ async def test_ones_own_category_is_shown_where_a_shared_one_has_its_words(cast:
 async def test_words_of_a_trade_are_understood_and_not_left_over(cast: Cast) -> None:
     answer = await searched(cast, "bomb tech")
     assert (answer["understood"]["category"]["code"], answer["understood"]["left_over"]) == ("team.bomb_squad", None)
-    (remark,) = (await searched(cast, "anyone who speaks Tagalog"))["understood"]["remarks"]
+    remark, _ = (await searched(cast, "anyone who speaks Tagalog"))["understood"]["remarks"]
     assert "once a day" in remark
 
 
@@ -432,7 +432,7 @@ async def test_a_sentence_finds_what_is_lent_together_by_its_words_and_when_all_
 
 async def test_what_is_called_so_is_found_whatever_its_category_is(cast: Cast) -> None:
     mine = {"agency_id": str(cast.assisting.id)}
-    kit = await make_asset(cast.assisting, category="equipment.sonar", name="Diver's kit")
+    kit = await make_asset(cast.assisting, category="vehicle.trailer", name="Diver's kit")
     team = await make_asset(cast.assisting, category="k9.patrol", name="K-9 team 4")
     drone = await make_asset(cast.assisting, category="aircraft.drone", name="Thermal drone")
     answer = await searched(cast, "Diver's kit", **mine)
@@ -493,3 +493,42 @@ async def test_a_county_that_no_list_has_is_that_of_the_agency_called_so(service
     agency = await make_agency(service, "Zwingle County Sheriff's Office")
     place = (await searched(cast, "boats in Zwingle County"))["understood"]["place"]
     assert place["name"] == "Zwingle County", agency.id
+
+
+async def test_a_thing_is_found_by_its_name_in_another_form(cast: Cast) -> None:
+    kit = await make_asset(cast.assisting, category="equipment", name="Diver's kit", capacity=6)
+    for said in ("diver kits", "divers kit", "4 diver's kits tomorrow"):
+        answer = await searched(cast, said, agency_id=str(cast.assisting.id))
+        assert ids(answer) == {kit["id"]}, said
+        assert answer["understood"]["name"] is not None, said
+
+
+async def test_what_a_search_for_a_laboratory_proposes_can_be_asked_for(cast: Cast) -> None:
+    """Seven days and nights would be more than the agreement lets last; a slot of that week is not."""
+    partners = await make_partners(cast, categories=["any"], max_duration_hours=72)
+    lab = await make_asset(cast.assisting, category="lab.dna", name="DNA casework", capacity=5, location=None)
+    path = f"/v1/search?{urlencode({'q': 'DNA lab slot next week', 'agency_id': str(cast.assisting.id)})}"
+    answer = await partners.requesting.coordinator.done("GET", path)
+    assert ids(answer) == {lab["id"]}
+    window = answer["understood"]["window"]
+    body = {"asset_id": lab["id"], "window": {"start": window["start"], "end": window["end"]}}
+    asked = {**body, "purpose": "evidence_processing"}
+    decision = (await partners.requesting.coordinator.done("POST", "/v1/policy-evaluations", asked))["decision"]
+    assert decision["outcome"] == "permitted"
+
+
+async def test_an_empty_answer_says_what_was_understood_and_what_to_try(cast: Cast) -> None:
+    await make_asset(cast.assisting, category="k9.patrol", location=MINNEAPOLIS)
+    mine = {"agency_id": str(cast.assisting.id)}
+    remark = (await searched(cast, "bomb robot near Minneapolis tomorrow 0800-1200 zebra", **mine))["understood"][
+        "remarks"
+    ][-1]
+    assert remark.startswith("No asset is found. Understood: Remote-operated robot; of ")
+    assert "within 80 km of Minneapolis, MN; from " in remark
+    assert "Not understood: “zebra”. Try this: without the category there " in remark
+    remark = (await searched(cast, "qwertz", **mine))["understood"]["remarks"][-1]
+    assert "Not understood: “qwertz”" in remark
+    (*_, remark) = (await searched(cast, "anyone who speaks Tagalog near Duluth MN"))["understood"]["remarks"]
+    assert remark.startswith("Nobody is found. Understood: people for Tagalog; ")
+    found = (await searched(cast, "patrol dog", **mine))["understood"]["remarks"]
+    assert not [each for each in found if "is found" in each]

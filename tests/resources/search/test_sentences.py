@@ -24,7 +24,10 @@ from tests.support.service import Service
 
 HERE = Path(__file__).parent
 ASKED = Setting(  # Tuesday afternoon in Minneapolis
-    now=datetime(2026, 11, 24, 21, 0, tzinfo=UTC), zone=ZoneInfo("America/Chicago"), home=(44.98, -93.27)
+    now=datetime(2026, 11, 24, 21, 0, tzinfo=UTC),
+    zone=ZoneInfo("America/Chicago"),
+    home=(44.98, -93.27),
+    home_state="MN",
 )
 PARTS = ("kind", "place", "window", "quantity", "type_at_least", "within_km")
 # Of forty open ones and twenty held.
@@ -103,10 +106,11 @@ async def test_of_each_part_at_least_so_many_are_understood(service: Service, fi
 
 
 @pytest.mark.one_database
-async def test_what_the_open_sentences_mean(service: Service) -> None:
-    """The same by sentence, to see what is missing; of the open half alone."""
+@pytest.mark.parametrize("file", ["sentences_open.csv", "sentences_tired.csv"])
+async def test_what_the_open_sentences_mean(service: Service, file: str) -> None:
+    """The same by sentence, to see what is missing: of the open half, and of what was typed at three in the morning."""
     words = await lexicon(service.database.read())
-    with (HERE / "sentences_open.csv").open(newline="") as rows:
+    with (HERE / file).open(newline="") as rows:
         wrong = {row["sentence"]: set(PARTS) - right_parts(row, words) for row in csv.DictReader(rows)}
     assert {sentence: parts for sentence, parts in wrong.items() if parts} == {}
 

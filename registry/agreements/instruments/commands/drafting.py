@@ -21,6 +21,7 @@ from registry.agreements.instruments.commands.content import (
 from registry.agreements.instruments.commands.holding import changed, parties_of, permitted
 from registry.agreements.instruments.commands.indexing import index_title
 from registry.agreements.instruments.commands.open_text import OpenText, open_text, written_as
+from registry.agreements.instruments.commands.repeating import declassified
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.rules import Sensitivity, Stage, edit_barred, refuse
@@ -65,7 +66,7 @@ async def create_agreement(write: Write, caller: Caller, new: NewAgreement) -> A
 
 async def draft(write: Write, caller: Caller, new: NewAgreement) -> Agreement:
     """Enter a draft as `create_agreement` does, for a command that has asked already whether the caller may."""
-    agreement_id, _ = await enter(write, caller, caller.agency_id, new)
+    agreement_id, _, declassifies = await enter(write, caller, caller.agency_id, new)
     keep_act(write, caller, Act.DRAFT, agreement_id)
     record(
         write,
@@ -74,7 +75,7 @@ async def draft(write: Write, caller: Caller, new: NewAgreement) -> Agreement:
         subject=("agreement", agreement_id, 1),
         agencies=[caller.agency_id],
         agreement_id=agreement_id,
-        data={"number": new.number, "title": new.title, "kind": new.kind},
+        data={"number": new.number, "title": new.title, "kind": new.kind, **declassifies},
     )
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
@@ -84,8 +85,10 @@ def custody(caller: Caller, custodian_id: UUID) -> list[Relation]:
     return ["custodian"] if custodian_id == caller.agency_id else []
 
 
-async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreement) -> tuple[UUID, UUID]:
-    """Write a draft and its first version, checked; their ids."""
+async def enter(
+    write: Write, caller: Caller, custodian_id: UUID, new: NewAgreement
+) -> tuple[UUID, UUID, dict[str, object]]:
+    """Write a draft and its first version, checked; their ids, and what is told of restricted wording repeated."""
     await check_content(
         write,
         custodian_id=custodian_id,
@@ -98,6 +101,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
         auto_renew_times=new.auto_renew_times,
     )
     agreement_id, version_id = new_id(), new_id()
+    declassifies = await declassified(write, caller, agreement_id, None, new.provisions, [], new.declassify_reason)
     term = Term(**{name: getattr(new, name) for name in Term.__struct_fields__})
     await write.run(
         _INSERT,
@@ -145,7 +149,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
     await write_provisions(write, version_id, new.provisions)
     await write_coverage(write, version_id, new.terms)
     await index_title(write, agreement_id, new.number, new.title)
-    return agreement_id, version_id
+    return agreement_id, version_id, declassifies
 
 
 async def update_agreement(
@@ -165,7 +169,8 @@ async def update_agreement(
 
 async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText, patch: AgreementPatch) -> None:
     """Make a draft, held and judged editable, what the patch says. Raises RuleBroken with every fault."""
-    given = {f: getattr(patch, f) for f in patch.__struct_fields__ if getattr(patch, f) is not msgspec.UNSET}
+    fields = (f for f in patch.__struct_fields__ if f != "declassify_reason")
+    given = {f: getattr(patch, f) for f in fields if getattr(patch, f) is not msgspec.UNSET}
     if text.amendment_id is not None:
         _refuse_unamendable(given)
     found = await write.first(_TERM, {"version_id": text.version_id})
@@ -200,7 +205,12 @@ async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText
     )
     if "parties" in differing:
         await write_parties(write, row.id, after["parties"], caller.now)
+    declassifies: dict[str, object] = {}
     if "provisions" in differing:
+        declassifies = await declassified(
+            *(write, caller, row.id, text.version_id, after["provisions"], before["provisions"]),
+            patch.declassify_reason,
+        )
         await write_provisions(write, text.version_id, after["provisions"])
     if "terms" in differing:
         await write_coverage(write, text.version_id, after["terms"])
@@ -212,7 +222,8 @@ async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText
         columns["search_text"] = folded(after["number"], after["title"])
         await index_title(write, row.id, after["number"], after["title"])
     keep_act(write, caller, Act.DRAFT, written_as(row, text))
-    await changed(write, caller, row, EventType.AGREEMENT_UPDATED, _told(before, differing), private=True, **columns)
+    told = {**_told(before, differing), **declassifies}
+    await changed(write, caller, row, EventType.AGREEMENT_UPDATED, told, private=True, **columns)
 
 
 def _refuse_unamendable(given: Mapping[str, object]) -> None:

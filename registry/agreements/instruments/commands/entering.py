@@ -48,7 +48,7 @@ async def enter_draft(write: Write, caller: Caller, custodian_id: UUID, new: New
     """Enter a draft in the custody of another agency; its id. Raises Forbidden, RuleBroken, Conflict."""
     permit(caller.principal, Action.AGREEMENTS_CREATE, custody(caller, custodian_id))
     await write.once()
-    agreement_id, _ = await enter(write, caller, custodian_id, new)
+    agreement_id, _, _ = await enter(write, caller, custodian_id, new)
     keep_act(write, caller, Act.DRAFT, agreement_id)
     record(
         write,

@@ -13,13 +13,17 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.commands.being_bound import check_asked, check_bound
 from registry.agreements.instruments.commands.contested_again import stand_contested
 from registry.agreements.instruments.commands.holding import ToldToSome, advanced, finished, held
-from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of, said_received
+from registry.agreements.instruments.commands.noticing import (
+    check_was_bound,
+    joined_at_of,
+    notice_given_at,
+    said_received,
+)
 from registry.agreements.instruments.commands.reported import report_of_each
 from registry.agreements.instruments.commands.settling.closing import drop_proposal
 from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports
 from registry.agreements.instruments.commands.settling.proposed import bound_since
 from registry.agreements.instruments.consent import (
-    CONTEST_PERIOD,
     OF_ONE,
     UNANSWERED,
     ClosedBecause,
@@ -43,6 +47,7 @@ from registry.agreements.instruments.queries.lapsing import expired, is_recorded
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.relying import relied_on
 from registry.agreements.instruments.queries.visibility import is_asked, not_left
+from registry.agreements.instruments.receipt import NOTHING_RECEIVED
 from registry.agreements.instruments.rules import (
     AgreementAction,
     Stage,
@@ -258,10 +263,10 @@ async def report_consents(
 async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Reported) -> UUID | None:
     """That another party left, put to the others who are bound, of each of whom it is said that it is told.
 
-    None where nobody else is bound, where the departure is far enough ahead to take nobody by surprise, or where the
-    party's signature is not on record yet: nobody has relied on its being bound. Of a notice that counts from receipt
-    each is told on which day it is said to have received it. Raises Conflict while the party's own word of it is before
-    the others.
+    None where nobody else is bound, where the party could not leave sooner by a notice of now, so that nobody loses a
+    day, or where its signature is not on record yet: nobody has relied on its being bound. Of a notice that counts from
+    receipt each is told on which day it is said to have received it. Raises Conflict while the party's own word of it
+    is before the others.
     """
     for open_ in await write.all(_DEPARTURES, {"id": row.id, "now": caller.now}):
         if open_.proposed_by_id == act.agency_id:
@@ -277,8 +282,11 @@ async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Re
     received: Mapping[UUID, date] = {}
     if act.kind is ReportedKind.GAVE_NOTICE:
         received = await said_received(write, row, act)
-    is_far_off = act.counts_at >= caller.now + CONTEST_PERIOD and received.keys().isdisjoint(others)
-    if not others or parts[act.agency_id].joined_at is None or is_far_off:
+    if not others or parts[act.agency_id].joined_at is None:
+        return None
+    said = (act.agency_id, act.notice_kind, caller.now)
+    runs_out_at = await notice_given_at(write, row, *said, NOTHING_RECEIVED)
+    if runs_out_at is not None and act.counts_at >= runs_out_at:
         return None
     new = NewProposal(
         kind=ProposalKind.DEPARTURE,

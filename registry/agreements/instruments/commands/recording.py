@@ -11,6 +11,7 @@ from registry.agreements.instruments.commands.amending import open_amendment, re
 from registry.agreements.instruments.commands.drafting import custody, enter
 from registry.agreements.instruments.commands.holding import finished, follow, held
 from registry.agreements.instruments.commands.open_text import signatories, waiting_paper
+from registry.agreements.instruments.commands.repeating import declassified
 from registry.agreements.instruments.commands.reporting import report_signature
 from registry.agreements.instruments.commands.reviewing import freeze
 from registry.agreements.instruments.commands.signing import (
@@ -97,9 +98,9 @@ async def record_agreement(
         )
     zone = known_zone(new.time_zone, "/time_zone").key
     signed_at = paper_day(await today_of(write, custodian_id, zone, caller.now), new.signed_on)
-    agreement_id, version_id = await enter(write, caller, custodian_id, new)
+    agreement_id, version_id, declassifies = await enter(write, caller, custodian_id, new)
     draft = SignedDraft(agreement_id=agreement_id, version_id=version_id, custodian_id=custodian_id)
-    await execute_on_paper(write, caller, ledger_key, draft, new, signed_at, told or {})
+    await execute_on_paper(write, caller, ledger_key, draft, new, signed_at, {**(told or {}), **declassifies})
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
@@ -201,6 +202,7 @@ async def record_amendment(
     signed_at = paper_day(await today_of(write, caller.agency_id, row.time_zone, caller.now), new.signed_on)
     refuse(signed_too_late(signed_at, row.terminated_at, row.time_zone))
     texts = await executed_texts(write, row.id)
+    declassifies = await declassified(write, caller, row.id, None, new.provisions, [], new.declassify_reason)
     amendment = await open_amendment(write, caller, row, new, stage=Stage.OUT_FOR_SIGNATURE)
     follows = await remarks_on_paper(write, amendment, texts, new)
     frozen = await freeze(write, caller, ledger_key, amendment.version_id, needs_text=True, paper=new)
@@ -224,6 +226,7 @@ async def record_amendment(
         "signed_on": new.signed_on,
         **await evidence_told(write, row.id, caller.agency_id, new.evidence_sha256, new.evidence_location),
         "reason": new.reason,
+        **declassifies,
         **frozen,
     }
     await finished(write, caller, row, EventType.AGREEMENT_AMENDMENT_RECORDED, told)

@@ -134,17 +134,16 @@ async def count_report(
     """Let the report count as it now stands, and not from before the instant, where one is given.
 
     A departure of which others are to be told counts from its day once they agree, or had their time to contest; until
-    then it is as if the notice had been given when the report takes effect.
+    then it is as if the notice had been given when the report takes effect, and nobody had received it yet.
     """
     effect_from = in_effect_from(ReportStatus(report.status), report.notified_at, report.answered_at)
     counts_from = counted_from(report.counts_at, effect_from, now)
     if counts_from is None or effect_from is None:
         return
     if report.kind in LEAVING and report.proposal_id is not None:
-        otherwise_at: datetime | None = report.counts_at
-        if report.counts_at < effect_from:
-            given = (report.agency_id, report.notice_kind, effect_from)
-            otherwise_at = await notice_given_at(write, row, *given, NOTHING_RECEIVED)
+        given = (report.agency_id, report.notice_kind, effect_from)
+        runs_out_at = await notice_given_at(write, row, *given, NOTHING_RECEIVED)
+        otherwise_at = None if runs_out_at is None else max(report.counts_at, runs_out_at)
         await write.run(_OTHERWISE, {"its_id": report.proposal_id, "otherwise_at": otherwise_at})
     if not_before is not None:
         counts_from = max(counts_from, not_before)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,8 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.remarks import Remark
+from registry.agreements.instruments.remarks import Remark, RemarkCode
+from registry.agreements.instruments.repeated import Wording
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.shown import (
     Provision,
@@ -83,8 +85,8 @@ def clauses_read(provisions: Sequence[Provision]) -> tuple[tuple[str, str, str],
 
 
 def remarks_on_text(provisions: list[Provision], terms: Any, term: VersionTerm) -> tuple[Remark, ...]:
-    """Where a clause that the reader may read writes another figure than the version's terms."""
-    return remarks_on(
+    """Where a clause that the reader may read writes another figure than the version's terms, or repeats a secret."""
+    about_terms = remarks_on(
         clauses_read(provisions),
         bytes(terms),
         bytes(term.notice),
@@ -92,6 +94,25 @@ def remarks_on_text(provisions: list[Provision], terms: Any, term: VersionTerm) 
         term.expires_on,
         term.auto_renew_months,
         term.auto_renew_times,
+    )
+    if not shows_restricted(provisions):
+        return about_terms
+    said = [(each.number, each.text, each.sensitivity == Sensitivity.RESTRICTED) for each in provisions if each.text]
+    return (*about_terms, *_about_repeated(tuple(said)))
+
+
+@lru_cache(maxsize=128)
+def _about_repeated(clauses: tuple[tuple[str, str, bool], ...]) -> tuple[Remark, ...]:
+    wording = Wording((number, text) for number, text, restricted in clauses if restricted)
+    return tuple(
+        Remark(
+            code=RemarkCode.REPEATS_RESTRICTED,
+            detail=f"Clause {number} repeats sentences of clause {its}, which is restricted: more may read them here.",
+            clause=number,
+        )
+        for number, text, restricted in clauses
+        if not restricted
+        for its in sorted(map(str, wording.repeated_in([text])))
     )
 
 

@@ -25,8 +25,7 @@ from registry.agreements.instruments.queries.visibility import (
     legible_to_parties,
     may_be_named,
     reaches_parties,
-    reads_restricted,
-    reads_restricted_document,
+    reads_restricted_passage,
     shared_with,
 )
 from registry.agreements.instruments.rules import AgreementKind, Sensitivity
@@ -86,12 +85,11 @@ def _readable(*, administrator: bool) -> sa.ColumnElement[bool]:
     frozen = legible_to_parties()
     cleared = sa.bindparam("cleared", type_=sa.Boolean)
     of_document = _passage.c.document_id.is_not(None)
-    reached = sa.case((of_document, reads_restricted_document(_passage.c.filed_at)), else_=reads_restricted())
     as_party = sa.and_(
         shared_with(),
         sa.or_(no_version, frozen, custodian),
         sa.or_(~of_document, reaches_parties(_passage.c.agreement_id, _passage.c.filed_at)),
-        sa.or_(_passage.c.sensitivity != Sensitivity.RESTRICTED, sa.and_(cleared, reached)),
+        sa.or_(_passage.c.sensitivity != Sensitivity.RESTRICTED, sa.and_(cleared, reads_restricted_passage())),
         ~sa.and_(of_title, _passage.c.sensitivity == Sensitivity.PUBLIC),
     )
     shown = sa.case(

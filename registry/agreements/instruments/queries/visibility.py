@@ -19,6 +19,7 @@ from registry.agreements.instruments.tables import (
     agreement,
     agreement_party,
     agreement_party_window,
+    agreement_passage,
     agreement_signature,
     agreement_version,
 )
@@ -246,6 +247,14 @@ def reads_restricted_document(filed_at: sa.ColumnElement[Any], agency_bind: Who 
         )
         .correlate_except(agreement_party)
         .exists()
+    )
+
+
+def reads_restricted_passage() -> sa.ColumnElement[bool]:
+    """Passages whose restricted words reach the agency's cleared staff: of a version, or of a document."""
+    passage = agreement_passage
+    return sa.case(
+        (passage.c.document_id.is_not(None), reads_restricted_document(passage.c.filed_at)), else_=reads_restricted()
     )
 
 

@@ -36,6 +36,13 @@ class NewProvision(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     exemption: Exemption | None = None
 
 
+DeclassifyReason = Annotated[
+    Reason | None,
+    Meta(
+        description="Why more may read now what a provision repeats of restricted wording that you can read; it is "
+        "recorded."
+    ),
+]
 Provisions = Annotated[list[NewProvision], Meta(max_length=300)]
 Parties = Annotated[
     list[UUID], Meta(min_length=2, max_length=1000, description="Agencies, in the order of the document.")
@@ -64,6 +71,7 @@ class NewAgreement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     review_every_months: ReviewMonths | None = None
     terms: Terms
     provisions: Provisions = []
+    declassify_reason: DeclassifyReason = None
 
 
 class RecordedAgreement(NewAgreement, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +104,7 @@ class AgreementPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     review_every_months: ReviewMonths | None | UnsetType = UNSET
     terms: Terms | UnsetType = UNSET
     provisions: Provisions | UnsetType = UNSET
+    declassify_reason: DeclassifyReason = None
 
 
 class AgreementStep(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -192,6 +201,7 @@ class RecordedAmendment(OnPaper, kw_only=True, frozen=True, forbid_unknown_field
     ] = UNSET
     terms: Terms
     provisions: Provisions
+    declassify_reason: DeclassifyReason = None
     signed_on: ActDay
     signatory_title: JobTitle
     reason: Reason

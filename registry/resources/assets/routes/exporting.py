@@ -80,7 +80,8 @@ async def export_assets_as_csv(
     """Download the asset list as CSV, for a spreadsheet: all that the list shows you with these filters.
 
     The last line begins with `# complete`: without it, something is missing. Text that a spreadsheet would run as a
-    formula has an apostrophe before it, which an import takes away again. Otherwise as the NDJSON export.
+    formula has an apostrophe before it, which an import takes away again. It begins with the mark of UTF-8 (U+FEFF)
+    that spreadsheets need: programs read it as `utf-8-sig`, or drop the mark. Otherwise as the NDJSON export.
     """
     return await _exported("csv", read, own_transaction, caller, filters)
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from registry.platform.kernel.spelling import SHORTEST, is_one_slip
 from registry.platform.kernel.time import add_months
 from registry.resources.search.rules.numbers import number_at
 from registry.resources.search.rules.tokens import Sentence, Span
@@ -20,7 +22,7 @@ _WEEKDAYS = {
         (
             "monday mon mondays",
             "tuesday tue tues tuesdays",
-            "wednesday wed weds wednesdays",
+            "wednesday wed weds wednesdays wensday wendsday",
             "thursday thu thur thurs thursdays",
             "friday fri fridays",
             "saturday sat saturdays",
@@ -50,16 +52,18 @@ _MONTHS = {
     )
     for name in names.split()
 }
+_ORDINALS = {"first": 1, "1": 1, "second": 2, "2": 2, "third": 3, "3": 3, "fourth": 4, "4": 4, "last": 5}
 _TODAY = frozenset("today 2day".split())
 _TONIGHT = frozenset("tonight tonite 2nite tonit tonght tonigh".split())
 _TOMORROW = frozenset("tomorrow tomorow tommorow tommorrow tomorro tmrw tmw tmr tmrow tomm 2morrow".split())
-_WEEK, _SUNDAY, _MOST_COUNTED = ("week", "wk"), 6, 100
+_WEEK, _SUNDAY, _MOST_COUNTED, _MONTHS_OF_A_YEAR = ("week", "wk"), 6, 100, 12
 _WEEKEND = frozenset("weekend wkend wknd weekends".split())
 _THIS, _NEXT = frozenset(("this", "the", "coming", "on")), frozenset(("next", "nxt"))
 _PARTS = {
     "morning": (6, 12),
     "mornings": (6, 12),
     "am": (6, 12),
+    "pm": (12, 24),
     "afternoon": (12, 18),
     "afternoons": (12, 18),
     "evening": (18, 24),
@@ -133,20 +137,42 @@ def both(one: Day, other: Day) -> Day | None:
     return one.with_date(other) if other.is_date else None
 
 
+_NAMES = frozenset((*_WEEKDAYS, *_MONTHS, *_TONIGHT, *_TOMORROW, *_WEEKEND))
+_LONG_NAMES = tuple(
+    name
+    for name in (*_WEEKDAYS, *_MONTHS, "tonight", "tomorrow", "weekend")
+    if len(name) > SHORTEST and name != "august"  # beside which is Augusta
+)
+"""Names of days that are long enough for a slip to be told."""
+
+
 def part_hours(word: str) -> tuple[int, int] | None:
     """The hours of a part of the day, counted from its midnight; None for another word."""
-    return _PARTS.get(word) if word != "am" else None
+    return _PARTS.get(word)
+
+
+@lru_cache(maxsize=1_024)
+def time_word(word: str) -> str:
+    """The name of a day or a month that the word is one slip of (“saterday”, “decmber”); else the word itself."""
+    if len(word) <= SHORTEST or not word.isalpha() or word in _NAMES:
+        return word
+    return next((name for name in _LONG_NAMES if name[0] == word[0] and is_one_slip(word, name)), word)
 
 
 def day_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
     """The day that is named there."""
-    word = sentence.word(at)
+    word = time_word(sentence.word(at))
     if word in _TODAY:
         return _one(today), Span(at, at + 1)
     if word in _TONIGHT:
         return _one(today, part="night"), Span(at, at + 1)
     if word in _TOMORROW:
         return _one(today + _DAY), Span(at, at + 1)
+    if word in ("early", "first"):  # “first thing tomorrow”
+        first = at + 1 + (word == "first")
+        early = day_at(sentence, first, today) if word == "early" or sentence.word(at + 1) == "thing" else None
+        if early is not None:
+            return replace(early[0], part=early[0].part or "morning"), Span(at, early[1].end)
     if word == "day" and sentence.word(at + 1) == "after" and sentence.word(at + 2) in _TOMORROW:
         return _one(today + 2 * _DAY), Span(at, at + 3)
     if word in _THIS | _NEXT or word in _WEEKEND or word in _WEEKDAYS:
@@ -160,7 +186,38 @@ def day_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
         or _date_at(sentence, at, today)
         or _holiday_at(sentence, at, today)
         or _of_month(sentence, at, today)
+        or _part_of_month(sentence, at, today)
     )
+
+
+def _part_of_month(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
+    """“in December”, “the first week of December”: the next month of that name, or seven days of it."""
+    led = sentence.tokens[at - 1].word if at else ""
+    n = _ORDINALS.get(sentence.word(at), 0)
+    here = at
+    if n:
+        here = at + 1 + (sentence.word(at + 1) in ("st", "nd", "rd", "th"))
+        if sentence.word(here) not in _WEEK:
+            return None
+        here += 1 + (sentence.word(here + 1) in ("of", "in"))
+    elif sentence.word(at) == "month" and sentence.word(at + 1) == "of":
+        here = at + 2
+    elif led not in ("in", "during"):
+        return None
+    month = _MONTHS.get(time_word(sentence.word(here)))
+    if month is None:
+        return None
+    for year in (today.year, today.year + 1):
+        first = date(year, month, 1)
+        last = add_months(first, 1) - _DAY
+        if n == _ORDINALS["last"]:
+            first = last - 6 * _DAY
+        elif n:
+            first += 7 * (n - 1) * _DAY
+            last = first + 6 * _DAY
+        if last >= today:
+            return Day(first=max(first, today), last=last), Span(at, here + 1)
+    return None
 
 
 def _week_of(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
@@ -212,7 +269,7 @@ def _one(day: date, *, part: str = "", is_date: bool = False) -> Day:
 
 def _of_week(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
     here, later = at, False
-    while (word := sentence.word(here)) in _THIS | _NEXT:
+    while (word := time_word(sentence.word(here))) in _THIS | _NEXT:
         later |= word in _NEXT
         here += 1
     end = Span(at, here + 1)
@@ -232,6 +289,9 @@ def _of_week(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | Non
     if here > at and word == "month":
         first = add_months(today.replace(day=1), 1) if later else today
         return Day(first=first, last=add_months(first.replace(day=1), 1) - _DAY), end
+    if here > at and word == "year":
+        first = date(today.year + 1, 1, 1) if later else today
+        return Day(first=first, last=date(first.year, 12, 31)), end
     if here > at and word in ("morning", "afternoon", "evening", "night", "nite"):
         return _one(today, part="night" if word == "nite" else word), end
     if word not in _WEEKDAYS:
@@ -250,7 +310,7 @@ def _date_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | Non
 
     Between two numbers a month goes with the one behind it, where that can be its day: “level 3 Dec 5”.
     """
-    word = sentence.word(at)
+    word = time_word(sentence.word(at))
     if word in _MONTHS:
         day_word, end = sentence.word(at + 1), at + 2
         if not (day_word.isdecimal() and len(day_word) <= 2):
@@ -260,17 +320,26 @@ def _date_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | Non
         return None
     after = _past_ordinal(sentence, at + 1)
     after += sentence.word(after) == "of"
-    if sentence.word(after) in _MONTHS and len(word) <= 2:
+    month = _MONTHS.get(time_word(sentence.word(after)))
+    if month is not None and len(word) <= 2:
         if after == at + 1 and _is_day_of_month(sentence, after + 1):
             return None
-        return _dated(sentence, _MONTHS[sentence.word(after)], int(word), after + 1, at, today)
+        return _dated(sentence, month, int(word), after + 1, at, today)
     sign, second = sentence.word(at + 1), sentence.word(at + 2)
+    if (word, sign, second) == ("24", "/", "7"):
+        return None  # at any hour, and no 24th of July
     if sign == "/" and second.isdecimal() and len(word) <= 2 and len(second) <= 2:
-        end = at + 3
+        end, month, day = at + 3, int(word), int(second)
+        if month > _MONTHS_OF_A_YEAR:  # “24/12”: no month has that number
+            month, day = day, month
         if sentence.word(end) == "/" and sentence.word(end + 1).isdecimal():
             year = int(sentence.word(end + 1))
-            return _made(year + 2000 if year < 100 else year, int(word), int(second), Span(at, end + 2))
-        return _dated(sentence, int(word), int(second), end, at, today, year=False)
+            return _made(year + 2000 if year < 100 else year, month, day, Span(at, end + 2))
+        found = _dated(sentence, month, day, end, at, today, year=False)
+        turned = _dated(sentence, day, month, end, at, today, year=False) if day <= _MONTHS_OF_A_YEAR else None
+        if found is not None and turned is not None and turned[0].first < found[0].first:
+            return replace(found[0], other=turned[0]), found[1]  # “5/12” is May 12, and may be meant as 5 December
+        return found
     if sign == "-" and len(word) == 4 and second.isdecimal() and sentence.word(at + 3) == "-":
         third = sentence.word(at + 4)
         return _made(int(word), int(second), int(third), Span(at, at + 5)) if third.isdecimal() else None
@@ -326,9 +395,14 @@ _HOLIDAYS: dict[tuple[str, ...], Callable[[int], date]] = {
     ("christmas",): lambda y: date(y, 12, 25),
     ("new", "years", "eve"): lambda y: date(y, 12, 31),
     ("new", "years", "day"): lambda y: date(y, 1, 1),
+    ("new", "years"): lambda y: date(y, 1, 1),
+    ("xmas",): lambda y: date(y, 12, 25),
     ("nye",): lambda y: date(y, 12, 31),
     ("halloween",): lambda y: date(y, 10, 31),
     ("thanksgiving",): lambda y: _nth(y, 11, 3, 4),
+    ("mlk", "day"): lambda y: _nth(y, 1, 0, 3),
+    ("presidents", "day"): lambda y: _nth(y, 2, 0, 3),
+    ("columbus", "day"): lambda y: _nth(y, 10, 0, 2),
     ("labor", "day"): lambda y: _nth(y, 9, 0, 1),
     ("memorial", "day"): lambda y: date(y, 5, 31) - date(y, 5, 31).weekday() * _DAY,
     ("independence", "day"): lambda y: date(y, 7, 4),

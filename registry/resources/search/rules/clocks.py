@@ -11,6 +11,9 @@ from registry.resources.search.rules.tokens import Sentence, Span
 
 _HOURS = {"hrs", "hours", "hour", "hr", "h"}
 _NAMED = {"noon": 12, "midday": 12, "midnight": 24, "sunrise": 6, "sunset": 18, "dawn": 6, "dusk": 18}
+_UNTIL_OR_TO = frozenset("- – to til till until thru through".split())
+_BESIDE_AN_HOUR = frozenset("about after around at before by from til till to until".split())
+_ROUND = {"noon": 12, "midnight": 24}
 _UNITS = {
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), timedelta(hours=1)),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), timedelta(minutes=1)),
@@ -19,6 +22,7 @@ _UNITS = {
     **dict.fromkeys(("wk", "wks", "week", "weeks"), timedelta(days=7)),
     **dict.fromkeys(("month", "months"), timedelta(days=30)),
 }
+_EARLY_HOURS = frozenset(f"{hour:02}" for hour in range(10))
 _LONGEST = timedelta(days=366)
 _MOST = 10**6  # of any unit more than the longest, and few enough to be multiplied
 _AFTER_MIDNIGHT = 5
@@ -75,6 +79,10 @@ def clock_at(sentence: Sentence, at: int, *, alone: bool) -> tuple[Clock, Span] 
     word = sentence.word(at)
     if word in _NAMED:
         return Clock(_NAMED[word], meridiem="named"), Span(at, at + 1)
+    if word == "first" and sentence.word(at + 1) == "light":
+        return Clock(_NAMED["dawn"], meridiem="named"), Span(at, at + 2)
+    if word == "dark" and sentence.word(at - 1) in _BESIDE_AN_HOUR:
+        return Clock(_NAMED["dusk"], meridiem="named"), Span(at, at + 1)
     if not word or not word[0].isdecimal() or "." in word or is_of_word(sentence, at):
         return None
     if ":" in word:
@@ -90,23 +98,26 @@ def clock_at(sentence: Sentence, at: int, *, alone: bool) -> tuple[Clock, Span] 
         return _with_meridiem(sentence, number // 100, number % 100, Span(at, at + 1), bare=False)
     if len(word) > 2 or number > 24:
         return None
+    if after in _ROUND and number == 12:  # “12 noon”
+        return Clock(_ROUND[after], meridiem="named"), Span(at, at + 2)
+    if after == "hundred" and number < 24:  # “20 hundred hours”
+        return Clock(number, meridiem="24 h"), Span(at, at + 2 + (sentence.word(at + 2) in _HOURS))
     if after in ("am", "pm") or (after in ("a", "p") and sentence.adjoins(at + 1)):
         return _with_meridiem(sentence, number, 0, Span(at, at + 1), bare=False)
     if after in ("oclock",):
         return Clock(number, bare=True), Span(at, at + 2)
-    # “between 2 and 4 pm”, “9-11am”, “from 6 to 10”: by the other end of the range.
-    if after in ("-", "–", "to", "til", "till", "until", "and") and alone and number <= 12:
-        other = clock_at(sentence, at + 2, alone=False)
-        if other is not None and other[0].meridiem:
-            return Clock(number, bare=True), Span(at, at + 1)
-    # “8-12 Saturday”: by the day behind the range.
-    if after in ("-", "–") and alone and _is_hour_of_a_day(sentence, at + 2):
-        return Clock(number, bare=True), Span(at, at + 1)
-    if sentence.word(at - 1) in ("at", "from", "until", "til", "till", "to", "by", "after", "before"):
-        return Clock(number, bare=True), Span(at, at + 1)
-    if not alone and after in ("-", "–", "to", "til", "till", "until") and sentence.word(at + 2).isdecimal():
-        return Clock(number, bare=True), Span(at, at + 1)
-    return None
+    is_hour = sentence.word(at - 1) in _BESIDE_AN_HOUR
+    if after in _UNTIL_OR_TO | {"and"}:
+        # “between 2 and 4 pm”, “9-11am”, “8 til noon”: by the other end of the range.
+        other = clock_at(sentence, at + 2, alone=False) if number <= 12 else None
+        is_hour |= other is not None and bool(other[0].meridiem)
+    between = after == "and" and sentence.word(at - 1) == "between"
+    if after in _UNTIL_OR_TO or between:
+        # “8-12 Saturday”: by the day behind the range; “Saturday 8-12”: by the one before; “22-06” by its digits.
+        is_hour |= alone and _is_hour_of_a_day(sentence, at + 2)
+        is_hour |= not alone and sentence.word(at + 2).isdecimal()
+        is_hour |= number > 12 and sentence.word(at + 2) in _EARLY_HOURS
+    return (Clock(number, bare=True), Span(at, at + 1)) if is_hour else None
 
 
 def _is_hour_of_a_day(sentence: Sentence, at: int) -> bool:
@@ -131,7 +142,11 @@ def _with_meridiem(sentence: Sentence, hour: int, minute: int, span: Span, *, ba
 
 
 def amount_at(sentence: Sentence, at: int) -> tuple[timedelta, Span] | None:
-    """A number of units of time: “two weeks”, “a week”, “72 hours”."""
+    """A number of units of time: “two weeks”, “a week”, “72 hours”, “half an hour”."""
+    if sentence.word(at) == "half":
+        end = at + 1 + (sentence.word(at + 1) in ("a", "an"))
+        half = _UNITS.get(sentence.word(end))
+        return None if half is None else (half / 2, Span(at, end + 1))
     number = number_at(sentence, at)
     if is_of_word(sentence, at) or (number is None and sentence.word(at) not in ("a", "an")):
         return None
@@ -142,7 +157,7 @@ def amount_at(sentence: Sentence, at: int) -> tuple[timedelta, Span] | None:
     return amount, Span(at, end + 1)
 
 
-def length_at(sentence: Sentence, at: int, *, anywhere: bool = False) -> tuple[Length, Span] | None:
+def length_at(sentence: Sentence, at: int) -> tuple[Length, Span] | None:
     """The duration that begins there: “for 48 hours”, “for the next 3 days”, “72 hrs”, “48-hour”, “for a week”."""
     first = at
     led = sentence.word(at) in ("for", "next", "over", "during")
@@ -153,6 +168,8 @@ def length_at(sentence: Sentence, at: int, *, anywhere: bool = False) -> tuple[L
     number = number_at(sentence, first)
     if is_of_word(sentence, first):
         return None
+    if sentence.word(first) == "hundred" and first and sentence.tokens[first - 1].is_number:
+        return None  # “20 hundred hours”: an hour
     if number is None:
         unit_at = first + 1
         if not (led and sentence.word(first) in ("a", "an", "one") and sentence.word(unit_at) in _UNITS):
@@ -162,7 +179,7 @@ def length_at(sentence: Sentence, at: int, *, anywhere: bool = False) -> tuple[L
         value, end = number.value, number.span.end
         end += sentence.word(end) == "-"
     unit = _UNITS.get(sentence.word(end))
-    if unit is None or (not led and not anywhere and sentence.word(at - 1) in ("type", "within", "under", "in")):
+    if unit is None or (not led and sentence.word(at - 1) in ("type", "within", "under", "in")):
         return None
     if not led and sentence.word(end) in ("h", "hr", "hrs", "hour", "hours") and _is_clock(sentence.word(first)):
         return None
@@ -172,7 +189,8 @@ def length_at(sentence: Sentence, at: int, *, anywhere: bool = False) -> tuple[L
         return None  # “two weeks from Friday”: a day, and no length
     if not 0 < value <= _MOST or (amount := unit * value) > _LONGEST:
         return None
-    return Length(amount, unit >= timedelta(days=1)), Span(at, end + 1)
+    shift = sentence.word(end + 1) == "shift" and unit < timedelta(days=1)  # “12 hour shift”
+    return Length(amount, unit >= timedelta(days=1)), Span(at, end + 1 + shift)
 
 
 def _is_clock(word: str) -> bool:

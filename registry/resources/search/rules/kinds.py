@@ -4,7 +4,7 @@ The words are data. The longest phrase wins; a phrase may be misspelt, and its w
 narcotics”). What has two meanings gets the first, and the other is an alternative.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from itertools import islice
 
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from registry.platform.kernel.spelling import long_words, nearest_word
 from registry.platform.kernel.words import Slip, stem
+from registry.resources.search.rules.ordinary import is_ordinary
 from registry.resources.search.rules.tokens import SIGNS, Sentence, Span, tokenise
 
 _FURTHEST = 3
@@ -71,7 +72,7 @@ class Lexicon:
     def reading(self, word: str) -> tuple[str, Slip | None]:
         """The stem of a word, or of the one that it seems a slip of."""
         its_stem = stem(word)
-        if its_stem in self._stems:
+        if its_stem in self._stems or is_ordinary(word):
             return its_stem, None
         meant = nearest_word(word, self._words)
         return (its_stem, None) if meant is None else (stem(meant), Slip(word, meant))
@@ -90,7 +91,13 @@ def find_kinds(sentence: Sentence, lexicon: Lexicon) -> list[Kind]:
     places, stems, slips = _readings(sentence, lexicon)
     found = list(_together(sentence, lexicon, places, stems, slips))
     longest = max((size for size, _ in found), default=0)
-    found += [each for each in _apart(lexicon, places, stems, slips) if each[0] > longest]
+    purpose = purpose_at(sentence)
+    roots = {root_of(kind.meaning) for _, kind in found if kind.span[-1].end <= purpose} & THINGS
+    for size, kind in _apart(lexicon, places, stems, slips):
+        across = kind.span[0].first < purpose < kind.span[-1].end
+        meant = kind if not (across and roots) else under(kind, roots)
+        if size > longest and meant is not None:
+            found.append((size, meant))
     kept: list[Kind] = []
     taken: set[int] = set()
     for _, kind in sorted(found, key=lambda each: (-each[0], len(each[1].slips), each[1].span)):
@@ -99,6 +106,27 @@ def find_kinds(sentence: Sentence, lexicon: Lexicon) -> list[Kind]:
             taken |= own
             kept.append(kind)
     return kept
+
+
+THINGS = frozenset("aircraft communications equipment facility k9 lab vehicle vessel".split())
+"""The categories of what is no team and no person."""
+_LEADS_TO_A_PURPOSE = frozenset(("for", "to"))
+
+
+def root_of(meaning: Meaning) -> str:
+    """The broadest category or capability over this one."""
+    return meaning.code.split(".")[0]
+
+
+def under(kind: Kind, roots: Collection[str]) -> Kind | None:
+    """The kind as what its words mean under these roots; None where they mean nothing there."""
+    meanings = [each for each in (kind.meaning, *kind.alternatives) if root_of(each) in roots]
+    return _kind(meanings, kind.span, kind.slips) if meanings else None
+
+
+def purpose_at(sentence: Sentence) -> int:
+    """Where it is said what a thing is for, as behind “for” and “to”; the end where it is not."""
+    return next((at for at in range(1, len(sentence)) if sentence.word(at) in _LEADS_TO_A_PURPOSE), len(sentence))
 
 
 def _readings(sentence: Sentence, lexicon: Lexicon) -> tuple[list[int], list[str], list[Slip | None]]:
@@ -121,7 +149,7 @@ def _together(
                 continue
             meanings = lexicon.meanings(stems[first:end])
             misspelt = tuple(slip for slip in slips[first:end] if slip is not None)
-            if meanings and len(misspelt) * 2 <= max(end - first, 2):
+            if meanings and (len(misspelt) * 2 <= max(end - first, 2) or end - first == len(misspelt) == 2):
                 plural = span.end < len(sentence) and _is_plural_of_number(sentence, span.end)
                 yield end - first, _kind(meanings, (Span(span.first, span.end + plural),), misspelt)
 

@@ -11,7 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from registry.directory.places.gazetteer import Place, PlaceKind
-from registry.resources.search.rules.ordinary import ORDINARY
+from registry.platform.kernel.words import stem
+from registry.resources.search.rules.ordinary import is_ordinary
 from registry.resources.search.rules.places import COUNTY, LEADS_TO_PLACES, Point, Where
 from registry.resources.search.rules.tokens import SIGNS, Sentence, Span, tokenise
 from registry.resources.search.rules.understanding import PASSED_OVER, Understanding, left_runs, with_taken
@@ -83,7 +84,7 @@ def _is_led(sentence: Sentence, span: Span) -> bool:
 
 def holds_name(name: str, said: str) -> bool:
     """Whether what was said stands in the name of an asset, word by word."""
-    words, part = _words(name), _words(said)
+    words, part = _stems(name), _stems(said)
     return any(words[i : i + len(part)] == part for i in range(len(words) - len(part) + 1))
 
 
@@ -120,7 +121,7 @@ def whatever_it_is(found: Understanding) -> Understanding:
 
 def is_whole_name(name: str, said: str) -> bool:
     """Whether an asset's name is what was said, and no more."""
-    return _words(name) == _words(said)
+    return _stems(name) == _stems(said)
 
 
 def patterns(named: Iterable[AgencyNamed]) -> list[str]:
@@ -169,7 +170,12 @@ def at_the_agency(found: Understanding, span: Span, name: str, state: str, at: P
 
 
 def _is_particular(word: str) -> bool:
-    return word.isalpha() and len(word) > _SHORT and word not in ORDINARY
+    return word.isalpha() and len(word) > _SHORT and not is_ordinary(word)
+
+
+def _stems(text: str) -> Sequence[str]:
+    """Names are compared by what the forms of a word have in common: “diver kits”, “Diver's kit”."""
+    return tuple(map(stem, _words(text)))
 
 
 def _words(text: str) -> Sequence[str]:

@@ -18,6 +18,7 @@ WORDS = {
     "both": 2,
     "dozen": 12,
     "several": 2,
+    "few": 3,
 }
 ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 MOST = 100_000

@@ -1,5 +1,6 @@
 """A sentence and the parameters beside it: what a parameter says goes before what the sentence says."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from msgspec import structs
@@ -8,14 +9,17 @@ from registry.directory.places.gazetteer import Place, find_places, nearly_named
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.time import Window
 from registry.resources.search.rules.kinds import Kind, Meaning, Means
-from registry.resources.search.rules.ordinary import ORDINARY
+from registry.resources.search.rules.ordinary import is_ordinary
+from registry.resources.search.rules.places import Where
 from registry.resources.search.rules.saying import ASSUMED, ASSUMED_KM, PARAMETER, Part, Said, is_whole_state
+from registry.resources.search.rules.slots import as_slot
 from registry.resources.search.rules.times import ASSUMED_HOURS
 from registry.resources.search.rules.tokens import Sentence, Span
 from registry.resources.search.rules.understanding import Setting, Understanding
 from registry.resources.search.schemas import SearchQuery, UnderstoodFrom
 
-_MOST_ALTERNATIVES = 8
+_MOST_ALTERNATIVES, _MOST_SAID, _DAYS_OF_A_WEEK = 8, 5, 7
+_MUCH_LARGER = 20
 
 
 def overruled(asked: SearchQuery, found: Understanding, setting: Setting) -> Said:
@@ -122,11 +126,33 @@ def _with_place(said: Said, asked: SearchQuery, found: Understanding, setting: S
         remark += f" Did you mean {known}?" if known else " Name it by a town, a county or a state nearby."
         return structs.replace(_remarked(said, remark), did_you_mean=meant)
     if found.where is None:
-        words = " ".join(each for each in found.left if each.lower() not in ORDINARY)
+        words = " ".join(each for each in found.left if not is_ordinary(each.lower()))
         meant = tuple(nearly_named(words, near=setting.home, most=_MOST_ALTERNATIVES))
         return structs.replace(_around_home(said, asked, found, setting), did_you_mean=meant)
     part = _words(found.sentence, found.where.span)
+    said = structs.replace(said, remarks=(*said.remarks, *_others_so_called(found.where, part, setting)))
     return _placed(said, found.where.place, found.where.alternatives, part)
+
+
+def _others_so_called(where: Where, part: Part, setting: Setting) -> Iterator[str]:
+    """That other places of the name may be meant; not where the one in the asker's state, or a city, is plainly so."""
+    place = where.place
+    others = [each for each in where.alternatives if each.kind is place.kind and each != place]
+    if where.says_state or not others:
+        return
+    states = {each.state for each in others}
+    if place.state == setting.home_state and place.state not in states:
+        return
+    if (place.population or 0) > _MUCH_LARGER * max(each.population or 0 for each in others) > 0:
+        return
+    names = ", ".join(f"{each.name}, {each.state}" for each in others[:_MOST_SAID])
+    why = "where your agency is has not been recorded" if setting.home is None else "the nearest to your agency"
+    none = setting.home_state and setting.home_state not in {place.state, *states}
+    yield (
+        f"“{part.said}” is taken as {place.name}, {place.state}: {why}. "
+        + (f"None is known in {setting.home_state}. " if none else "")
+        + f"It may also be {names}; say the state for another."
+    )
 
 
 def _around_home(said: Said, asked: SearchQuery, found: Understanding, setting: Setting) -> Said:
@@ -184,7 +210,8 @@ def _with_window(said: Said, asked: SearchQuery, found: Understanding, setting: 
     if asked.available_from is not None and asked.available_to is not None:
         window = Window(start=asked.available_from, end=asked.available_to)
         return structs.replace(said, window=(window, PARAMETER))
-    when = found.when
+    meant = None if said.category is None else said.category[0]
+    when = None if found.when is None else as_slot(found.when, meant, setting.zone)
     if when is None and said.quantity is not None:
         # How many are free is a question about a time; where none is said, it is now.
         window = Window(start=setting.now, end=setting.now + timedelta(hours=ASSUMED_HOURS))
@@ -193,4 +220,11 @@ def _with_window(said: Said, asked: SearchQuery, found: Understanding, setting: 
         return said
     part = _words(found.sentence, *when.span)
     said = structs.replace(said, remarks=said.remarks + when.remarks)
+    days = (when.window.end - when.window.start).days
+    if days > _DAYS_OF_A_WEEK:
+        said = _remarked(
+            said,
+            f"“{part.said}” is {days} days, and only what is free throughout is shown. Name a day or hours for more; "
+            "an agreement may limit how long a loan lasts.",
+        )
     return structs.replace(said, window=(when.window, part), assumed_length=when.assumed, other_window=when.other)

@@ -8,14 +8,15 @@ import re
 
 from msgspec.structs import replace
 
-from registry.resources.search.rules.kinds import Kind, Meaning, Means
+from registry.resources.search.rules.kinds import THINGS, Kind, Meaning, Means, purpose_at, root_of
 from registry.resources.search.rules.tokens import Sentence
 
 PEOPLE = "personnel"
 """The category of single persons, under which stand those of every trade."""
 _ONE = frozenset("anybody anyone certified officer person qualified somebody someone who".split())
 _TRADE = re.compile(r".*(?:(?:er|or|ist|ian|man|men|analyst|detective|agent|guy|cop|medic|chief|expert|tech)s?)\Z")
-_LANGUAGE, _INTERPRETING, _ANY_OFFICER = "language", "interpreting", "peace_officer"
+LANGUAGE = "language"
+_INTERPRETING, _ANY_OFFICER = "interpreting", "peace_officer"
 
 
 def is_of_people(kind: Kind) -> bool:
@@ -78,7 +79,7 @@ def most_telling(capabilities: list[Kind]) -> Kind | None:
         return None
     if first.meaning.code == _ANY_OFFICER:  # “DRE certified officer”
         return next((kind for kind in capabilities if kind.meaning.code != _ANY_OFFICER), first)
-    above = _LANGUAGE if first.meaning.code.split(".")[0] == _INTERPRETING else first.meaning.code
+    above = LANGUAGE if root_of(first.meaning) == _INTERPRETING else first.meaning.code
     return next((kind for kind in capabilities if kind.meaning.code.startswith(f"{above}.")), first)
 
 
@@ -87,15 +88,30 @@ def without_purposes(kinds: list[Kind], sentence: Sentence) -> list[Kind]:
 
     Only where something particular stands before “for”; a language or an attribute may stand behind it as well.
     """
-    at = next((at for at, token in enumerate(sentence.tokens) if token.word == "for"), len(sentence))
-    if not any(kind.span[-1].end <= at and _is_particular(kind) for kind in kinds):
+    at = purpose_at(sentence)
+    things = [kind for kind in kinds if kind.span[-1].end <= at and _is_particular(kind)]
+    if not things:
         return kinds
-    return [kind for kind in kinds if kind.span[-1].end <= at or _says_more(kind)]
+    roots = {root_of(kind.meaning) for kind in things}
+    return [kind for kind in kinds if kind.span[0].first < at or _says_more(kind) or root_of(kind.meaning) in roots]
+
+
+def without_modifiers(kinds: list[Kind]) -> list[Kind]:
+    """The kinds without the team or the people that only say more of the thing behind them: a “swat van” is a van.
+
+    Their words are left over, as in “diver's kit”.
+    """
+    begins = {kind.span[0].first for kind in kinds if _is_thing(kind)}
+    return [kind for kind in kinds if kind.span[-1].end not in begins or _is_thing(kind) or _says_more(kind)]
+
+
+def _is_thing(kind: Kind) -> bool:
+    return kind.meaning.means is Means.CATEGORY and root_of(kind.meaning) in THINGS
 
 
 def _is_particular(kind: Kind) -> bool:
-    return "." in kind.meaning.code and not is_of_people(kind)
+    return _is_thing(kind) or ("." in kind.meaning.code and not is_of_people(kind))
 
 
 def _says_more(kind: Kind) -> bool:
-    return kind.meaning.means is Means.ATTRIBUTE or kind.meaning.code.split(".")[0] == _LANGUAGE
+    return kind.meaning.means is Means.ATTRIBUTE or root_of(kind.meaning) == LANGUAGE

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from registry.directory.places.gazetteer import Place, PlaceKind
 from registry.platform.kernel.geo import distance_km
-from registry.resources.search.rules.ordinary import ORDINARY
+from registry.resources.search.rules.ordinary import is_ordinary
 from registry.resources.search.rules.states import BY_NAME, CODES, state_at
 from registry.resources.search.rules.tokens import Sentence, Span
 
@@ -44,6 +44,7 @@ class Where(Struct, kw_only=True, frozen=True):
     place: Place
     span: Span
     alternatives: tuple[Place, ...] = ()
+    says_state: bool = True
 
 
 _HERE = tuple(
@@ -127,32 +128,41 @@ def are_names(names: Iterable[Named], known: Known) -> list[Named]:
     return [name for name in names if _called(name, known.get(name.key, ()), None)]
 
 
-def choose_place(names: Iterable[Named], known: Known, home: Point | None, free: Sentence) -> Where | None:
-    """The place that is meant, of the names of which nothing is understood yet; `home` is the caller's agency's."""
+def choose_place(
+    names: Iterable[Named], known: Known, home: Point | None, free: Sentence, state: str = ""
+) -> Where | None:
+    """The place that is meant, of the names of which nothing is understood yet.
+
+    `home` and `state` are where the caller's agency is.
+    """
     best: tuple[tuple[int, int], Where] | None = None
     for name in names:
-        if not free.free(name.span) or (name.plain and name.key in ORDINARY):
+        if not free.free(name.span) or (name.plain and is_ordinary(name.key)):
             continue
-        places = _called(name, known.get(name.key, ()), home)
+        places = _called(name, known.get(name.key, ()), home, state)
         if not places:
             continue
         rank = (name.weight, -name.span.first)
         if best is None or rank > best[0]:
             others = tuple(places[1 : 1 + _MOST_ALTERNATIVES])
-            best = rank, Where(place=places[0], span=name.span, alternatives=others)
+            best = rank, Where(place=places[0], span=name.span, alternatives=others, says_state=name.state is not None)
     return None if best is None else best[1]
 
 
-def _called(name: Named, places: Sequence[Place], home: Point | None) -> list[Place]:
-    """The places of that name, the nearest first; a town before a county unless a county is said."""
+def _called(name: Named, places: Sequence[Place], home: Point | None, state: str = "") -> list[Place]:
+    """The places of that name, the nearest first; a town before a county unless a county is said.
+
+    Of counties the one in the own state goes before a nearer one beyond its border.
+    """
     found = [
         place
         for place in places
         if name.state in (None, place.state) and (place.kind is PlaceKind.COUNTY or not name.is_county)
     ]
 
-    def order(place: Place) -> tuple[int, float, str]:
+    def order(place: Place) -> tuple[int, bool, float, str]:
         away = 0.0 if home is None else distance_km(*home, place.latitude, place.longitude)
-        return (_ORDER[place.kind] if not name.is_county else 0, away, place.state)
+        abroad = place.kind is PlaceKind.COUNTY and place.state != state
+        return (_ORDER[place.kind] if not name.is_county else 0, abroad, away, place.state)
 
     return sorted(found, key=order)

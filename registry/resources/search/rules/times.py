@@ -8,6 +8,7 @@ two readings is read one way, and the other is an alternative.
     day       = today | tonight | [next | this] weekday | [next | this] weekend | [next | this] week | date | holiday
 """
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from registry.platform.kernel.time import Window, instant_on_clock, wall_clock, written_day
-from registry.resources.search.rules.calendar import Day, both, day_at, part_hours
+from registry.resources.search.rules.calendar import Day, both, day_at, part_hours, time_word
 from registry.resources.search.rules.clocks import Clock, Length, amount_at, clock_at, length_at
 from registry.resources.search.rules.numbers import HOUR_DIGITS
 from registry.resources.search.rules.tokens import JOINS, Sentence, Span
@@ -25,10 +26,14 @@ ASSUMED_HOURS = 8
 NOW = frozenset("now asap immediately stat immediate urgent urgently".split())
 _FROM = frozenset("from on at starting beginning start starts between by after since for".split())
 _UNTIL = frozenset("to til till until thru through and".split())
-_ENDING = frozenset("until til till by before".split())
+_ENDING = frozenset("until til till by before thru through".split())
+_WHOLE_DAYS = _ENDING - {"by", "before"}
+"""What leads to the last day that is meant, all of it: “until Friday”."""
+_BESIDE_A_TIME = JOINS | frozenset("about around at between from in on the".split())
+_HALVES = frozenset(("am", "pm"))
 _OVER = frozenset("back done ended ending finish finished over return returned".split())
 _QUARTERS = frozenset(("00", "15", "30", "45"))
-_LEAD = {"right", "for", "starting", "from", "at", "on", "needed", "the"}
+_LEAD = frozenset("right for starting from at on needed the about around all later".split())
 
 
 class When(Struct, kw_only=True, frozen=True):
@@ -92,12 +97,17 @@ def find_when(
             if _is_arrival(sentence, first):
                 remarks += (f"“{sentence.said([spans])}” is read as when it is to be there, and not as the end.",)
             elif length is None:
-                start, end = _Point(None, "", None, True, Span(at, at)), start
+                start, end = _now_at(at), start
                 remarks += (f"“{sentence.said([spans])}” says no beginning, so now is taken.",)
+        elif end is None and start.day is not None and length is None and sentence.word(first - 1) in _WHOLE_DAYS:
+            start, end = _now_at(at), start
+            remarks += (f"“{sentence.said([spans])}” says no beginning, so now is taken; the whole of the day counts.",)
         if of_digits and start.clock is not None:
             said = sentence.said([Span(first, start.span.end)])
             remarks += (f"“{said}” is read as the hour, {start.clock.hour:02}:{start.clock.minute:02}.",)
+        remarks += tuple(_slips(sentence, spans))
         sentence.take(spans)
+        remarks += tuple(_another(sentence, local))
         found = (spans, length_span) if length_span is not None else (spans,)
         told = _window(start, end, length, local, zone, found)
         return replace(told, remarks=(*remarks, *told.remarks))
@@ -105,6 +115,32 @@ def find_when(
         began = instant_on_clock(local, zone)
         return When(window=Window(start=began, end=length.after(local, zone)), span=(length_span,))
     return None
+
+
+def _now_at(at: int) -> _Point:
+    return _Point(None, "", None, True, Span(at, at))
+
+
+def _slips(sentence: Sentence, span: Span) -> Iterator[str]:
+    """Which names of days are read though they are misspelt."""
+    for at in range(*span):
+        word = sentence.word(at)
+        if (meant := time_word(word)) != word:
+            yield f"“{sentence.said([Span(at, at + 1)])}” is read as {meant.capitalize()}."
+
+
+def _another(sentence: Sentence, local: datetime) -> Iterator[str]:
+    """A further day that the sentence names, with its hours: one time is searched at a time."""
+    for at in range(len(sentence)):
+        first = _lead(sentence, at)
+        point = _point(sentence, first, written_day(local))
+        if point is None or point.day is None:
+            continue
+        end = _second(sentence, point, local)
+        span = Span(first, point.span.end if end is None else end.span.end)
+        yield f"One time is searched at a time. “{sentence.said([span])}” is another: search for it by itself."
+        sentence.take(span)
+        return
 
 
 def _delayed(
@@ -157,8 +193,8 @@ def _lead(sentence: Sentence, at: int) -> int:
 def _find_delay(sentence: Sentence) -> tuple[timedelta, Span] | None:
     """“in 2 hours”, “two weeks from now”: it begins then."""
     for at in range(len(sentence)):
-        if sentence.word(at) == "in" and (found := length_at(sentence, at + 1, anywhere=True)) is not None:
-            return found[0].amount, Span(at, found[1].end)
+        if sentence.word(at) == "in" and (soon := amount_at(sentence, at + 1)) is not None:
+            return soon[0], Span(at, soon[1].end)
         counted = amount_at(sentence, at)
         if (
             counted is not None
@@ -182,7 +218,7 @@ def _point(sentence: Sentence, at: int, today: date) -> _Point | None:
     day: Day | None = None
     part, clock, here, day_last = "", None, at, False
     while True:
-        here_now = here + (sentence.word(here) in JOINS | {"at", "from", "in", "on", "the"} and here > at)
+        here_now = here + (sentence.word(here) in _BESIDE_A_TIME and here > at)
         word = sentence.word(here_now)
         if here == at and (word in NOW or (word == "right" and sentence.word(at + 1) == "now")):
             return _Point(None, "", None, True, Span(at, here_now + 1 + (word == "right")))
@@ -194,9 +230,8 @@ def _point(sentence: Sentence, at: int, today: date) -> _Point | None:
             del span
         elif clock is None and (hour := clock_at(sentence, here_now, alone=day is None and not part)) is not None:
             clock, here = hour[0], hour[1].end
-        elif not part and (hours := part_hours(word)) is not None:
+        elif not part and part_hours(word) is not None and (word not in _HALVES or (day is not None and clock is None)):
             part, here = word, here_now + 1
-            del hours
         else:
             break
     return _Point(day, part, clock, False, Span(at, here), day_last) if here > at else None
@@ -215,18 +250,33 @@ def _same_day(sentence: Sentence, at: int, day: Day, today: date) -> tuple[Day, 
 def _second(sentence: Sentence, start: _Point, local: datetime) -> _Point | None:
     """The end of a range that begins with `start`."""
     joint = start.span.end
-    if sentence.word(joint) not in _UNTIL | {"-", "–", "—"}:
-        return None
-    if sentence.word(joint) == "and" and sentence.word(start.span.first - 1) != "between":
+    if sentence.word(joint) not in _UNTIL | {"-", "–", "—", "&"}:
         return None
     end = _point(sentence, joint + 1, written_day(local))
-    if end is None and sentence.word(joint) == "-" and start.day is not None and start.day.is_date:
+    dated = start.day is not None and start.day.is_date and start.clock is None
+    if end is None and dated and start.day is not None and sentence.word(joint) in ("-", "and", "&"):
         end = _same_month(sentence, joint + 1, start.day)
-    if end is None and sentence.word(joint) in ("-", "–", "—") and start.clock is not None and start.clock.bare:
+    if sentence.word(joint) in ("and", "&") and not _is_between(sentence, start) and not _is_next_day(start, end):
+        return None
+    bare = start.clock is not None and start.clock.bare
+    if end is None and bare and (sentence.word(joint) in ("-", "–", "—") or _is_between(sentence, start)):
         end = _bare_end(sentence, joint + 1, written_day(local))
-    if end is not None and _bare_only(end) and start.clock is None:
+    if end is not None and _bare_only(end) and start.clock is None and not start.now:
         return None
     return end
+
+
+def _is_between(sentence: Sentence, start: _Point) -> bool:
+    """“between 8 and 12”, “Saturday between 8 and 12”."""
+    return any(sentence.word(at) == "between" for at in range(max(start.span.first - 1, 0), start.span.end))
+
+
+def _is_next_day(start: _Point, end: _Point | None) -> bool:
+    """“Friday and Saturday”: whole days, of which the second follows the first."""
+    if end is None or start.day is None or end.day is None or start.clock or end.clock or start.part or end.part:
+        return False
+    days = end.day.first - start.day.last
+    return days == timedelta(days=1) or (start.day.is_weekday and days == timedelta(days=-6))
 
 
 def _bare_end(sentence: Sentence, at: int, today: date) -> _Point | None:
@@ -306,6 +356,14 @@ def _is_past_noon(start: _Point, end: _Point) -> bool:
     )
 
 
+def _next_hour(clock: Clock, local: datetime) -> Clock:
+    """“now until 6” ends at the next hand of a clock on six."""
+    if not clock.bare or clock.meridiem or not 1 <= clock.hour <= 12:
+        return clock
+    later = clock._replace(hour=clock.hour % 12 + 12)
+    return later if clock.on(written_day(local)) <= local < later.on(written_day(local)) else clock
+
+
 def _zoned(begins: datetime, ends: datetime, zone: ZoneInfo) -> Window:
     start, end = instant_on_clock(begins, zone), instant_on_clock(ends, zone, last=True)
     return Window(start=start, end=end if end > start else start + (ends - begins))
@@ -315,6 +373,8 @@ def _bounds(start: _Point, end: _Point | None, local: datetime) -> tuple[datetim
     """Beginning and end on the wall clock, and whether the end was said."""
     if end is not None and end.day_last and start.day is None and not start.now:
         start, end = start._replace(day=end.day, part=end.part), end._replace(day=None)
+    if end is not None and end.clock is not None and start.now and end.day is None:
+        end = end._replace(clock=_next_hour(end.clock, local))
     if end is not None and end.clock is not None and start.clock is not None and start.clock.bare:
         if end.clock.meridiem in ("am", "pm"):
             start = start._replace(clock=start.clock.like(end.clock))

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from registry.platform.kernel.words import stem
 from registry.resources.search.rules.certified import Certified, certified_as, find_certified
-from registry.resources.search.rules.kinds import Kind, Lexicon, Meaning, Means, find_kinds
+from registry.resources.search.rules.kinds import Kind, Lexicon, Meaning, Means, find_kinds, root_of
 from registry.resources.search.rules.narrowing import narrowed
 from registry.resources.search.rules.numbers import (
     HOUR_DIGITS,
@@ -24,10 +24,12 @@ from registry.resources.search.rules.numbers import (
     find_type,
 )
 from registry.resources.search.rules.persons import (
+    LANGUAGE,
     in_both_ways,
     is_of_people,
     most_telling,
     preferred,
+    without_modifiers,
     without_purposes,
 )
 from registry.resources.search.rules.places import Known, Named, Point, Where, are_names, choose_place, find_here
@@ -36,12 +38,12 @@ from registry.resources.search.rules.tokens import Sentence, Span
 
 PASSED_OVER = frozenset(
     """
-    a an and any anything are area around asap at available be by can capable certified close closest could
-    downtown everything find fluent folks for free from gal gals get give guy guys have hello help here hi i im
-    in is it locally looking me my near nearby nearest need needed needs of officer officers on one or our
-    outside people person please pls plz qualified request requesting required s send slot some somebody someone
-    something speaker speakers speaking thanks that the there this thx to trained us w want wanted we what whats
-    who with within would you
+    a all an and any anybody anyone anything are area around asap at available be by can capable certified close
+    closest could day downtown everything find fluent folks for free from gal gals get give got guy guys has have
+    hello help here hi i im in is it later locally looking me my near nearby nearest need needed needs of officer
+    officers on one or our outside people person please pls plz qualified request requesting required rest s send
+    shift slot slots some somebody someone something speak speaker speakers speaking speaks thanks that the there
+    this thx to trained us w want wanted we what whats who with within would you
     """.split()
 )
 """Words that ask, and say nothing of what for."""
@@ -51,6 +53,7 @@ _COUNTS = frozenset((*WORDS, "a", "an", "some"))
 _MAY = frozenset("can could may".split())
 _WHO_MAY = frozenset("i that us we which".split())
 _AND = frozenset("& + , and plus".split())
+_JOINS = _AND | {"a", "an", "or", "the"}
 _LEADS_TO_A_PLACE = frozenset("around downtown near nearby outside".split())
 _MAY_LEAD_TO_A_PLACE = frozenset("at by from in to".split())
 
@@ -62,6 +65,7 @@ class Setting(Struct, kw_only=True, frozen=True):
     zone: ZoneInfo
     home: Point | None
     """Where the caller's agency is."""
+    home_state: str = ""
 
 
 class Understanding(Struct, kw_only=True, frozen=True):
@@ -103,7 +107,7 @@ def understand(
     sentence: Sentence, names: list[Named], lexicon: Lexicon, known: Known, setting: Setting
 ) -> Understanding:
     """What the sentence asks for. `names` are those of `names_in`, of which `known` are the places."""
-    named, home = are_names(names, known), setting.home
+    named = are_names(names, known)
     reach = find_reach(sentence)
     if reach is not None:
         sentence.take(reach.span)
@@ -117,7 +121,7 @@ def understand(
     here = find_here(sentence)
     if here is not None:
         sentence.take(here)
-    where = choose_place([name for name in named if name.state is not None], known, home, sentence)
+    where = choose_place([name for name in named if name.state is not None], known, setting.home, sentence)
     if where is not None:
         sentence.take(where.span)
     around_the_clock = _find_around_the_clock(sentence)
@@ -153,7 +157,7 @@ def understand(
     quantity = find_quantity(sentence, _first_span(category or capability))
     if quantity is not None:
         sentence.take(quantity[1])
-    if where is None and (where := choose_place(named, known, home, sentence)) is not None:
+    if where is None and (where := choose_place(named, known, setting.home, sentence, setting.home_state)) is not None:
         sentence.take(where.span)
     if where is None and here is None and (here := find_here(sentence, perhaps=True)) is not None:
         sentence.take(here)
@@ -176,7 +180,7 @@ def understand(
         unplaced=_unplaced(sentence, reach) if where is None else None,
         others=others,
         dropped=dropped,
-        remarks=_remarks(sentence, around_the_clock, when, category or capability, others, dropped),
+        remarks=_remarks(sentence, around_the_clock, when, category, capability, others, dropped),
     )
 
 
@@ -287,11 +291,13 @@ def _remarks(
     sentence: Sentence,
     around_the_clock: Span | None,
     when: When | None,
-    first: Kind | None,
+    category: Kind | None,
+    capability: Kind | None,
     others: tuple[Kind, ...],
     dropped: tuple[Kind, ...],
 ) -> tuple[str, ...]:
     found: list[str] = []
+    first = category or capability
     if around_the_clock is not None and when is None:
         said = sentence.said([around_the_clock])
         found.append(f"“{said}” names no day, so the search is not narrowed to a time. Say from when to when.")
@@ -300,6 +306,12 @@ def _remarks(
         found.append(
             f"One thing is searched for at a time. This is for “{sentence.said(first.span)}”; search for {other} "
             "by itself, as `also_try` does."
+        )
+    apart = category is not None and capability is not None and not _overlap(category, capability)
+    if apart and category is not None and capability is not None and root_of(capability.meaning) == LANGUAGE:
+        found.append(
+            f"“{sentence.said(category.span)}” and “{sentence.said(capability.span)}” are searched apart: whether one "
+            "of the first speaks it is not known. Ask the agency."
         )
     if first is not None and dropped:
         other = " and ".join(f"“{sentence.said(kind.span)}”" for kind in dropped)
@@ -352,7 +364,16 @@ def _kinds(sentence: Sentence, lexicon: Lexicon, named: list[Named]) -> list[Kin
         (first, end) = kind.span[0].first, kind.span[-1].end
         return end - first == 1 and any(span.first <= first and end <= span.end for span in longer)
 
-    return [preferred(kind, sentence) for kind in find_kinds(sentence, lexicon) if not is_in_a_name(kind)]
+    def joins(kind: Kind) -> bool:
+        """“and”, whose stem may be that of some maker's name."""
+        return {sentence.tokens[at].word for span in kind.span for at in range(*span)} <= _JOINS
+
+    found = [
+        preferred(kind, sentence)
+        for kind in find_kinds(sentence, lexicon)
+        if not is_in_a_name(kind) and not joins(kind)
+    ]
+    return without_modifiers(found)
 
 
 def _sorted_out(

@@ -19,7 +19,8 @@ WORDS = Lexicon([("bomb dog", Meaning(means=Means.CATEGORY, code="k9.explosives"
 
 
 def said_of(q: str, home: Point | None = MINNEAPOLIS, **parameters: float | str) -> Said:
-    setting = Setting(now=datetime(2026, 11, 24, 21, tzinfo=UTC), zone=ZoneInfo("America/Chicago"), home=home)
+    now, zone = datetime(2026, 11, 24, 21, tzinfo=UTC), ZoneInfo("America/Chicago")
+    setting = Setting(now=now, zone=zone, home=home, home_state="MN")
     asked = SearchQuery(q=q, **parameters)  # type: ignore[arg-type]  # numbers for the parameters that are numbers
     return overruled(asked, understand_text(q, WORDS, setting), setting)
 
@@ -45,6 +46,28 @@ def test_without_a_place_near_means_the_asking_agency(q: str, km: float | None, 
     unplaced = said_of(q, None)
     assert unplaced.place is None
     assert "has not been recorded" in unplaced.remarks[0]
+
+
+def test_of_places_of_one_name_it_is_said_which_is_taken_and_what_else_there_is() -> None:
+    (remark,) = said_of("bomb dog near Lakeside").remarks
+    assert remark.startswith("“Lakeside” is taken as Lakeside, IA: the nearest to your agency. None is known in MN. ")
+    assert remark.endswith("; say the state for another.")
+    assert "Lakeside, MT" in remark
+    for plain in (
+        "bomb dog near Lakeside IA",
+        "bomb dog near Springfield",
+        "bomb dog near Duluth",
+        "bomb dog near Fargo",
+    ):
+        assert said_of(plain).remarks == (), plain
+
+
+def test_a_county_is_that_of_the_own_state_though_another_is_nearer() -> None:
+    for q, state in {"bomb dog in Lake County": "MN", "bomb dog in Lake County SD": "SD"}.items():
+        place = said_of(q).place
+        assert place is not None
+        assert place[0] is not None
+        assert place[0].state == state
 
 
 def test_a_place_that_is_named_goes_before_words_that_mean_here() -> None:

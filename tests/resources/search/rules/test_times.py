@@ -88,6 +88,40 @@ UNDERSTOOD = {
     "Saturday the 12th at 10pm": ("12-12 22:00", "12-13 06:00"),
     "thanksgiving thursday": ("11-26 00:00", "11-27 00:00"),
     "dec 12 2000-2200": ("12-12 20:00", "12-12 22:00"),
+    "tomorrow am": ("11-25 06:00", "11-25 12:00"),
+    "tomorrow pm": ("11-25 12:00", "11-26 00:00"),
+    "in an hour": ("11-24 16:00", "11-25 00:00"),
+    "in half an hour": ("11-24 15:30", "11-24 23:30"),
+    "in a few hours": ("11-24 18:00", "11-25 02:00"),
+    "until friday": ("11-24 15:00", "11-28 00:00"),
+    "thru sunday": ("11-24 15:00", "11-30 00:00"),
+    "until friday noon": ("11-24 15:00", "11-27 12:00"),
+    "asap til 6": ("11-24 15:00", "11-24 18:00"),
+    "in december": ("12-01 00:00", "01-01 00:00"),
+    "first week of december": ("12-01 00:00", "12-08 00:00"),
+    "last week of january": ("01-25 00:00", "02-01 00:00"),
+    "31/12": ("12-31 00:00", "01-01 00:00"),
+    "12/5 8-12": ("12-05 08:00", "12-05 12:00"),
+    "5 December 8-12": ("12-05 08:00", "12-05 12:00"),
+    "8 to 12 saturday": ("11-28 08:00", "11-28 12:00"),
+    "saturday 8 til noon": ("11-28 08:00", "11-28 12:00"),
+    "saturday between 8 and 12": ("11-28 08:00", "11-28 12:00"),
+    "sat 8 am - 12 noon": ("11-28 08:00", "11-28 12:00"),
+    "tomorrow first light": ("11-25 06:00", "11-25 14:00"),
+    "early tomorrow": ("11-25 06:00", "11-25 12:00"),
+    "first thing tomorrow": ("11-25 06:00", "11-25 12:00"),
+    "friday and saturday": ("11-27 00:00", "11-29 00:00"),
+    "dec 5 and 6": ("12-05 00:00", "12-07 00:00"),
+    "saterday": ("11-28 00:00", "11-29 00:00"),
+    "thrusday night": ("11-26 18:00", "11-27 06:00"),
+    "decmber 5": ("12-05 00:00", "12-06 00:00"),
+    "tomorrow around 8": ("11-25 08:00", "11-25 16:00"),
+    "about 8 tonight": ("11-24 20:00", "11-25 04:00"),
+    "22-06": ("11-24 22:00", "11-25 06:00"),
+    "20 hundred hours": ("11-24 20:00", "11-25 04:00"),
+    "12 hour shift tomorrow 6am": ("11-25 06:00", "11-25 18:00"),
+    "xmas": ("12-25 00:00", "12-26 00:00"),
+    "mlk day": ("01-18 00:00", "01-19 00:00"),
     "july 4": ("07-04 00:00", "07-05 00:00"),
     "July 4th 10am-10pm": ("07-04 10:00", "07-04 22:00"),
 }
@@ -159,6 +193,27 @@ def test_a_digit_of_a_name_is_no_time(text: str) -> None:
 @pytest.mark.parametrize("text", NO_TIME)
 def test_what_is_no_time_is_not_taken_for_one(text: str) -> None:
     assert understood(text) is None
+
+
+def test_a_year_is_a_time_as_well() -> None:
+    for text, expected in {"next year": (2027, 2028), "this year": (2026, 2027)}.items():
+        found = understood(text)
+        assert found is not None
+        assert (found.window.start.year, wall_clock(found.window.end, CHICAGO).year) == expected, text
+
+
+def test_a_misspelt_day_and_a_second_time_are_said() -> None:
+    found = understood("dogs staurday 8-12 and monday 9-11")
+    assert found is not None
+    assert shown(found.window.start) == "11-28 08:00"
+    assert found.remarks == (
+        "“staurday” is read as Saturday.",
+        "One time is searched at a time. “monday 9-11” is another: search for it by itself.",
+    )
+    day_first = understood("dogs 5/12")
+    assert day_first is not None
+    assert day_first.other is not None, "the fifth of December is sooner than the twelfth of May"
+    assert (shown(day_first.window.start), shown(day_first.other.start)) == ("05-12 00:00", "12-05 00:00")
 
 
 def test_what_is_assumed_is_said() -> None:

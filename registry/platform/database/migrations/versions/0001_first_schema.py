@@ -36,6 +36,7 @@ APPEND_ONLY = (
     "ledger_event",
     "ledger_event_agency",
     "agreement_signature_authority",
+    "document_repetition",
 )
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates", "agreement_version_part")
 AUDITED = (
@@ -1222,6 +1223,18 @@ _table(
     sa.CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by_id IS NULL)", name="withdrawer"),
     sa.Index("ix_document_agreement_id", "agreement_id", "id"),
     sa.Index("ix_document_sha256", "sha256"),
+)
+
+_table(
+    "document_repetition",
+    sa.Column("document_id", Uuid, sa.ForeignKey("document.id"), primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("clause", sa.Text),
+    sa.Column("of_document_id", Uuid, sa.ForeignKey("document.id")),
+    sa.Column("declassified", sa.Boolean, nullable=False),
+    sa.CheckConstraint("(version_id IS NULL) <> (of_document_id IS NULL)", name="source"),
+    sa.CheckConstraint("(version_id IS NULL) = (clause IS NULL)", name="clause"),
 )
 
 _table(
