@@ -60,12 +60,12 @@ PURE_PARTS = {
         "remarks",
         "reviews",
         "shown_texts",
-        "silences",
         "signing_sequence",
         "term_days",
         "terms",
         "together",
         "told",
+        "unsaid",
         "worded",
         "wording",
         "written",
@@ -87,7 +87,7 @@ PURE_PARTS = {
     "sharing/policy": {
         *("annotations", "approvals", "decisions", "examining", "explain", "facts", "lifecycle", "locating"),
         *("analysing", "asking", "attributes", "generating", "joining", "meeting"),
-        *("apart", "child", "comparing", "differing", "entities", "standard_rules", "telling", "trial"),
+        *("comparing", "differing", "entities", "standard_rules", "telling", "trial"),
         "vocabulary_page",
     },
     "sharing/loans": {"edxl", "hindrances", "times"},
@@ -112,6 +112,8 @@ EXCEPTIONS = {
     "agreements/tracker/statuses": "what status words mean, shipped as a file to which an operator adds",
     "resources/search/further": "searches to try beside the one that was asked, which the list answers as well",
     "sharing/policy/cedar": "policy sets, read from a directory that an operator may name",
+    "sharing/policy/apart": "starts the process in which an agency's set is examined",
+    "sharing/policy/child": "what runs in that process, which gives up the system before it reads the set",
     "sharing/policy/testing": "the runner of the policies' own tests, of the shipped ones and of an agency's",
 }
 
@@ -205,7 +207,8 @@ def test_the_map_in_the_readme_is_true() -> None:
     named = {path.removeprefix("registry/").removesuffix("/").removesuffix(".py") for path, _ in rows}
     assert all((ROOT / path).exists() for path, _ in rows)
     assert all(purpose.strip() for _, purpose in rows)
-    assert {*PILLARS, *(module.name for module in pkgutil.iter_modules(registry.__path__) if module.ispkg)} <= named
+    modules = {module.name for module in pkgutil.iter_modules(registry.__path__)} - {"__main__"}
+    assert {*PILLARS, *modules} <= named
     told = {
         pillar: re.findall(r"`(\w+)`", purpose)
         for path, purpose in rows
@@ -267,7 +270,14 @@ def pure_parts() -> list[Path]:
 
 
 def test_pure_parts_are_pure() -> None:
-    assert [place(path) for path in pure_parts() if {"sqlalchemy", "litestar"} & imported(path)] == []
+    assert [place(path) for path in pure_parts() if {"sqlalchemy", "litestar", "subprocess"} & imported(path)] == []
+
+
+def test_what_others_wrote_is_parsed_in_processes_of_one_kind() -> None:
+    """One that is started otherwise has no bound of time or output, or leaves running what it has started."""
+    starting = {place(path) for path in SOURCES if "subprocess" in imported(path)} - {"registry/demo/stage.py"}
+    # The second runs in a process of the first, and is ended with it.
+    assert starting == {"registry/platform/files/confined.py", "registry/platform/files/recognition.py"}
 
 
 ASKS = re.compile(r"registry(\.\w+)+\.(\w+_)?(queries|commands|tables|routes)(\.\w+)*")
@@ -489,12 +499,20 @@ def test_an_error_of_one_place_is_made_by_its_constructor() -> None:
 def test_who_sees_an_agreement_is_said_in_one_place() -> None:
     """A criterion that is spelled again is forgotten in one of the places, and shows or hides what it should not."""
     spelled = re.compile(
-        r"agreement\.c\.(is_shared|is_public)\b|frozen_at\.(is_|is_not)\(|leaves_at\.is_\("
+        r"agreement\.c\.(is_shared|is_public)\b|frozen_at\.(is_|is_not)\("
+        r"|\.c\.(leaves_at|released_at) [<>]|\.c\.leaves_at\.is_\(|in \(\w+\.c\.leaves_at, "
+        r"|\('leaves_at', 'released_at'"
         r"|Role\.REGISTRY_ADMIN (not )?in "
     )
     domain = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0] in DOMAIN]
     spellers = {place(path) for path in domain if spelled.search(source(path).text)}
     assert spellers == {"registry/agreements/instruments/queries/visibility.py"}
+
+
+def test_how_long_one_may_contest_is_one_constant() -> None:
+    domain = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0] in DOMAIN]
+    spellers = {place(path) for path in domain if "timedelta(days=14)" in source(path).text}
+    assert spellers == {"registry/agreements/instruments/consent.py"}
 
 
 WIRE = re.compile(

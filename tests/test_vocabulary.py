@@ -4,6 +4,7 @@ import io
 import json
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -68,6 +69,17 @@ def ruled_out() -> set[str]:
 def test_every_name_in_the_contract_is_made_of_the_glossarys_words() -> None:
     unknown = {(kind, name, word) for kind, name in names() for word in words_of(name) if word not in listed()}
     assert not unknown, "say in docs/glossary.md what these words mean, or take a word that stands there"
+
+
+def test_the_glossary_says_of_nothing_twice_what_it_is() -> None:
+    """Of two rows one is read, and the other is mended."""
+    twice = []
+    for section in re.split(r"^## ", GLOSSARY, flags=re.MULTILINE):
+        rows = re.findall(r"^\| ([^|]+) \|(?! what it means)", section, re.MULTILINE)
+        twice += [row for row in rows if rows.count(row) > 1]
+    words = GLOSSARY.rpartition("\n\n")[2].split()
+    assert len(words) > 900
+    assert {*twice, *(word for word, many in Counter(words).items() if many > 1)} == set()
 
 
 def test_no_name_in_the_contract_uses_a_word_that_is_ruled_out() -> None:

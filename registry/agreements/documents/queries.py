@@ -26,14 +26,13 @@ from registry.agreements.instruments.queries.provisions import is_cleared, may_r
 from registry.agreements.instruments.queries.publications import publications_of
 from registry.agreements.instruments.queries.resting import RESTED_ON, others_rest_on
 from registry.agreements.instruments.queries.rows import agreement_row
-from registry.agreements.instruments.queries.shown_papers import put_to_it
+from registry.agreements.instruments.queries.shown_papers import filed_by, reached_if_restricted, shown_to
 from registry.agreements.instruments.queries.visibility import (
     administers,
     is_published,
     keeps,
     legible_to_parties,
     past_or_to_come,
-    reaches_parties,
     reads_restricted,
     reads_restricted_document,
     shared_with,
@@ -59,10 +58,7 @@ STAYS = "Your agency is not bound by the agreement now, and the record of those 
 
 _UUID = document.c.id.type
 _LONG_AGO = sa.bindparam("long_enough_ago", type_=document.c.filed_at.type)
-_SHARED = sa.and_(
-    shared_with(), sa.or_(reaches_parties(document.c.agreement_id, document.c.filed_at), put_to_it(document))
-)
-_OWN = document.c.filed_by_id == sa.bindparam("viewer", type_=_UUID)
+_SHARED, _OWN, _REACHED = shown_to(document), filed_by(document), reached_if_restricted(document)
 _HELD = (
     sa.select(sa.literal(1))
     .where(agreement_hold.c.agreement_id == agreement.c.id, agreement_hold.c.lifted_at.is_(None))
@@ -87,7 +83,7 @@ def _documents(*, administrator: bool) -> sa.Select[Any]:
             _HELD.label("held"),
             past_or_to_come().label("past_or_to_come"),
             others_rest_on(document, _LONG_AGO).label("rested_on"),
-            sa.or_(_OWN, sa.and_(_SHARED, reads_restricted_document(document.c.filed_at))).label("reached"),
+            _REACHED.label("reached"),
         )
         .join(agreement, agreement.c.id == document.c.agreement_id)
         .join(document_content, document_content.c.sha256 == document.c.sha256)
@@ -127,7 +123,7 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
                 sa.or_(_OWN, _SHARED, document.c.withdrawn_at.is_(None)),
             ),
             sa.and_(
-                sa.or_(_OWN, sa.and_(_SHARED, reads_restricted_document(document.c.filed_at))),
+                _REACHED,
                 sa.bindparam("cleared", type_=sa.Boolean),
             ),
         )

@@ -17,9 +17,17 @@ from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.text import counted
 
 CONTEST_PERIOD = timedelta(days=14)
+"""How long whoever was told of what another says of it may contest that: an act here, a no-show or a time of a loan,
+that an obligation was met. After that its silence counts."""
 LEFT = "Your agency has left this agreement, and signs it no more."
 LEFT_BEFORE = "Your agency had left before that text began: a signature to it binds nobody."
 NO_PART = "Your agency is not bound by this agreement, so it has no part in this."
+OF_ANOTHER = {
+    LEFT: "That party had left the agreement by then: a signature of that day binds to nothing.",
+    LEFT_BEFORE: "That party had left before that text began: a signature to it binds nobody.",
+    NO_PART: "That party was not bound by this agreement on that day, so it has no part in changing it.",
+}
+"""The same of a hand that another reports."""
 
 
 class ReportedKind(StrEnum):

@@ -15,10 +15,10 @@ from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.signing import SignatoryAuthority
-from registry.agreements.instruments.silences import DECIDING, LIMITING, undecided, unsaid
 from registry.agreements.instruments.term_days import Renewal, last_day
 from registry.agreements.instruments.terms import Terms, is_silent
 from registry.agreements.instruments.together import runs_out, together
+from registry.agreements.instruments.unsaid import DECIDING, LIMITING, undecided, unsaid
 from registry.platform.kernel.intervals import Interval
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import add_months, last_day_before

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
+from registry.agreements.instruments.consent import LEFT, LEFT_BEFORE, NO_PART
 from registry.agreements.instruments.histories import AgreementDates
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.intervals import Interval, earliest
@@ -372,6 +373,19 @@ def unbound(part: Any, at: datetime) -> bool:
     """Whether a party has not joined yet, or is gone: what those who are bound do is not for it."""
     joined_at: datetime | None = part.joined_at
     return joined_at is None or joined_at > at or is_gone(part, at)
+
+
+def hand_barred(part: Any, at: datetime, begins_at: datetime, *, of_bound: bool) -> str | None:
+    """Why a hand that counts from that instant binds the party to nothing, whoever records it; None where it binds.
+
+    `of_bound`: the text is a change that only who is bound signs. Any other binds whoever had not left by then, nor
+    when the text begins.
+    """
+    if of_bound and (part.joined_at is None or is_gone(part, at)):
+        return NO_PART
+    if has_left(part.leaves_at, part.released_at, at):
+        return LEFT
+    return LEFT_BEFORE if has_left(part.leaves_at, part.released_at, begins_at) else None
 
 
 def over_without_notice(part: Any, terminated_at: datetime | None, at: datetime) -> datetime | None:

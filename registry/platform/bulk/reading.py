@@ -1,24 +1,19 @@
 """Reads uploaded tables in a process of their own, and hands their rows on as they come."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
-from threading import Timer
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 import structlog
 
-import registry
 from registry.platform.bulk.child import TableEnd
 from registry.platform.bulk.parsing import LIMITS, TableHead, TableRow
 from registry.platform.bulk.refusals import ImportFormatError
+from registry.platform.files.confined import ConfinedProcess
 from registry.platform.files.turns import Turns
 from registry.platform.kernel.errors import Busy
 
@@ -26,8 +21,6 @@ READING_SECONDS: Final = 2 * LIMITS.seconds
 ROWS_AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 4 * 2**20
 LONGEST_MESSAGE: Final = 64 * 2**20
-_ROOT = str(Path(registry.__file__).parents[1])
-# In isolated mode the interpreter would import an installed copy of this package; use the one that runs here.
 MAIN: Final = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -53,37 +46,26 @@ class TableReader:
         Raises ImportFormatError when it is none, Busy when its turn does not come.
         """
         async with self.turns.turn(agency):
-            command = [sys.executable, "-I", "-c", self._main, _ROOT, file[:200], (sheet or "")[:200]]
+            told = (file[:200], (sheet or "")[:200])
             with path.open("rb") as source:
-                process = subprocess.Popen(  # noqa: ASYNC220, S603  # our own interpreter; it starts in milliseconds
-                    command,
-                    stdin=source,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    env={},
-                    cwd="/",
-                    start_new_session=True,
-                )
-            timer = Timer(self._seconds, _end, (process,))
-            timer.start()
+                process = ConfinedProcess(self._main, *told, seconds=self._seconds, source=source)
             try:
                 yield await OpenTable.begun(process, file)
             finally:
-                timer.cancel()
-                await asyncio.to_thread(_finish, process)
+                await asyncio.to_thread(process.end)
 
 
 class OpenTable:
     """A table that is being read."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", file: str, head: TableHead) -> None:
+    def __init__(self, process: ConfinedProcess, file: str, head: TableHead) -> None:
         self._process = process
         self._file = file
         self.head = head
         self._ended = False
 
     @classmethod
-    async def begun(cls, process: "subprocess.Popen[bytes]", file: str) -> "OpenTable":
+    async def begun(cls, process: ConfinedProcess, file: str) -> "OpenTable":
         """The table, once the process has said what it is. Raises ImportFormatError."""
         first = await asyncio.to_thread(_next, process)
         if isinstance(first, TableHead):
@@ -111,31 +93,17 @@ class OpenTable:
         return taken
 
 
-def _next(process: "subprocess.Popen[bytes]") -> Any:
+def _next(process: ConfinedProcess) -> Any:
     """The next message; None when there is none that can be understood."""
-    assert process.stdout is not None
-    line = process.stdout.readline(LONGEST_MESSAGE)
+    line = process.read_line(LONGEST_MESSAGE)
     try:
         return _message(line) if line.endswith(b"\n") else None
     except (msgspec.DecodeError, UnicodeDecodeError):  # whoever has taken over the process may write anything
         return None
 
 
-def _refused(found: object, process: "subprocess.Popen[bytes]", file: str) -> ImportFormatError | Busy:
+def _refused(found: object, process: ConfinedProcess, file: str) -> ImportFormatError | Busy:
     if isinstance(found, TableEnd) and found.refused:
         return ImportFormatError(found.refused)
-    _log.warning("a table was not read to its end", ended_with=process.poll())
+    _log.warning("a table was not read to its end", ended_with=process.ended_with)
     return ImportFormatError(f"{file} could not be read with the time and memory that a table may take. Split it.")
-
-
-def _finish(process: "subprocess.Popen[bytes]") -> None:
-    _end(process)
-    if process.stdout is not None:
-        process.stdout.close()
-    process.wait()
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill the process, where it has not ended."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)

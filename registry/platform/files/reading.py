@@ -1,17 +1,11 @@
 """Parses a file in a separate process, so that a hostile file can neither block nor take over the service."""
 
 import asyncio
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from threading import Timer
 from typing import Literal
 from uuid import UUID
 
@@ -19,8 +13,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-import registry
 from registry.platform.files.child import MOST_OUTPUT, ChildMessage
+from registry.platform.files.confined import ConfinedProcess
 from registry.platform.files.kinds import ANY, LONGEST_SIGN, MAIL, MEDIA_TYPES, NAMES, PLAIN, WORD, kind_of
 from registry.platform.files.mail import looks_like_mail
 from registry.platform.files.pieces import Piece
@@ -30,8 +24,6 @@ from registry.platform.files.turns import Turns, Uploads
 
 READING_SECONDS = 20
 RECOGNISING_SECONDS = 120
-_ROOT = str(Path(registry.__file__).parents[1])
-# In isolated mode the interpreter would import an installed copy of this package; use the one that runs here.
 MAIN = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -126,38 +118,15 @@ class FileReader:
 
     def _messages_of(self, path: Path, media_type: str, seconds: int, recogniser: str = "") -> list[ChildMessage]:
         """The messages of the child process until it ended, or was killed at the time limit."""
-        command = [sys.executable, "-I", "-c", self._main, _ROOT, media_type, str(seconds), recogniser]
         with (
             path.open("rb") as file,
-            subprocess.Popen(  # noqa: S603  # our own interpreter; the file is its input, never its command
-                command,
-                stdin=file,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={},
-                cwd="/",
-                start_new_session=True,
-            ) as process,
+            ConfinedProcess(self._main, media_type, str(seconds), recogniser, seconds=seconds, source=file) as process,
         ):
-            assert process.stdout is not None
-            timer = Timer(seconds, _end, (process,))
-            timer.start()
-            try:
-                output = process.stdout.read(MOST_OUTPUT)
-            finally:
-                timer.cancel()
-                timer.join()
-                _end(process)
+            output = process.read(MOST_OUTPUT)
         messages = list(_lines(output))
         if not messages or messages[-1].what not in ("end", "refused"):
-            _log.warning("a file was not read to its end", media_type=media_type, ended_with=process.returncode)
+            _log.warning("a file was not read to its end", media_type=media_type, ended_with=process.ended_with)
         return messages
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill the process, where it has not ended, and what it has started."""
-    with suppress(ProcessLookupError, PermissionError):  # nobody is left, or nobody but the one that has ended
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _lines(output: bytes) -> Iterator[ChildMessage]:

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.platform.kernel.errors import Forbidden, RuleBroken, WrongStatus
 from registry.platform.kernel.time import Instant, Window, format_instant
 
@@ -241,8 +242,6 @@ def withheld(action: LoanAction, overlays: Overlays) -> str | None:
 OWN_NO_SHOW: Final = "Your agency reported it, and may withdraw that."
 NO_SHOW_GRACE: Final = timedelta(minutes=30)
 """How long after the agreed start nobody is reported as not having come: who is held up is late, and not missing."""
-NO_SHOW_CONTESTED_WITHIN: Final = timedelta(days=14)
-"""How long after it was recorded the other agency may contest a no-show, as a reported act."""
 NO_SHOW_WITHDRAWN: Final = "It was withdrawn: nobody counts it."
 
 
@@ -254,9 +253,9 @@ def no_show_settled(
         return NO_SHOW_WITHDRAWN
     if contested_at is not None:
         return "It is contested already: both words stand."
-    if reported_at is None or now < reported_at + NO_SHOW_CONTESTED_WITHIN:
+    if reported_at is None or now < reported_at + CONTEST_PERIOD:
         return None
-    return f"It stands: it could be contested until {format_instant(reported_at + NO_SHOW_CONTESTED_WITHIN)}."
+    return f"It stands: it could be contested until {format_instant(reported_at + CONTEST_PERIOD)}."
 
 
 def why_not_resumed(now: datetime, planned_end_at: datetime, *, lent_again: bool) -> str | None:

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.time import act_time, format_instant
-from registry.sharing.loans.rules import NO_SHOW_CONTESTED_WITHIN, SIDES, LoanAction, Side
+from registry.sharing.loans.rules import SIDES, LoanAction, Side
 
 
 class TimedAct(StrEnum):
@@ -186,7 +187,7 @@ def _contest_refusal(
                 return "It is contested already: both words stand."
             if each.status is TimeContestStatus.ACCEPTED:
                 return "Both agencies agree on its time."
-    until = (acts[recorded_in(act)] or said_at) + NO_SHOW_CONTESTED_WITHIN
+    until = (acts[recorded_in(act)] or said_at) + CONTEST_PERIOD
     return None if now < until else f"It stands: it could be contested until {format_instant(until)}."
 
 

@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.time import format_instant
 from registry.sharing.policy.decisions import Due
@@ -54,9 +55,6 @@ TRANSITIONS: Final[dict[tuple[ObligationStatus, ObligationAction], ObligationSta
 
 STORED: Final = tuple(status for status in _S if status is not _S.BREACHED)
 """The statuses that are stored."""
-
-CONTEST_WITHIN: Final = timedelta(days=14)
-"""How long after it was recorded that an obligation was met the other agency may contest it, as a reported act."""
 
 OPEN: Final = (_S.PENDING, _S.BREACHED, _S.CONTESTED)
 """The statuses in which somebody still has to do something."""
@@ -145,7 +143,7 @@ NOT_YET: Final[dict[Due, str]] = {
 
 def contest_by(closed_at: datetime | None, *, by_a_person: bool) -> datetime | None:
     """Until when it may be contested that an obligation was met; None where a step of the loan meets it, or nothing."""
-    return closed_at + CONTEST_WITHIN if closed_at is not None and by_a_person else None
+    return closed_at + CONTEST_PERIOD if closed_at is not None and by_a_person else None
 
 
 def after_step(code: str, due: Due, step: Step, moments: Moments, *, still_asked: bool) -> ObligationStatus:

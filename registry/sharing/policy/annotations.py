@@ -16,7 +16,7 @@ from registry.agreements.law.rules import REVIEW, Law, names_law
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.text import Citation, Name, Reason, form_in_words
 from registry.sharing.policy.attributes import paths_in, terms_read
-from registry.sharing.policy.decisions import ApprovalRole, Due, Side
+from registry.sharing.policy.decisions import RESERVED_IDS, ApprovalRole, Due, Side
 from registry.sharing.policy.facts import TermFacts
 from registry.sharing.policy.locating import unseen_in
 
@@ -119,6 +119,9 @@ def _checked(layer: str, template: pst.Template, law: Law | None) -> Policy:
             raise ValueError(f"needs @{required}")
     if not _CODE.fullmatch(notes["id"]):
         raise ValueError("@id must be lower-case words joined by underscores")
+    if notes["id"] in RESERVED_IDS:
+        own = f'"{notes["id"]}" is a name that the registry keeps for what no policy says'
+        raise ValueError(f"{own}: give the policy another @id")
     if unknown := sorted(set(notes) - _KNOWN):
         raise ValueError(f"unknown annotation @{unknown[0]}")
     if "term" in notes and layer == "agency":

@@ -1,8 +1,6 @@
 """Examines a policy set that nobody has examined yet in a process of its own, which may be killed at any moment."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -11,7 +9,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-import registry
+from registry.platform.files.confined import ConfinedProcess
 from registry.platform.files.turns import Turns
 from registry.sharing.policy.analysing import Recorded
 from registry.sharing.policy.child import Examined, ToExamine
@@ -19,8 +17,7 @@ from registry.sharing.policy.examining import AskedOf, Examination, KnownWords, 
 from registry.sharing.policy.locating import PolicyFault
 
 EXAMINING_SECONDS: Final = 20
-_ROOT = str(Path(registry.__file__).parents[1])
-# In isolated mode the interpreter would import an installed copy of this package; use the one that runs here.
+MOST_OUTPUT: Final = 16 * 2**20
 MAIN: Final = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -63,24 +60,13 @@ class ConfinedExaminer:
             return await asyncio.to_thread(self._examine, asked)
 
     def _examine(self, asked: ToExamine) -> Examination:
-        command = [sys.executable, "-I", "-c", self._main, _ROOT, *self._arguments]
+        with ConfinedProcess(self._main, *self._arguments, seconds=self._seconds) as process:
+            process.send(msgspec.json.encode(asked))
+            output = process.read(MOST_OUTPUT)
         try:
-            done = subprocess.run(  # noqa: S603  # our own interpreter; the text is its input, never its command
-                command,
-                input=msgspec.json.encode(asked),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={},
-                cwd="/",
-                start_new_session=True,
-                timeout=self._seconds,
-                check=False,
-            )
-            return _found.decode(done.stdout).examination
-        except subprocess.TimeoutExpired:
-            _log.warning("a policy set was not examined to its end", ended_with="time")
+            return _found.decode(output).examination
         except msgspec.DecodeError:
-            _log.warning("a policy set was not examined to its end", ended_with=done.returncode)
+            _log.warning("a policy set was not examined to its end", ended_with=process.ended_with)
         detail = "it could not be examined with the time and memory that a policy set may take: make it simpler"
         fault = PolicyFault(source="cedar", policy_id=None, line=None, column=None, text=None, detail=detail)
         return Examination(faults=(fault,), policies=0, cases=0)

@@ -14,21 +14,20 @@ from msgspec import Struct
 
 from registry.platform.access.principals import Principal
 from registry.platform.kernel.errors import Conflict, Forbidden, WrongStatus
-from registry.sharing.policy.decisions import ApprovalNeeded, Decision, Side
+from registry.sharing.policy.decisions import (
+    DECLINE,
+    ENGINE_LAYER,
+    SUSPENSION,
+    WITHDRAWAL,
+    ApprovalNeeded,
+    Decision,
+    Side,
+)
+
+OWN_REQUEST = "You asked for this yourself; somebody else has to approve it."
 
 Verdict = Literal["approved", "rejected"]
 Ended = Literal["rejected", "withdrawn", "declined", "suspended"]
-
-WITHDRAWAL = "withdrawal"
-"""The value in place of a policy id when the requesting agency has withdrawn its ask."""
-DECLINE = "decline"
-"""The value in place of a policy id when the assisting agency has declined what was asked, or cancelled its loan."""
-SUSPENSION = "suspension"
-"""The value in place of a policy id when what was offered could not be had any more; should it, it is asked anew."""
-WITHDRAWN_LAYER = "engine"
-"""The value in place of a layer then: no policy speaks."""
-SAID_BY_A_SIDE = (WITHDRAWAL, DECLINE, SUSPENSION)
-"""The values in place of a policy id of answers that no policy asked for."""
 
 
 class ApprovalAnswer(Struct, kw_only=True, frozen=True):
@@ -45,6 +44,11 @@ class ApprovalAnswer(Struct, kw_only=True, frozen=True):
     reason: str
     given_by: str
     given_at: datetime
+
+    @property
+    def of_a_side(self) -> bool:
+        """Whether it is what one side says of the whole ask, which no policy asked for."""
+        return self.layer == ENGINE_LAYER
 
 
 class DecisionStatus(Struct, kw_only=True, frozen=True):
@@ -77,7 +81,7 @@ def decision_status(
     said: set[str] = set()
     counted: list[ApprovalAnswer] = []
     for answer in answers:
-        if answer.policy_id in SAID_BY_A_SIDE:
+        if answer.of_a_side:
             if not lent:
                 said.add(answer.policy_id)
         elif answer.ask_digest == ask_digest and (answer.given_by != asked_by or answer.verdict == "rejected"):
@@ -121,7 +125,7 @@ def answerable(
     that has ended or needs nothing, Conflict when these approvals have been given.
     """
     if principal.person == asked_by:
-        raise Forbidden("You asked for this yourself; somebody else has to approve it.", "own_request")
+        raise Forbidden(OWN_REQUEST, "own_request")
     named = {role.value for role in principal.roles}
     mine = [n for n in decision.approvals if n.agency_id == principal.agency_id and n.role in named]
     if decision.approvals and not mine:

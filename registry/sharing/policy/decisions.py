@@ -1,7 +1,7 @@
 """The content of a decision: outcome, reasons, conditions, and what would change it."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, Literal, TypeVar
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -15,6 +15,24 @@ Side = Literal["assisting", "requesting"]
 Due = Literal["before_dispatch", "on_handover", "during", "on_return", "after_return"]
 ApprovalRole = Literal["coordinator", "approver", "legal", "agency_admin"]
 ReasonEffect = Literal["permit", "forbid", "condition", "contradicts", "unstated", "no_ground", "evaluation_error"]
+
+ENGINE_LAYER: Final = "engine"
+"""The value in place of a layer where no policy speaks: what follows from none, and what one side says of an ask."""
+ENGINE_REASONS: Final[Mapping[ReasonEffect, str]] = {
+    "no_ground": "no_ground",
+    "unstated": "terms_not_stated",
+    "forbid": "withheld_term",
+    "evaluation_error": "evaluation_error",
+}
+"""The values in place of a policy id of such reasons."""
+WITHDRAWAL: Final = "withdrawal"
+"""The value in place of a policy id when the requesting agency has withdrawn its ask."""
+DECLINE: Final = "decline"
+"""The value in place of a policy id when the assisting agency has declined what was asked, or cancelled its loan."""
+SUSPENSION: Final = "suspension"
+"""The value in place of a policy id when what was offered could not be had any more; should it, it is asked anew."""
+RESERVED_IDS: Final = frozenset((WITHDRAWAL, DECLINE, SUSPENSION, *ENGINE_REASONS.values()))
+"""No policy has one of these as its `@id`: whoever reads it would take it for what no policy said."""
 
 PolicyId = Annotated[str, Meta(description="The policy's `@id`.", examples=["duration_over_limit"])]
 Citation = Annotated[

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from registry.sharing.policy.annotations import Policy, hours_within
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.decisions import (
+    ENGINE_LAYER,
+    ENGINE_REASONS,
     AgreementAlternative,
     AgreementTried,
     ApprovalNeeded,
@@ -252,13 +254,10 @@ _ENGINE_TITLES: dict[ReasonEffect, str] = {
 }
 
 
-_ENGINE_IDS: dict[ReasonEffect, str] = {"forbid": "withheld_term", "unstated": "terms_not_stated"}
-
-
 def _engine_reason(effect: ReasonEffect, detail: str, policy: Policy | None) -> DecisionReason:
     return DecisionReason(
-        policy_id=policy.id if policy else _ENGINE_IDS.get(effect, effect),
-        layer=policy.layer if policy else "engine",
+        policy_id=policy.id if policy else ENGINE_REASONS[effect],
+        layer=policy.layer if policy else ENGINE_LAYER,
         effect=effect,
         title=_ENGINE_TITLES[effect],
         reason=detail,

@@ -303,14 +303,21 @@ def follow_lines(lines: Sequence[LineStatus]) -> RequestStatus:
     return next(outcome for line, outcome in LEAST_SETTLED_FIRST if line in counted)
 
 
-def why_not_submitted(request: RequestStatus, drafts: Sequence[tuple[int, bool]]) -> str | None:
-    """Why nothing can be submitted; None when it can. `drafts`: the undecided lines, and whether their time is over."""
+def why_not_updated(request: RequestStatus) -> str | None:
+    """Why the request cannot be edited; None when it can."""
+    return None if request in EDITABLE else _late("request", request)
+
+
+def why_not_submitted(request: RequestStatus, *, undecided: bool) -> str | None:
+    """Why nothing can be submitted; None when it can. `undecided`: there is a line on which nothing is decided yet."""
     if (request, _A.SUBMIT) not in TRANSITIONS:
         return _late("request", request)
-    if not drafts:
-        return "Every line is decided."
-    over = next((no for no, over in drafts if over), None)
-    return None if over is None else time_over(over)
+    return None if undecided else "Every line is decided."
+
+
+def why_not_ended(request: RequestStatus, action: RequestAction) -> str | None:
+    """Why the request cannot be withdrawn as a whole, or closed; None when it can."""
+    return None if (request, action) in TRANSITIONS else _late("request", request)
 
 
 def time_over(line_no: int) -> str:

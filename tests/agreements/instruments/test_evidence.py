@@ -3,10 +3,11 @@
 import hashlib
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from registry.agreements.instruments.queries.evidence import papers_on_file
 from tests.support.agreements import (
     EVIDENCE,
     PROVISIONS,
@@ -319,3 +320,15 @@ async def test_a_signature_before_the_first_on_record_needs_evidence_that_is_on_
     assert done["parties"][1]["joined_at"] < done["parties"][0]["joined_at"]
     other = await record_agreement(cast.assisting, cast.requesting, signed_on="2025-03-03")
     await confirm_agreement(other, cast.requesting, signed_on="2025-03-04")
+
+
+async def test_of_a_paper_a_party_is_told_where_it_is_told_of_the_document(service: Service, cast: Cast) -> None:
+    """What is filed with a draft is its custodian's, as the draft is, whomever the draft names."""
+    draft = await cast.assisting.legal.done("POST", PATH, agreement_body(cast.assisting, cast.requesting))
+    document = await file_document(cast.assisting.legal, draft["id"], PAPER)
+    assert (await cast.requesting.legal.get(f"/v1/documents/{document['id']}")).status_code == 404
+    named = {
+        party: (await papers_on_file(service.database.read(), UUID(draft["id"]), party.id)).filed[SHA256] is not None
+        for party in (cast.assisting, cast.requesting)
+    }
+    assert named == {cast.assisting: True, cast.requesting: False}

@@ -2,14 +2,18 @@
 
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from registry.agreements.instruments.commands import holding
+from registry.agreements.instruments.commands.being_bound import check_hand
 from registry.agreements.instruments.held_texts import lapses
 from registry.agreements.instruments.histories import AgreementDates, AmendedText
+from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.time import day_after, day_starts_at, known_zone
-from tests.agreements.instruments.test_amendments import act
+from tests.agreements.instruments.reporting import letter
+from tests.agreements.instruments.test_amendments import act, hand, out_for_signature
 from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.agreements.instruments.test_papers_before_an_end import begun, over
 from tests.support.agreements import confirm_agreement, record_agreement
@@ -235,3 +239,29 @@ async def test_it_consents_to_an_end_of_a_day_on_which_it_was_bound(cast: Cast) 
     for party in (cast.requesting, cast.neighbour):
         said = await consent(party, said, put(said))
     assert said["terminated_at"].startswith("2023-01-01")
+
+
+async def test_its_hand_to_a_change_of_the_others_is_no_more_reported_than_given(cast: Cast) -> None:
+    found, gone = await renewed_by_two(cast), cast.neighbour
+    sent = await out_for_signature(cast, found, {"title": "Among two (demo)"})
+    digest = sent["amendment"]["version_sha256"]
+    path = f"{PATH}/{found['id']}"
+    assert_problem(await gone.signatory.post(f"{path}/sign", hand(digest)), 409, "wrong_status")
+    confirmed = {"version_sha256": digest, "signatory_title": "Chief", "signed_on": str(today()), **KEPT}
+    assert_problem(await gone.signatory.post(f"{path}/confirm", confirmed), 409, "wrong_status")
+    said = letter(gone, today(), kind="signed", signatory_title="Chief", version_sha256=digest)
+    refused = await cast.assisting.legal.post(f"{path}/report-act", said)
+    assert "not bound" in assert_problem(refused, 409, "wrong_status")["detail"]
+    signed = letter(cast.requesting, today(), kind="signed", signatory_title="Chief", version_sha256=digest)
+    assert (await cast.assisting.legal.post(f"{path}/report-act", signed)).status_code == 200
+
+
+async def test_a_hand_of_a_day_on_which_it_was_bound_stands(service: Service, cast: Cast) -> None:
+    found = await renewed_by_two(cast)
+    its = (service.database.read(), UUID(found["id"]), cast.neighbour.id)
+    lapsed_at = day_starts_at(date(2023, 7, 1), ZONE)
+    await check_hand(*its, lapsed_at - timedelta(days=1), of_bound=True, reported=True)
+    for reported in (False, True):
+        with pytest.raises(WrongStatus):
+            await check_hand(*its, lapsed_at, of_bound=True, reported=reported)
+    await check_hand(*its, lapsed_at, of_bound=False)  # what others executed it may still sign, and be in it again

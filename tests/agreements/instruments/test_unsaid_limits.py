@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry.agreements.instruments.silences import LIMITING, unsaid
 from registry.agreements.instruments.terms import Terms, purposes_meet
+from registry.agreements.instruments.unsaid import LIMITING, unsaid
 from tests.support.agreements import UNLIMITED, agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.platform.kernel.errors import Forbidden, RuleBroken, WrongStatus
 from registry.platform.kernel.time import format_instant
 from registry.resources.allocations.occupancy import Hold, first_conflict, free_quantity
 from registry.sharing.loans.edxl import RESERVED, STEPS, EdxlStep
 from registry.sharing.loans.rules import (
-    NO_SHOW_CONTESTED_WITHIN,
     NO_SHOW_GRACE,
     OUT,
     SIDES,
@@ -222,7 +222,7 @@ class TestHolding:
         assert refused.value.code == "not_started_yet"
 
     def test_a_no_show_is_contested_within_its_time_and_once(self) -> None:
-        over = START + NO_SHOW_CONTESTED_WITHIN
+        over = START + CONTEST_PERIOD
         assert no_show_settled(START, None, None, over - TICK) is None
         for settled in (
             no_show_settled(START, None, None, over),

@@ -5,11 +5,11 @@ from itertools import product
 
 import pytest
 
+from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.time import act_time
 from registry.sharing.obligations.rules import (
     CONDITION_REPORT,
-    CONTEST_WITHIN,
     MET_BY_STEP,
     NOT_YET,
     RECORD_WITHIN,
@@ -135,9 +135,9 @@ def test_nothing_is_met_before_that_has_come_of_which_it_speaks() -> None:
 
 
 def test_that_it_was_met_is_contested_within_its_time_unless_it_was_accepted() -> None:
-    assert contest_by(BACK, by_a_person=True) == BACK + CONTEST_WITHIN
+    assert contest_by(BACK, by_a_person=True) == BACK + CONTEST_PERIOD
     assert contest_by(BACK, by_a_person=False) is contest_by(None, by_a_person=True) is None
-    last = BACK + CONTEST_WITHIN
+    last = BACK + CONTEST_PERIOD
     assert settled(BACK, accepted=False, by_a_person=True, now=last - timedelta(microseconds=1)) is None
     for over in (
         settled(BACK, accepted=False, by_a_person=True, now=last),

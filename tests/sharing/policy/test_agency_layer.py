@@ -57,6 +57,22 @@ def found(
 
 
 @pytest.mark.parametrize(
+    "taken",
+    [
+        *("withdrawal", "decline", "suspension"),
+        *("no_ground", "withheld_term", "terms_not_stated", "evaluation_error"),
+    ],
+)
+def test_the_registrys_own_words_are_no_policys_name(shipped: PolicySet, taken: str) -> None:
+    """Else what an agency's approver says would read as the other side's withdrawal, or as what the registry found."""
+    (fault,) = found(shipped, HEAD.replace("own_rule", taken) + BAR, CASES.replace("own_rule", taken))
+    assert (fault.policy_id, fault.text) == (taken, f'"{taken}"')
+    assert "the registry keeps" in fault.detail
+    with pytest.raises(PolicySetError, match="the registry keeps"):
+        agency_layer(HEAD.replace("own_rule", taken) + BAR, shipped.schema, shipped.titles)
+
+
+@pytest.mark.parametrize(
     ("cedar", "place", "text", "says"),
     [
         (HEAD + BAR.replace("duration_hours", "duration_hourz"), (3, 20), "duration_hourz", "not found"),

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 import sqlalchemy as sa
+from msgspec import structs
 
 from registry.directory.agencies.queries import history
 from registry.platform.access.principals import Role
@@ -27,6 +28,7 @@ from tests.support.policy import acting_for, answer_decision, decide_again, make
 
 pytestmark = pytest.mark.second_later
 
+NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
 NEEDED = {"categories": ["any"], "approval_required": True}
 
 
@@ -48,13 +50,9 @@ def _rows(agency: Agency, decision_id: UUID) -> Any:
     return agency.service.database.read().value(counted)
 
 
-def test_an_approval_is_of_a_policy_of_its_layer() -> None:
-    """Policies of two layers may come to have one id: what was approved for the one is not approved for the other."""
-    need = ApprovalNeeded(
-        role="approver", side="assisting", agency_id=uuid4(), policy_id="own_approval", layer="baseline", reason="Why"
-    )
-    now = datetime(2026, 3, 9, tzinfo=UTC)
-    decision = Decision(
+def needing(need: ApprovalNeeded) -> Decision:
+    """A decision for which that approval is needed."""
+    return Decision(
         outcome="needs_approval",
         agreement=None,
         alternatives=(),
@@ -64,24 +62,48 @@ def test_an_approval_is_of_a_policy_of_its_layer() -> None:
         near_misses=(),
         policy_set=PolicySetRef(digest="0" * 64, layers={}),
         input_digest="0" * 64,
-        evaluated_at=now,
+        evaluated_at=NOON,
+    )
+
+
+def given(need: ApprovalNeeded, layer: str) -> ApprovalAnswer:
+    """The answer to that need, under a policy of that layer."""
+    return ApprovalAnswer(
+        decision_id=uuid4(),
+        policy_id=need.policy_id,
+        layer=layer,
+        role=need.role,
+        side=need.side,
+        agency_id=need.agency_id,
+        ask_digest="ask",
+        verdict="approved",
+        reason="Why",
+        given_by="a",
+        given_at=NOON,
+    )
+
+
+@pytest.mark.parametrize("named", ["withdrawal", "decline", "suspension"])
+def test_what_a_side_says_of_the_whole_ask_is_told_from_an_approval_by_its_layer(named: str) -> None:
+    """An approval under a policy of that name, from before such names were refused, withdraws and declines nothing."""
+    need = ApprovalNeeded(
+        role="approver", side="assisting", agency_id=uuid4(), policy_id=named, layer="agency", reason="Why"
+    )
+    status = decision_status(needing(need), asked_by="b", ask_digest="ask", answers=[given(need, "agency")])
+    assert (status.satisfied, status.ended) == (True, None)
+    status = decision_status(needing(need), asked_by="b", ask_digest="ask", answers=[given(need, "engine")])
+    assert status.ended == {"withdrawal": "withdrawn", "decline": "declined", "suspension": "suspended"}[named]
+
+
+def test_an_approval_is_of_a_policy_of_its_layer() -> None:
+    """Policies of two layers may come to have one id: what was approved for the one is not approved for the other."""
+    need = ApprovalNeeded(
+        role="approver", side="assisting", agency_id=uuid4(), policy_id="own_approval", layer="baseline", reason="Why"
     )
 
     def satisfied(layer: str) -> bool:
-        answer = ApprovalAnswer(
-            decision_id=uuid4(),
-            policy_id=need.policy_id,
-            layer=layer,
-            role=need.role,
-            side=need.side,
-            agency_id=need.agency_id,
-            ask_digest="ask",
-            verdict="approved",
-            reason="Why",
-            given_by="a",
-            given_at=now,
-        )
-        return decision_status(decision, asked_by="b", ask_digest="ask", answers=[answer]).satisfied
+        answers = [given(need, layer)]
+        return decision_status(needing(need), asked_by="b", ask_digest="ask", answers=answers).satisfied
 
     assert satisfied("baseline")
     assert not satisfied("agency")
@@ -300,6 +322,20 @@ async def test_a_withdrawn_ask_is_never_satisfied_again(cast: Cast) -> None:
         assert refused.value.code == "decision_withdrawn"
     shown = await cast.requesting.coordinator.done("GET", f"/v1/decisions/{made.id}")
     assert shown["ended"] == "withdrawn"
+
+
+async def test_a_policy_of_that_name_keeps_nobody_from_withdrawing(cast: Cast) -> None:
+    """Its set is from before such names were refused; the approver's answer is no withdrawal."""
+    made, _ = await _waiting(cast)
+    (need,) = (await status_at(cast.assisting, made.id)).missing
+    old = structs.replace(need, policy_id="withdrawal", layer="agency")
+    answer = structs.replace(given(old, "agency"), decision_id=made.id)
+    async with unit_of_work(cast.requesting.service.database) as write:
+        await write.run(policy_approval.insert(), {"id": uuid4(), **structs.asdict(answer)})
+    assert (await status_at(cast.assisting, made.id)).ended is None
+    async with unit_of_work(cast.requesting.service.database) as write:
+        await revoke_decision(write, acting_for(cast.requesting, Role.COORDINATOR), made.id, "not needed (demo)")
+    assert (await status_at(cast.assisting, made.id)).ended == "withdrawn"
 
 
 async def test_the_ledger_tells_of_decision_approval_and_withdrawal_to_both_sides(cast: Cast) -> None:

@@ -117,6 +117,29 @@ async def test_who_asks_is_told_that_another_approves_only_where_somebody_has_to
     assert reasons["approve"] == reasons["reject"] == "No line waits for an approval."
 
 
+async def test_what_is_refused_is_refused_with_the_reason_that_its_offer_gives(cast: Cast) -> None:
+    """Of a request that was withdrawn, and of one on which everything is decided and nobody has to approve."""
+    both = cast.requesting.as_(Role.COORDINATOR, Role.APPROVER)
+    decided, withdrawn = await asked(cast), await asked(cast)
+    await act(cast.requesting.coordinator, withdrawn, "withdraw", REASON)
+    approver = cast.assisting.as_(Role.APPROVER)
+    for found, person, verbs in (
+        (withdrawn, both, ("update", "submit", "withdraw", "close_manually")),
+        (decided, both, ("submit",)),
+        (decided, approver, ("approve", "reject")),
+    ):
+        path = f"/v1/requests/{found['id']}"
+        seen = await person.get(path)
+        reasons = {each["action"]: each["reason"] for each in seen.json()["allowed_actions"] if not each["allowed"]}
+        for verb in verbs:
+            if verb == "update":
+                refused = await person.patch(path, {"priority": "urgent"}, if_match=seen.headers["ETag"])
+            else:
+                refused = await person.post(f"{path}/{verb.replace('_', '-')}", REASON, if_match=seen.headers["ETag"])
+            assert refused.status_code == 409, (verb, refused.text)
+            assert refused.json()["detail"] == reasons[verb], verb
+
+
 async def test_a_withdrawn_request_cannot_be_reserved_any_more(cast: Cast) -> None:
     found = await asked(cast)
     ended = await act(cast.requesting.coordinator, found, "withdraw", REASON)

@@ -200,11 +200,10 @@ def test_a_changed_asset_is_accepted_until_people_ended_the_request(status: Requ
     assert why_not_accepted(status, changed=False) is not None
 
 
-def test_a_request_is_submitted_while_it_has_a_draft_whose_time_is_to_come() -> None:
+def test_a_request_is_submitted_while_something_in_it_is_undecided() -> None:
     for status in RequestStatus:
-        assert (why_not_submitted(status, [(1, False)]) is None) == (A.SUBMIT in allowed(status))
-        assert why_not_submitted(status, []) is not None
-        assert why_not_submitted(status, [(1, False), (2, True)]) is not None
+        assert (why_not_submitted(status, undecided=True) is None) == (A.SUBMIT in allowed(status))
+        assert why_not_submitted(status, undecided=False) is not None
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from registry.agreements.instruments.consent import NO_PART
+from registry.agreements.instruments.consent import NO_PART, OF_ANOTHER
 from registry.agreements.instruments.queries.visibility import bound_by_now, still_bound
+from registry.agreements.instruments.rules import hand_barred
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import WrongStatus
@@ -18,6 +19,9 @@ _JOINED = sa.select(agreement_party.c.joined_at).where(
 )
 _BOUND = _JOINED.where(bound_by_now())  # `rules.unbound` says the same of a row that is read already
 _ASKED = _JOINED.where(still_bound())
+_PART = _JOINED.with_only_columns(
+    *(agreement_party.c[name] for name in ("joined_at", "leaves_at", "released_at", "lapsed_at"))
+)
 
 
 async def check_bound(read: Read, agreement_id: UUID, agency_id: UUID, now: datetime) -> None:
@@ -31,6 +35,28 @@ async def check_bound(read: Read, agreement_id: UUID, agency_id: UUID, now: date
 async def check_asked(read: Read, agreement_id: UUID, agency_id: UUID, now: datetime) -> None:
     """As `check_bound`, for an answer to what the bound are asked: also for who will be, once a report takes effect."""
     await _check(read, _ASKED, agreement_id, agency_id, now)
+
+
+async def check_hand(
+    read: Read,
+    agreement_id: UUID,
+    agency_id: UUID,
+    at: datetime,
+    *,
+    of_bound: bool,
+    begins_at: datetime | None = None,
+    reported: bool = False,
+) -> None:
+    """Let a party's hand be put to a text, from that instant; the same whether it signs, confirms or is reported to.
+
+    `of_bound`: the text is a change that only who is bound signs (`open_text.OpenText.of_bound`). `begins_at`: when the
+    text begins, where the hand is of an earlier day. Raises WrongStatus.
+    """
+    part = await read.first(_PART, {"id": agreement_id, "agency_id": agency_id})
+    assert part is not None
+    bar = hand_barred(part, at, begins_at or at, of_bound=of_bound)
+    if bar is not None:
+        raise WrongStatus(OF_ANOTHER[bar] if reported else bar)
 
 
 async def _check(read: Read, criterion: sa.Select[Any], agreement_id: UUID, agency_id: UUID, now: datetime) -> None:

@@ -74,6 +74,11 @@ class OpenText(Struct, kw_only=True, frozen=True):
     is_paper: bool = False  # a change that was signed on paper before it came here, and waits for nobody
 
     @property
+    def of_bound(self) -> bool:
+        """Whether only who is bound signs it: a change that is signed here. A paper binds whoever says it signed."""
+        return self.amendment_id is not None and not self.is_paper
+
+    @property
     def terms(self) -> Terms:
         """What policies will read of it."""
         return msgspec.json.decode(self.raw_terms, type=Terms)

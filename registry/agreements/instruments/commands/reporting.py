@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.being_bound import check_bound
+from registry.agreements.instruments.commands.being_bound import check_bound, check_hand
 from registry.agreements.instruments.commands.earlier_days import count_from_its_day, reaches_back
 from registry.agreements.instruments.commands.given_up import check_not_given_up
 from registry.agreements.instruments.commands.holding import finished, held, parties_of
@@ -45,7 +45,7 @@ from registry.agreements.instruments.commands.settling.effects import (
     replace_reports,
     stop_silences,
 )
-from registry.agreements.instruments.commands.signing import executed_text, existed, named_text, of_bound
+from registry.agreements.instruments.commands.signing import executed_text, existed, named_text
 from registry.agreements.instruments.consent import (
     BINDING,
     LEAVING,
@@ -73,7 +73,6 @@ from registry.agreements.instruments.rules import (
     NOBODY_BOUND,
     AgreementAction,
     Stage,
-    has_left,
     left_in_time,
     not_on_paper_yet,
     refuse,
@@ -469,12 +468,9 @@ async def _text_to_sign(write: Write, caller: Caller, row: Row[Any], new: NewRep
     await check_not_given_up(write, row, text.version_id, new.acted_on, signed_at)
     if await write.value(_SIGNED, {"version_id": text.version_id, "agency_id": new.agency_id}) is not None:
         raise Conflict("That party has signed this version already.", "already_signed")
-    part = await write.first(_PART, {"id": row.id, "agency_id": new.agency_id})
-    assert part is not None
-    if of_bound(text) and part.joined_at is None:
-        raise WrongStatus("That party is not bound by this agreement, so it has no part in changing it.")
-    if has_left(part.leaves_at, part.released_at, max(signed_at, await begins_at(write, text))):
-        raise WrongStatus("That party had left the agreement by then: a signature of that day binds to nothing.")
+    its = (row.id, new.agency_id, signed_at)
+    begins = await begins_at(write, text)
+    await check_hand(write, *its, of_bound=text.of_bound, begins_at=begins, reported=True)
     return text
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.authority import day_given
 from registry.agreements.instruments.commands.authorising import authorised
-from registry.agreements.instruments.commands.being_bound import check_asked
+from registry.agreements.instruments.commands.being_bound import check_hand
 from registry.agreements.instruments.commands.earlier_days import count_from_its_day, reaches_back
 from registry.agreements.instruments.commands.given_up import check_not_given_up
 from registry.agreements.instruments.commands.holding import finished, held
@@ -33,13 +33,12 @@ from registry.agreements.instruments.commands.settling.effects import replace_re
 from registry.agreements.instruments.commands.shown_paper import check_named, check_shown
 from registry.agreements.instruments.commands.signing_order import in_turn
 from registry.agreements.instruments.commands.standing_text import STOOD_SINCE, check_stood
-from registry.agreements.instruments.consent import LEFT, LEFT_BEFORE, ReportedKind
+from registry.agreements.instruments.consent import ReportedKind
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import filed_papers
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.let_in import open_since
 from registry.agreements.instruments.queries.texts import executed_texts
-from registry.agreements.instruments.queries.visibility import not_left
 from registry.agreements.instruments.rules import (
     ALREADY_SIGNED,
     AgreementAction,
@@ -70,7 +69,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.access.separation import Act
 from registry.platform.database.handles import Write
 from registry.platform.kernel.days import Today
-from registry.platform.kernel.errors import Conflict, RuleBroken, WrongStatus
+from registry.platform.kernel.errors import Conflict, RuleBroken
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected
 from registry.platform.ledger.event_types import EventType
@@ -113,9 +112,6 @@ _JOINED = sa.select(agreement_party.c.joined_at).where(
     agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
     agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
 )
-
-
-_STAYS = _JOINED.with_only_columns(agreement_party.c.agency_id).where(not_left())
 
 
 _ITS_SIGNATURES = sa.select(agreement_signature).where(
@@ -171,12 +167,10 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     signed_on = await _day_signed(write, text, signing, today, caller.agency_id)
     its_day = _counts_from(row, text, signing, today)
     signed_at = await counts_from(write, caller, row, text.version_id, its_day)
-    if row.executed_at is not None and not of_bound(text):
+    if row.executed_at is not None and not text.of_bound:
         await check_not_given_up(write, row, text.version_id, signed_on, signed_at)
     if signed_at < caller.now:  # what it had signed before it left it confirms
-        its = {"id": row.id, "agency_id": caller.agency_id, "now": caller.now}
-        if await write.value(_STAYS, its) is None:
-            raise WrongStatus(LEFT)
+        await check_hand(write, row.id, caller.agency_id, caller.now, of_bound=text.of_bound)
     await check_named(write, row.id, caller.agency_id, signing)
     signature = SignatureDetails(
         agency_id=caller.agency_id,
@@ -220,9 +214,9 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
     refuse(signed_too_late(signed_at, row.terminated_at, row.time_zone))
     await check_agreed_end(write, row, text, caller.now)
     await check_not_given_up(write, row, text.version_id, paper.signed_on, signed_at)
-    its = {"id": row.id, "agency_id": agency_id, "now": await begins_at(write, text)}
-    if await write.value(_STAYS, its) is None:  # else who has left could read it for its own word alone
-        raise WrongStatus(LEFT_BEFORE)
+    # Else who had left before it begins could read it for its own word alone.
+    begins = await begins_at(write, text)
+    await check_hand(write, row.id, agency_id, signed_at, of_bound=text.of_bound, begins_at=begins)
     recorded = await existed(write, text, paper.signed_on, today)
     await check_shown(write, text, agency_id, paper, paper.signed_on, today)
     await check_named(write, row.id, agency_id, paper)
@@ -273,12 +267,7 @@ async def _put_its_day(
 
 def _how(text: OpenText) -> dict[str, bool]:
     """Whose a signature may be, and whether it is one of a round: what is executed has no turns."""
-    return {"of_bound": of_bound(text), "in_round": text.stage is Stage.OUT_FOR_SIGNATURE}
-
-
-def of_bound(text: OpenText) -> bool:
-    """Whether only who is bound signs it: a change that is signed here. A paper binds whoever says that it signed."""
-    return text.amendment_id is not None and not text.is_paper
+    return {"of_bound": text.of_bound, "in_round": text.stage is Stage.OUT_FOR_SIGNATURE}
 
 
 async def write_signature(
@@ -304,10 +293,7 @@ async def write_signature(
     check_evidence(paper.evidence_sha256, paper.evidence_location, needed=False)
     # That it had signed before it left, or was released, may be said afterwards.
     its_day = min(caller.now, signature.counts_from)
-    if of_bound:
-        await check_asked(write, agreement_id, signature.agency_id, its_day)
-    elif await write.value(_STAYS, {"id": agreement_id, "agency_id": signature.agency_id, "now": its_day}) is None:
-        raise WrongStatus(LEFT)
+    await check_hand(write, agreement_id, signature.agency_id, its_day, of_bound=of_bound)
     if in_round:
         await in_turn(write, version_id, signature.agency_id, caller.now)
     its, kind = signature.agency_id, ReportedKind.SIGNED

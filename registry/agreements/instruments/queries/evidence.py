@@ -9,13 +9,8 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.authority import FiledPaper
-from registry.agreements.instruments.queries.shown_papers import put_to_it
-from registry.agreements.instruments.queries.visibility import (
-    Who,
-    reaches_parties,
-    reads_restricted_document,
-    shared_with,
-)
+from registry.agreements.instruments.queries.shown_papers import filed_by, reached_if_restricted, shown_to
+from registry.agreements.instruments.queries.visibility import reads_restricted_document, shared_with
 from registry.agreements.instruments.schemas.evidence import Evidence, EvidenceDocument
 from registry.agreements.instruments.tables import agreement, agreement_evidence
 from registry.directory.agencies.tables import agency
@@ -43,7 +38,6 @@ class Papers(Struct, frozen=True):
 
 
 NO_PAPERS = Papers()
-_VIEWER = sa.bindparam("viewer", type_=agreement.c.id.type)
 _paper = (
     sa.select(
         agreement_evidence.c.document_id.label("id"),
@@ -53,21 +47,14 @@ _paper = (
     .where(agreement_evidence.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type))
     .subquery("paper")
 )
-# A paper is named to whom it reaches as a document does: see `documents.queries`.
-_reaches = sa.or_(reaches_parties(_paper.c.agreement_id, _paper.c.filed_at), put_to_it(_paper))
-_named = sa.and_(
-    ~_paper.c.is_restricted,
-    sa.or_(_paper.c.filed_by_id == _VIEWER, _reaches),
-).label("named")
+_named = sa.and_(~_paper.c.is_restricted, sa.or_(filed_by(_paper), shown_to(_paper)))
 
 
-def _not_kept_from(reader: Who) -> sa.ColumnElement[bool]:
+def _not_kept_from(reader: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
     """Papers that the agency could read once they are put to it: that it filed itself, and not kept from it."""
-    filed_by_it = _paper.c.filed_by_id == (
-        sa.bindparam(reader, type_=agreement.c.id.type) if isinstance(reader, str) else reader
-    )
     reached = reads_restricted_document(_paper.c.filed_at, reader)
-    return sa.or_(filed_by_it, sa.and_(shared_with(reader), sa.or_(~_paper.c.is_restricted, reached)))
+    kept = sa.or_(~_paper.c.is_restricted, reached)
+    return sa.or_(_paper.c.filed_by_id == reader, sa.and_(shared_with(reader), kept))
 
 
 _of_digest = _paper.c.sha256 == sa.bindparam("sha256", type_=sa.Text)
@@ -80,10 +67,9 @@ _READERS = (
     )
     .where(_of_digest, _not_kept_from(agency.c.id))
 )
-# Those that it can read: of these what it filed itself, and what reaches it as a document does.
-_readable = sa.and_(_not_kept_from("viewer"), sa.or_(_paper.c.filed_by_id == _VIEWER, _reaches))
+_readable = sa.or_(_named, reached_if_restricted(_paper))
 _ON_FILE = (
-    sa.select(_paper.c.sha256, _paper.c.id, _paper.c.name, _named, _readable.label("readable"))
+    sa.select(_paper.c.sha256, _paper.c.id, _paper.c.name, _named.label("named"), _readable.label("readable"))
     .select_from(_of_agreement)
     .order_by(_named, _paper.c.id.desc())
 )

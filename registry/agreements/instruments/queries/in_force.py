@@ -24,7 +24,7 @@ from sqlalchemy.sql.selectable import FromClause
 from registry.agreements.instruments.consent_tables import agreement_pending, agreement_pending_party_window
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.pending import all_without_pending
-from registry.agreements.instruments.queries.visibility import is_published
+from registry.agreements.instruments.queries.visibility import gone_at, is_published
 from registry.agreements.instruments.rules import AgreementKind
 from registry.agreements.instruments.tables import (
     agreement,
@@ -261,13 +261,8 @@ def is_superseded() -> sa.ColumnElement[bool]:
     The stage says so from that instant on; before, and until it is settled, it follows from who is released when.
     """
     party = agreement_party.alias("gone")
-    leaves_at, released_at, lapsed_at = (
-        sa.func.coalesce(party.c[name], sa.literal(OPEN_END, type_=party.c.leaves_at.type))
-        for name in ("leaves_at", "released_at", "lapsed_at")
-    )
     its = sa.and_(party.c.agreement_id == agreement.c.id, party.c.joined_at.is_not(None))
-    by_act = sa.case((leaves_at < released_at, leaves_at), else_=released_at)
-    gone = sa.case((lapsed_at < by_act, lapsed_at), else_=by_act)
+    gone = gone_at(party, OPEN_END, or_lapsed=True)
     last = sa.select(sa.func.max(gone, type_=party.c.leaves_at.type)).where(its).correlate(agreement)
     released = sa.select(sa.literal(1)).where(its, party.c.released_at.is_not(None)).correlate(agreement)
     follows = sa.and_(

@@ -23,6 +23,7 @@ from registry.agreements.instruments.consent_tables import (
 )
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.party_days import notice_day_let_pass
+from registry.agreements.instruments.queries.visibility import gone_by
 from registry.agreements.instruments.receipt import awaited_from
 from registry.agreements.instruments.tables import (
     agreement,
@@ -190,10 +191,7 @@ _OTHERS = (
         _other.c.agency_id != _AGENCY,
         _other.c.joined_at <= _LASTS_AT,
         _other.c.notice_counts_on.is_(None),
-        *(
-            sa.or_(_other.c[name].is_(None), _other.c[name] > _LASTS_AT)
-            for name in ("leaves_at", "released_at", "lapsed_at")
-        ),
+        ~gone_by(_other, _LASTS_AT, or_lapsed=True),
         sa.case((_HAS_DAYS, _term.c.auto_renew_months), else_=agreement.c.auto_renew_months).is_not(None),
     )
 )

@@ -21,6 +21,7 @@ from registry.agreements.instruments.queries.texts import placed, stretches
 from registry.agreements.instruments.queries.visibility import (
     administers,
     as_shown,
+    gone_by,
     known_to,
     reads_restricted,
     shared_with,
@@ -117,9 +118,7 @@ _left_before = (
     .where(
         agreement_party.c.agreement_id == _open.c.agreement_id,
         agreement_party.c.agency_id == sa.bindparam("viewer", type_=agreement.c.id.type),
-        sa.or_(
-            *(agreement_party.c[name] <= agreement_version_dates.c.starts_at for name in ("leaves_at", "released_at"))
-        ),
+        gone_by(agreement_party, agreement_version_dates.c.starts_at),
     )
     .correlate(_open)
 )

@@ -1,4 +1,4 @@
-"""Which papers are shown to a party whatever the day on which they were filed: what it is asked rests on them."""
+"""Who is told of a paper on file, and who reads it: said here once, for the documents and for the evidence of acts."""
 
 import sqlalchemy as sa
 
@@ -8,8 +8,35 @@ from registry.agreements.instruments.consent_tables import (
     agreement_publication_consent,
     agreement_reported_act,
 )
-from registry.agreements.instruments.queries.visibility import legible_to_parties, reads_text
+from registry.agreements.instruments.queries.visibility import (
+    legible_to_parties,
+    reaches_parties,
+    reads_restricted_document,
+    reads_text,
+    shared_with,
+)
 from registry.agreements.instruments.tables import agreement, agreement_signature, agreement_version
+
+
+def shown_to(paper: sa.FromClause, agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
+    """Papers of which the agency is told as a party: filed when they were for it too, or put to it since.
+
+    In a statement about the agreement; `paper` is the table of documents, or one like it. Who filed one always reads it
+    (`filed_by`).
+    """
+    for_it = reaches_parties(paper.c.agreement_id, paper.c.filed_at, agency_bind)
+    return sa.and_(shared_with(agency_bind), sa.or_(for_it, put_to_it(paper, agency_bind)))
+
+
+def filed_by(paper: sa.FromClause, agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
+    """Papers that the agency filed itself."""
+    return paper.c.filed_by_id == sa.bindparam(agency_bind, type_=agreement.c.id.type)
+
+
+def reached_if_restricted(paper: sa.FromClause, agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
+    """Papers that the agency's cleared staff read where they are restricted."""
+    reached = sa.and_(shown_to(paper, agency_bind), reads_restricted_document(paper.c.filed_at, agency_bind))
+    return sa.or_(filed_by(paper, agency_bind), reached)
 
 
 def put_to_it(paper: sa.FromClause, agency_bind: str = "viewer") -> sa.ColumnElement[bool]:

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from registry.agreements.instruments.consent_tables import agreement_pending, agreement_pending_window
 from registry.agreements.instruments.queries.in_force import OPEN_END, is_superseded, text_shown_to_others_at
+from registry.agreements.instruments.queries.visibility import gone_at
 from registry.agreements.instruments.rules import DerivedStatus
 from registry.agreements.instruments.tables import (
     agreement,
@@ -72,10 +73,6 @@ def _suspended(reported: sa.ColumnElement[bool], at: sa.ColumnElement[Any]) -> s
 def _alone_at() -> sa.ScalarSelect[Any]:
     """`told.alone_at` in SQL; `OPEN_END` where two stay."""
     party = agreement_party.alias("staying")
-    leaves_at, released_at = (
-        sa.func.coalesce(party.c[name], sa.literal(OPEN_END, type_=party.c.leaves_at.type))
-        for name in ("leaves_at", "released_at")
-    )
-    gone = sa.case((leaves_at < released_at, leaves_at), else_=released_at)
+    gone = gone_at(party, OPEN_END)
     its = sa.select(gone).where(party.c.agreement_id == agreement.c.id, party.c.joined_at.is_not(None))
     return its.correlate(agreement).order_by(gone.desc()).limit(1).offset(1).scalar_subquery()

@@ -6,6 +6,7 @@ view of everything that was executed, since it must be able to see what it repor
 for ever: the version itself, when the text was sent back or withdrawn, and nothing of what it became.
 """
 
+from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -30,6 +31,10 @@ Who: TypeAlias = str | sa.ColumnElement[UUID]
 
 def _agency(of: Who) -> sa.ColumnElement[UUID]:
     return sa.bindparam(of, type_=agreement.c.id.type) if isinstance(of, str) else of
+
+
+def _now() -> sa.ColumnElement[Any]:
+    return sa.bindparam("now", type_=agreement_party.c.leaves_at.type)
 
 
 def administers(principal: Principal) -> bool:
@@ -173,9 +178,28 @@ def known_to(*, administrator: bool = False, of: sa.FromClause = agreement) -> s
     return sa.or_(visible_to(administrator=administrator, of=of), signed_by(of=of))
 
 
-def _had_not_left(party: sa.FromClause, at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Parties that had not left by then: no notice had run out, and no other text had released them."""
-    return sa.and_(*(sa.or_(gone.is_(None), gone > at) for gone in (party.c.leaves_at, party.c.released_at)))
+_LEFT = ("leaves_at", "released_at")
+_GONE = (*_LEFT, "lapsed_at")
+
+
+def gone_by(party: sa.FromClause, at: sa.ColumnElement[Any], *, or_lapsed: bool = False) -> sa.ColumnElement[bool]:
+    """Parties that had left by then: a notice had run out, or another text had released them. Never NULL, for `~`.
+
+    `or_lapsed`: or others went on by a later text than any that they signed. `rules.has_left` and `rules.is_gone` say
+    the same of a row that is read already.
+    """
+    columns = [party.c[name] for name in (_GONE if or_lapsed else _LEFT)]
+    return sa.or_(*(sa.and_(gone.is_not(None), gone <= at) for gone in columns))
+
+
+def gone_at(party: sa.FromClause, never: datetime, *, or_lapsed: bool = False) -> sa.ColumnElement[Any]:
+    """From when a party is gone, as `gone_by` says; the instant `never` where it stays."""
+    stays: sa.ColumnElement[Any] = sa.literal(never, type_=party.c.leaves_at.type)
+    first = stays
+    for name in _GONE if or_lapsed else _LEFT:
+        at = sa.func.coalesce(party.c[name], stays)
+        first = sa.case((at < first, at), else_=first)
+    return first
 
 
 def reads_restricted(agency_bind: str = "viewer", of: sa.FromClause = agreement_version) -> sa.ColumnElement[bool]:
@@ -200,7 +224,7 @@ def reads_restricted(agency_bind: str = "viewer", of: sa.FromClause = agreement_
             party,
             party.c.agreement_id == of.c.agreement_id,
             sa.or_(party.c.joined_at <= made_at, party.c.in_text),
-            _had_not_left(party, made_at),
+            ~gone_by(party, made_at),
         ),
         its_own(signature, signature.c.version_id == of.c.id),
         its_own(window, window.c.agreement_id == of.c.agreement_id, window.c.version_id == of.c.id),
@@ -219,7 +243,7 @@ def reads_restricted_document(filed_at: sa.ColumnElement[Any], agency_bind: Who 
             agreement_party.c.agreement_id == agreement.c.id,
             agreement_party.c.agency_id == _agency(agency_bind),
             sa.or_(agreement_party.c.joined_at.is_not(None), known),
-            _had_not_left(agreement_party, filed_at),
+            ~gone_by(agreement_party, filed_at),
         )
         .correlate_except(agreement_party)
         .exists()
@@ -256,8 +280,7 @@ def past_or_to_come(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
 
     What is made for the parties now does not reach it: see `reaches_parties`.
     """
-    now = sa.bindparam("now", type_=agreement_party.c.leaves_at.type)
-    return sa.and_(is_party(agency_bind), ~reaches_parties(agreement.c.id, now, agency_bind))
+    return sa.and_(is_party(agency_bind), ~reaches_parties(agreement.c.id, _now(), agency_bind))
 
 
 def told_of_act(
@@ -270,7 +293,7 @@ def told_of_act(
 
 def of_audience(party: sa.FromClause, made_at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Parties for which a thing is that was made then for the parties: see `reaches_parties`."""
-    return sa.and_(sa.or_(party.c.joined_at.is_not(None), party.c.in_text), _had_not_left(party, made_at))
+    return sa.and_(sa.or_(party.c.joined_at.is_not(None), party.c.in_text), ~gone_by(party, made_at))
 
 
 def reads_text(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
@@ -280,7 +303,7 @@ def reads_text(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
     there = sa.select(sa.literal(1)).where(
         party.c.agreement_id == agreement_version.c.agreement_id,
         party.c.agency_id == _agency(agency_bind),
-        _had_not_left(party, made_at),
+        ~gone_by(party, made_at),
     )
     return sa.or_(there.correlate_except(party).exists(), signed_version(agency_bind))
 
@@ -297,20 +320,12 @@ def legible_to() -> sa.ColumnElement[bool]:
 
 def not_left() -> sa.ColumnElement[bool]:
     """Parties whose notice, where they gave one, has not run out at `now`, and whom no other text has released."""
-    now = sa.bindparam("now", type_=agreement_party.c.leaves_at.type)
-    return sa.and_(
-        *(
-            sa.or_(column.is_(None), column > now)
-            for column in (agreement_party.c.leaves_at, agreement_party.c.released_at)
-        )
-    )
+    return ~gone_by(agreement_party, _now())
 
 
 def _not_gone() -> sa.ColumnElement[bool]:
     """As `not_left`, and not lapsed while others go on by a later text."""
-    now = sa.bindparam("now", type_=agreement_party.c.leaves_at.type)
-    lapsed_at = agreement_party.c.lapsed_at
-    return sa.and_(not_left(), sa.or_(lapsed_at.is_(None), lapsed_at > now))
+    return ~gone_by(agreement_party, _now(), or_lapsed=True)
 
 
 def still_bound() -> sa.ColumnElement[bool]:
@@ -328,10 +343,9 @@ def is_asked() -> sa.ColumnElement[bool]:
     has lapsed: it says something of the days before.
     """
     asked = agreement_proposal.c
-    gone = tuple(agreement_party.c[name] for name in ("leaves_at", "released_at", "lapsed_at"))
     of_departure = sa.and_(asked.kind == ProposalKind.DEPARTURE, not_left())
-    before = sa.or_(*(column <= asked.proposed_at for column in gone))
-    loses_days = sa.and_(*(sa.or_(column.is_(None), column > asked.not_before) for column in gone))
+    before = gone_by(agreement_party, asked.proposed_at, or_lapsed=True)
+    loses_days = ~gone_by(agreement_party, asked.not_before, or_lapsed=True)
     return sa.and_(
         agreement_party.c.joined_at.is_not(None), sa.or_(_not_gone(), of_departure, sa.and_(before, loses_days))
     )
@@ -339,5 +353,4 @@ def is_asked() -> sa.ColumnElement[bool]:
 
 def bound_by_now() -> sa.ColumnElement[bool]:
     """Parties that may act as ones that are bound: that have joined by `now`, and not left."""
-    now = sa.bindparam("now", type_=agreement_party.c.joined_at.type)
-    return sa.and_(agreement_party.c.joined_at <= now, _not_gone())
+    return sa.and_(agreement_party.c.joined_at <= _now(), _not_gone())

@@ -33,8 +33,7 @@ from registry.sharing.loans.queries.contesting import agreed_at, disputed_at, sa
 from registry.sharing.loans.rules import OUT, LoanStatus
 from registry.sharing.loans.tables import loan
 from registry.sharing.loans.times import TimedAct
-from registry.sharing.policy.approvals import SAID_BY_A_SIDE
-from registry.sharing.policy.decisions import DecisionReason
+from registry.sharing.policy.decisions import ENGINE_LAYER, DecisionReason
 from registry.sharing.policy.tables import policy_approval, policy_decision
 from registry.sharing.requests.queries.derived_status import LIVE_LOAN, answered_status, given_up_for
 from registry.sharing.requests.rules import LineStatus
@@ -174,7 +173,7 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
         .where(
             rejecting.c.root_decision_id == request_line.c.decision_id,
             policy_approval.c.verdict == "rejected",
-            policy_approval.c.policy_id.not_in(SAID_BY_A_SIDE),
+            policy_approval.c.layer != ENGINE_LAYER,
         )
         .limit(1)
         .correlate(request_line)

@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.directory.waiting import Asked, InboxAction, InboxEntry, InboxKind, InboxSubject
@@ -15,7 +16,7 @@ from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.database.types import Instant
-from registry.sharing.loans.rules import NO_SHOW_CONTESTED_WITHIN, LoanStatus, Side
+from registry.sharing.loans.rules import LoanStatus, Side
 from registry.sharing.loans.schemas.shown import LoanedAsset, TimeContest
 from registry.sharing.loans.tables import loan, loan_time_contest
 from registry.sharing.loans.times import SAID_IN, Contested, TimeContestStatus, TimedAct, done_by
@@ -195,8 +196,8 @@ async def waiting_words(read: Read, asked: Asked) -> list[InboxEntry]:
         parameters["after_contest"] = asked.after_id(_K.CONTESTED_TIME)
     if _K.NO_SHOW in kinds:
         after_due, parameters["after_loan"] = asked.after_due(_K.NO_SHOW)
-        parameters["after_report"] = after_due - NO_SHOW_CONTESTED_WITHIN
-        parameters["since"] = asked.as_of - NO_SHOW_CONTESTED_WITHIN
+        parameters["after_report"] = after_due - CONTEST_PERIOD
+        parameters["since"] = asked.as_of - CONTEST_PERIOD
     rows = await read.all_slowly(_statement(kinds, asked.whose != "partners"), parameters)
     return [_entry(row, asked) for row in rows]
 
@@ -213,7 +214,7 @@ def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
         subject=InboxSubject(kind="loan", id=row.loan_id, name=_read_asset(row.asset_snapshot).name, path=path),
         task=f"{row.partner_name}: {task}" if theirs else task,
         late=False,
-        due_at=row.waiting_from + NO_SHOW_CONTESTED_WITHIN if kind is _K.NO_SHOW else None,
+        due_at=row.waiting_from + CONTEST_PERIOD if kind is _K.NO_SHOW else None,
         waiting_from=row.waiting_from,
         partner=AgencyReference(id=row.partner_id, name=row.partner_name),
         action=InboxAction(operation=operation, path=f"{path}/{verb}") if offered else None,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.agreements.instruments.schemas.words import AgreementReference
 from registry.agreements.instruments.tables import agreement, agreement_version
 from registry.directory.agencies.schemas import AgencyReference
@@ -37,7 +38,6 @@ from registry.sharing.loans.queries.contesting import TIMES_CONTESTED, as_time_c
 from registry.sharing.loans.queries.hindrances import hindrance
 from registry.sharing.loans.rules import (
     NEVER_WAS,
-    NO_SHOW_CONTESTED_WITHIN,
     OUT,
     SIDES,
     DeclineReason,
@@ -367,7 +367,7 @@ def no_show_of(
         return None
     return NoShow(
         reported_at=reported_at,
-        contest_by=reported_at + NO_SHOW_CONTESTED_WITHIN,
+        contest_by=reported_at + CONTEST_PERIOD,
         contested_at=contested_at,
         contested_reason=contested_reason,
         withdrawn_at=withdrawn_at,

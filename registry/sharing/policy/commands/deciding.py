@@ -26,10 +26,6 @@ from registry.platform.ledger.event_types import EventType
 from registry.resources.assets.queries.facts import AssetRow
 from registry.resources.assets.rules import changed_since
 from registry.sharing.policy.approvals import (
-    DECLINE,
-    SUSPENSION,
-    WITHDRAWAL,
-    WITHDRAWN_LAYER,
     ApprovalAnswer,
     DecisionStatus,
     Verdict,
@@ -39,7 +35,15 @@ from registry.sharing.policy.approvals import (
 )
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.recording import Decided, keep, keep_policies, lock_chain, record_answer
-from registry.sharing.policy.decisions import ApprovalNeeded, Decision, parts_told
+from registry.sharing.policy.decisions import (
+    DECLINE,
+    ENGINE_LAYER,
+    SUSPENSION,
+    WITHDRAWAL,
+    ApprovalNeeded,
+    Decision,
+    parts_told,
+)
 from registry.sharing.policy.facts import Facts, PrincipalFacts, Priority, ask_digest, decode_facts
 from registry.sharing.policy.queries.collecting import Gathered, acting, collect_facts
 from registry.sharing.policy.queries.getting import decision_of, relations, request_of
@@ -351,13 +355,13 @@ async def _say(
 ) -> None:
     """Store what one side says of the whole chain, once."""
     before = await lock_chain(write, root_decision_id)
-    if any(answer.policy_id == what for answer in before.answers):
+    if any(answer.of_a_side and answer.policy_id == what for answer in before.answers):
         return
     root, of_asker = before.links[0], what == WITHDRAWAL
     said = ApprovalAnswer(
         decision_id=root.id,
         policy_id=what,
-        layer=WITHDRAWN_LAYER,
+        layer=ENGINE_LAYER,
         role="requester" if of_asker else "owner",
         side="requesting" if of_asker else "assisting",
         agency_id=root.requesting_agency_id if of_asker else root.assisting_agency_id,

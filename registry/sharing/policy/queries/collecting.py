@@ -17,8 +17,8 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.deadlines.queries.reviewing import ReviewDue, reviews_due
 from registry.agreements.instruments.queries.in_force import AgreementCandidate, candidates, candidates_of_several
-from registry.agreements.instruments.silences import unsaid
 from registry.agreements.instruments.terms import ANY_PURPOSE, Terms, ceiling, limit
+from registry.agreements.instruments.unsaid import unsaid
 from registry.agreements.insurance.queries import insured
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal

@@ -27,7 +27,7 @@ from registry.platform.ledger.event_types import EventType
 from registry.resources.assets.commands.booking import lock
 from registry.resources.assets.queries.describing import describe
 from registry.resources.assets.queries.facts import asset_facts
-from registry.sharing.policy.approvals import Verdict
+from registry.sharing.policy.approvals import OWN_REQUEST, Verdict
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import (
     LoanAsked,
@@ -58,7 +58,17 @@ from registry.sharing.requests.commands.lines import (
     withdraw_line,
 )
 from registry.sharing.requests.commands.offers import keep_offered
-from registry.sharing.requests.queries.acting import answerable, any_changed, asks, changed_in, described_in, side_of
+from registry.sharing.requests.queries.acting import (
+    answerable,
+    any_changed,
+    asks,
+    changed_in,
+    described_in,
+    side_of,
+    undecided,
+    why_not_approved,
+    window_over,
+)
 from registry.sharing.requests.queries.getting import get_request, request_rows
 from registry.sharing.requests.queries.needs import is_need, is_partly_lent, people_in
 from registry.sharing.requests.rules import (
@@ -72,8 +82,10 @@ from registry.sharing.requests.rules import (
     advance,
     advance_line,
     follow_lines,
-    time_over,
+    refuse,
     why_not_accepted,
+    why_not_ended,
+    why_not_submitted,
 )
 from registry.sharing.requests.schemas.given import ChangedAssetsAccepted, NewRequest
 from registry.sharing.requests.schemas.shown import ResourceRequest
@@ -148,13 +160,10 @@ async def submit_request(
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
     await write.once()
     check_version(expected, row.version_shown)
-    advance(RequestStatus(row.status), RequestAction.SUBMIT)
-    asked = [each for each in rows if each.line_status == LineStatus.DRAFT]
-    if not asked:
-        raise WrongStatus("Every line of this request is decided.")
-    for each in asked:
-        if each.ends_at <= caller.now:
-            raise RuleBroken(time_over(each.no), "window_over")
+    asked = undecided(rows)
+    refuse(why_not_submitted(RequestStatus(row.status), undecided=bool(asked)))
+    if (over := window_over(rows, caller.now)) is not None:
+        raise RuleBroken(over, "window_over")
     touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
     made: dict[UUID, Decided] = {}
     told: dict[UUID, dict[str, object]] = {}
@@ -213,8 +222,7 @@ async def accept_changed_assets(
     permit(caller.principal, Action.REQUESTS_ACCEPT, [side_of(row, caller.principal)])
     await write.once()
     check_version(expected, row.version_shown)
-    if (reason := why_not_accepted(RequestStatus(row.status), changed=any_changed(rows))) is not None:
-        raise WrongStatus(reason)
+    refuse(why_not_accepted(RequestStatus(row.status), changed=any_changed(rows)))
     named = _named_lines(rows, accepted)
     # The chains before the assets, and in the order of the lines, as loans lock them.
     for each, _ in sorted(named, key=lambda line: line[0].no):
@@ -300,14 +308,13 @@ async def answer_request(
     row = rows[0]
     permit(caller.principal, Action.REQUESTS_APPROVE, [side_of(row, caller.principal)])
     if asks(rows, caller.principal):
-        raise Forbidden("You asked for this yourself; somebody else has to approve it.", "own_request")
+        raise Forbidden(OWN_REQUEST, "own_request")
     await write.once()
     (check_read if verdict == "approved" else check_version)(expected, row.version_shown)
-    mine = answerable(rows, caller.principal)
-    if not mine:
-        raise WrongStatus("No line of this request waits for your approval.", "nothing_to_approve")
+    if (nothing := why_not_approved(rows, caller.principal)) is not None:
+        raise WrongStatus(nothing, "nothing_to_approve")
     touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
-    for each in mine:
+    for each in answerable(rows, caller.principal):
         after, decision_id, missing = LineStatus.NEEDS_APPROVAL, each.latest_id, tuple[ApprovalNeeded, ...]()
         decision = await visible_decision(write, caller.principal, decision_id)
         await answer_approvals(write, caller, decision, verdict, reason)
@@ -364,6 +371,7 @@ async def _end(
     row = rows[0]
     await write.once()
     check_version(expected, row.version_shown)
+    refuse(why_not_ended(RequestStatus(row.status), action))
     after = advance(RequestStatus(row.status), action)
     event = EventType.REQUEST_WITHDRAWN if action is RequestAction.WITHDRAW else EventType.REQUEST_CLOSED
     touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)

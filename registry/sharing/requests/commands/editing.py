@@ -11,7 +11,6 @@ from registry.directory.taxonomy.queries import check_purpose
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
-from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.text import folded
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes
@@ -37,14 +36,15 @@ from registry.sharing.requests.commands.lines import (
 from registry.sharing.requests.queries.acting import side_of
 from registry.sharing.requests.queries.getting import get_request, request_rows, shown
 from registry.sharing.requests.rules import (
-    EDITABLE,
     REFUSED,
     LineAction,
     LineStatus,
     RequestAction,
     RequestStatus,
     advance,
+    refuse,
     what_is_void,
+    why_not_updated,
 )
 from registry.sharing.requests.schemas.given import RequestPatch
 from registry.sharing.requests.schemas.shown import ResourceRequest
@@ -77,8 +77,7 @@ async def update_request(
         changed |= edited(open_rows, lines)
     if not changed:
         return await shown(write, rows, caller.principal, caller.now)
-    if status not in EDITABLE:
-        raise WrongStatus(f"A request that is {status} cannot be edited.")
+    refuse(why_not_updated(status))
     void = what_is_void(changed)
     if status is not RequestStatus.DRAFT and void == "decisions":
         stored = advance(status, RequestAction.REVISE)

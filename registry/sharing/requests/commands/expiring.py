@@ -19,7 +19,7 @@ from registry.platform.ledger.event_types import EventType
 from registry.sharing.requests.commands.asking import change_request
 from registry.sharing.requests.commands.lines import fact, record_told, stored_statuses, update_line
 from registry.sharing.requests.commands.sourcing import pass_over
-from registry.sharing.requests.queries.derived_status import given_up, has_loan, is_need, lent, remaining
+from registry.sharing.requests.queries.derived_status import given_up, has_loan, lent, open_need, remaining
 from registry.sharing.requests.rules import (
     OPEN,
     SET_BY_PEOPLE,
@@ -47,7 +47,7 @@ _DUE = (
         request.c.status.not_in(sorted(SET_BY_PEOPLE)),
         sa.not_(has_loan()),
         sa.not_(given_up()),
-        sa.not_(sa.and_(is_need(), lent() >= request_line.c.quantity)),
+        sa.not_(sa.and_(open_need(), lent() >= request_line.c.quantity)),
     )
     .order_by(request_line.c.ends_at, request_line.c.request_id)
 )

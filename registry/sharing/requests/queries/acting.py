@@ -1,6 +1,6 @@
 """What a person may do with a request and its lines as they are: the side that acts, what waits, what has changed.
 
-Commands ask the same before they act, so that what is offered works.
+Commands ask the same before they act, so that what is offered works: `rules.why_not_…`, and here what needs the rows.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,11 @@ from registry.platform.kernel.actions import AllowedAction, offer
 from registry.resources.assets.queries.describing import describe_columns
 from registry.resources.assets.rules import changed_since
 from registry.resources.assets.schemas.availability import AskAvailability
+from registry.sharing.policy.approvals import OWN_REQUEST
 from registry.sharing.policy.decisions import Side
 from registry.sharing.requests.need_rules import why_not_free
 from registry.sharing.requests.queries.needs import is_need, is_partly_lent, still_open
 from registry.sharing.requests.rules import (
-    EDITABLE,
-    TRANSITIONS,
     LineAction,
     LineStatus,
     RequestAction,
@@ -31,10 +30,12 @@ from registry.sharing.requests.rules import (
     why_not_answered,
     why_not_asked_again,
     why_not_declined,
+    why_not_ended,
     why_not_mended,
     why_not_offered,
     why_not_sourced,
     why_not_submitted,
+    why_not_updated,
     why_not_withdrawn,
 )
 
@@ -62,6 +63,25 @@ def answerable(rows: Sequence[Row[Any]], principal: Principal) -> list[Row[Any]]
     side = side_of(rows[0], principal)
     needed = {f"{role}@{side}" for role in principal.roles}
     return [row for row in rows if row.line_status == LineStatus.NEEDS_APPROVAL and needed & {*awaited_in(row.awaited)}]
+
+
+def why_not_approved(rows: Sequence[Row[Any]], principal: Principal) -> str | None:
+    """Why this person approves or rejects nothing in the request now; None when it can."""
+    if not any(each.line_status == LineStatus.NEEDS_APPROVAL for each in rows):
+        return "No line waits for an approval."
+    if asks(rows, principal):
+        return OWN_REQUEST
+    return None if answerable(rows, principal) else "No line waits for your approval."
+
+
+def undecided(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """The lines that are submitted next."""
+    return [each for each in rows if each.line_status == LineStatus.DRAFT]
+
+
+def window_over(rows: Sequence[Row[Any]], now: datetime) -> str | None:
+    """Why none of those is submitted: the time of one of them is over."""
+    return next((time_over(each.no) for each in undecided(rows) if each.ends_at <= now), None)
 
 
 def changed_in(row: Row[Any]) -> list[str]:
@@ -125,26 +145,19 @@ def allowed_on_request(rows: Sequence[Row[Any]], principal: Principal, now: date
     """What the caller can do with the whole request, and why not, where it is a matter of how things stand."""
     row, side = rows[0], side_of(rows[0], principal)
     status = RequestStatus(row.status)
-    late = f"Not while the request is {status.replace('_', ' ')}."
     actions = []
     if refusal(principal, Action.REQUESTS_UPDATE, [side]) is None:
-        actions.append(offer("update", withheld=None if status in EDITABLE else late))
-        drafts = [(each.no, each.ends_at <= now) for each in rows if each.line_status == LineStatus.DRAFT]
-        actions.append(offer(RequestAction.SUBMIT, withheld=why_not_submitted(status, drafts)))
-        possible = (status, RequestAction.WITHDRAW) in TRANSITIONS
-        actions.append(offer(RequestAction.WITHDRAW, withheld=None if possible else late))
+        actions.append(offer("update", withheld=why_not_updated(status)))
+        unsubmitted = why_not_submitted(status, undecided=bool(undecided(rows)))
+        actions.append(offer(RequestAction.SUBMIT, withheld=unsubmitted or window_over(rows, now)))
+        actions.append(offer(RequestAction.WITHDRAW, withheld=why_not_ended(status, RequestAction.WITHDRAW)))
     if refusal(principal, Action.REQUESTS_ACCEPT, [side]) is None:
         unaccepted = why_not_accepted(status, changed=any_changed(rows))
         actions.append(offer("accept_changed_assets", withheld=unaccepted))
     if refusal(principal, Action.REQUESTS_APPROVE, [side]) is None:
-        if not any(each.line_status == LineStatus.NEEDS_APPROVAL for each in rows):
-            reason: str | None = "No line waits for an approval."
-        elif asks(rows, principal):
-            reason = "The person who asks cannot approve."
-        else:
-            reason = None if answerable(rows, principal) else "No line waits for your approval."
-        actions += [offer(action, withheld=reason) for action in (LineAction.APPROVE, LineAction.REJECT)]
+        unanswered = why_not_approved(rows, principal)
+        actions += [offer(action, withheld=unanswered) for action in (LineAction.APPROVE, LineAction.REJECT)]
         if side == "requesting":
-            possible = (status, RequestAction.CLOSE_MANUALLY) in TRANSITIONS
-            actions.append(offer(RequestAction.CLOSE_MANUALLY, withheld=None if possible else late))
+            unclosed = why_not_ended(status, RequestAction.CLOSE_MANUALLY)
+            actions.append(offer(RequestAction.CLOSE_MANUALLY, withheld=unclosed))
     return actions

@@ -141,7 +141,7 @@ def remaining() -> sa.ColumnElement[int]:
     return of_need.correlate(request_line).scalar_subquery() - claimed()
 
 
-def is_need() -> sa.ColumnElement[bool]:
+def open_need() -> sa.ColumnElement[bool]:
     """A criterion: lines of a need that were submitted."""
     return request_line.c.status == LineStatus.OPEN.value
 
@@ -212,9 +212,9 @@ def line_status(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
         (sa.and_(reservable(), has_loan()), LineStatus.RESERVED.value),
         (sa.and_(reservable(), given_up()), LineStatus.DECLINED.value),
         (revoked(), LineStatus.WITHDRAWN.value),
-        (sa.and_(is_need(), lent() >= request_line.c.quantity), LineStatus.FILLED.value),
+        (sa.and_(open_need(), lent() >= request_line.c.quantity), LineStatus.FILLED.value),
         (lapsed(request_status), LineStatus.EXPIRED.value),
-        (sa.and_(is_need(), lent() > 0), LineStatus.PARTIALLY_FILLED.value),
+        (sa.and_(open_need(), lent() > 0), LineStatus.PARTIALLY_FILLED.value),
         (unanswered(), LineStatus.UNANSWERED.value),
         else_=request_line.c.status,
     )
@@ -238,7 +238,7 @@ def _mark() -> sa.ColumnElement[int]:
     )
     return sa.case(
         (sa.or_(request_line.c.replaced_by_no.is_not(None), only_asked), 0),
-        (sa.and_(is_need(), claimed() >= request_line.c.quantity), 0),
+        (sa.and_(open_need(), claimed() >= request_line.c.quantity), 0),
         (_rest_open(), BIT["partially_filled"]),
         (sa.and_(reservable(), has_loan(loan.c.status.not_in(sorted(OVER)))), BIT["reserved"]),
         (sa.and_(reservable(), has_loan()), BIT["over"]),

@@ -202,6 +202,13 @@ async def settle(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     what comes to nothing by it; the windows; what is published; when something has to be done next.
     """
     settled = Settled(agreement_id=agreement_id)
+
+    async def again() -> Settled:
+        """All of it anew: something came about on which what was computed before it rests."""
+        after = await settle(write, agreement_id, now)
+        after.released = {**settled.released, **after.released}
+        return after
+
     row = await write.first(_AGREEMENT, {"id": agreement_id})
     assert row is not None
     parts = await parts_of(write, agreement_id)
@@ -219,24 +226,19 @@ async def settle(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     released, settled.released = given_way.released, given_way.changed
     proposals = await write_agreed(write, proposals, parts, released, given_way.in_place_at, now)
     if await date_back(write, agreement_id, proposals):
-        again = await settle(write, agreement_id, now)
-        again.released = {**settled.released, **again.released}
-        return again
+        return await again()
     signed_ats: list[datetime | None] = []
     if await date_papers(write, row, parts, pending, now):
         await take_latest_text(write, row)  # and by which text a notice runs, and who joined when, follows from it
-        again = await settle(write, agreement_id, now)
-        again.released = {**settled.released, **again.released}
-        return again
+        return await again()
     for out in await amendments_out(write, row):
         signed_at = await amendment_signed_at(write, row, texts, out, parts, released, pending, now)
         signed_ats.append(signed_at)
         if signed_at is not None and signed_at <= now:
             await execute_amendment(write, row, out.version_id, now)
-            again = await settle(write, agreement_id, now)
-            again.amendment = out.version_id
-            again.released = {**settled.released, **again.released}
-            return again
+            after = await again()
+            after.amendment = out.version_id
+            return after
         texts = await executed_texts(write, agreement_id)  # it is one of them, as soon as it is known when
         signed = await signed_texts(write, texts, pending)
     parts = await joined_by_signature(write, row, texts, signed, pending, parts)
