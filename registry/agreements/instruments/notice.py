@@ -130,6 +130,16 @@ class Notice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         """Whether its period counts from receipt, and does not run before."""
         return self.counted_from == "receipt"
 
+    def unreceived(self, what: str) -> str | None:
+        """Why a notice has not run out as no receipt of `what` is recorded; None where it counts from giving."""
+        if not self.by_receipt:
+            return None
+        where = "The text" if self.clause is None else f"Clause {self.clause}"
+        return (
+            f"{where} counts notice from its receipt, and no receipt of {what} is recorded here, so its notice would "
+            "not run out."
+        )
+
     @property
     def general(self) -> Period | None:
         """What every party gives that has no period of its own; None where that is not entered."""

@@ -51,12 +51,8 @@ def pause_silent(text: BindingTerms, agency_id: UUID) -> str | None:
     """Why a party that suspends its participation by notice cannot: nobody can say when that has run out."""
     if text.terms.suspension == "at_once":
         return None
-    if text.notice.by_receipt:
-        where = "The text" if text.notice.clause is None else f"Clause {text.notice.clause}"
-        return (
-            f"{where} counts notice from its receipt, and no receipt of a suspension is recorded here, so its notice "
-            "would not run out. Propose a suspension of the whole, or give notice to leave."
-        )
+    if why := text.notice.unreceived("a suspension"):
+        return f"{why} Propose a suspension of the whole, or give notice to leave."
     if pause_notice(text, agency_id) is not None:
         return None
     if text.terms.suspension == "by_notice":

@@ -125,8 +125,14 @@ class History(Struct, kw_only=True, frozen=True):
         return next((fact.day for fact in self.facts if fact.kind == "end"), None)
 
 
-def possible(facts: list[Fact], joined: tuple[int, int]) -> list[Fact]:
-    """Without what cannot have happened since the agreement had ended, and what binds by something of today."""
+def possible(facts: list[Fact], joined: tuple[int, int], *, by_receipt: bool) -> list[Fact]:
+    """Without what cannot have happened since the agreement had ended, and what binds by something of today.
+
+    Nor with a rule to come where a text counts notice from receipt: what one asks for once it is
+    bound, it says too late, so there the order tells. It is refused of such a party, as its own tests show.
+    """
+    if by_receipt or any(fact.by_receipt for fact in facts):
+        facts = [fact for fact in facts if fact.kind != "rule"]
     ended = next((fact.day for fact in facts if fact.kind == "end"), None)
     if ended is None:
         return facts
@@ -238,7 +244,11 @@ histories = st.builds(
     joined=st.tuples(st.integers(0, 400), st.integers(0, 400)),
     facts=happened,
     seed=st.integers(0, 2**32),
-).map(lambda drawn: replace(drawn, facts=received_late(possible(drawn.facts, drawn.joined), drawn.seed)))
+).map(
+    lambda drawn: replace(
+        drawn, facts=received_late(possible(drawn.facts, drawn.joined, by_receipt=drawn.by_receipt), drawn.seed)
+    )
+)
 
 
 PINNED = [

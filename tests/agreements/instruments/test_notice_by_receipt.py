@@ -350,3 +350,21 @@ async def test_nobody_is_free_sooner_by_a_suspension_of_its_own_of_which_no_rece
     (offered,) = (each for each in seen["allowed_actions"] if each["action"] == "suspend")
     assert (offered["allowed"], offered["reason"]) == (False, problem["detail"])
     assert party(await leaver.legal.done("GET", path), leaver)["bound_until"] == party(found, leaver)["bound_until"]
+
+
+async def test_nobody_is_free_by_a_rule_of_its_own_of_which_no_receipt_is_recorded(
+    service: Service, cast: Cast
+) -> None:
+    """Who asks for an approval before it signs says so to all who sign; who is bound gives notice."""
+    one, two = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, two, **BY_RECEIPT)
+    rule = {"required": True, "effective_on": None, "citation": "City code 2.04 (demo)", "reason": "the charter"}
+    for day in (None, str(today() + 400 * DAY)):
+        refused = await two.legal.post(f"{PATH}/{found['id']}/set-approval-rule", {**rule, "effective_on": day})
+        problem = assert_problem(refused, 422, "notice_silent")
+        assert problem["errors"][0]["pointer"] == "/effective_on"
+        assert problem["detail"].startswith("Clause 9 counts notice from its receipt, and no receipt of a rule is")
+    seen = await one.legal.done("GET", f"{PATH}/{found['id']}")
+    assert [each["bound_until"] for each in seen["parties"]] == [None, None]
+    lifted = {**rule, "required": False, "citation": None}
+    await two.legal.done("POST", f"{PATH}/{found['id']}/set-approval-rule", lifted)

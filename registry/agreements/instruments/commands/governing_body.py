@@ -16,9 +16,11 @@ from registry.agreements.instruments.commands.settling.dated_back import OwnAct
 from registry.agreements.instruments.commands.settling.effects import open_reports
 from registry.agreements.instruments.commands.standing_text import STOOD_SINCE, check_stood
 from registry.agreements.instruments.consent import BINDING
+from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.governing import texts_that_bind
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import (
     Stage,
@@ -72,10 +74,21 @@ def _check_leaves_the_past(today: Today, effective_on: date) -> None:
 async def _runs_as_a_notice(
     write: Write, caller: Caller, row: Row[Any], rule: ApprovalRule, starts_at: datetime, today: Today
 ) -> datetime:
-    """From when a new condition of a bound party's counts: not before a notice that it gives today has run out."""
+    """From when a new condition of a bound party's counts: not before a notice that it gives today has run out.
+
+    Under a text that counts notice from receipt it has not until the others say that it came, and of a rule they say
+    nothing: who wants to be free gives notice, and who wants the condition has the others agree to it.
+    """
     if rule.citation is None:
         detail = "Your agency is bound: name the law that makes its governing body's approval a condition of that."
         raise RuleBroken.at(detail, "citation_missing", "needed of an agency that is bound", pointer="/citation")
+    for text in await texts_that_bind(write, row, caller.agency_id, today.by_agreement):
+        if why := read_notice(text.notice).unreceived("a rule"):
+            detail = (
+                f"{why} Give notice for your own agency, or amend the text so that each party's approval is a condition "
+                "of it; have counsel review."
+            )
+            raise RuleBroken.at(detail, "notice_silent", "counts from a receipt", pointer="/effective_on")
     its = (caller.agency_id, "withdrawal", caller.now)
     runs_out_at = await notice_given_at(write, row, *its, bears=today.later)
     if runs_out_at is None:
@@ -98,7 +111,8 @@ async def set_approval_rule(
     Who has signed, or is said to have, cannot say it of a day that is over: the others relied on what held then, and no
     citation makes one party the judge of that. Nor is anybody who is bound freed sooner than by a notice given today:
     there a rule that asks for an approval names its law, and begins once that notice would have run out. Raises
-    RuleBroken for an earlier day, where no law is named, and where no notice is entered; WrongStatus.
+    RuleBroken for an earlier day, where no law is named, and where no notice is entered, or one that counts from
+    receipt; WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     _check(row, takes_approval_rules)

@@ -169,12 +169,9 @@ def _right_to_end(text: Row[Any], agency_id: UUID) -> tuple[str | None, int]:
             "no period is entered",
             pointer="/ground",
         )
-    if right.notice_days and notice.by_receipt:
-        where = "The text" if notice.clause is None else f"Clause {notice.clause}"
+    if right.notice_days and (why := notice.unreceived("an end by right")):
         raise RuleBroken.at(
-            f"{where} counts notice from its receipt, and no receipt of an end by right is recorded here, so its "
-            "notice would not run out. Ask for the others' consent, or give notice for your own agency; have counsel "
-            "review.",
+            f"{why} Ask for the others' consent, or give notice for your own agency; have counsel review.",
             "notice_silent",
             "counts from a receipt",
             pointer="/ground",
