@@ -269,6 +269,26 @@ PINNED = [
 """A notice that all received on other days than it was given, and one that somebody denies to have received."""
 
 
+FOUND = [
+    History(
+        zone="America/Chicago",
+        last_day=873,
+        by_receipt=False,
+        joined=(25, 117),
+        facts=[
+            Fact(kind="left", party=1, day=1199, lasting=None),
+            Fact(kind="renewal", party=0, day=1020, lasting=None, signed=11, signers=(1, 195)),
+            Fact(kind="renewal", party=0, day=568, lasting=None, signed=-30, signers=(None, 43), by_receipt=True),
+            Fact(kind="amendment", party=0, day=481, lasting=95, signed=24, signers=(None, None), by_receipt=True),
+            Fact(kind="amendment", party=0, day=242, lasting=None, signed=-35, signers=(160, None)),
+            Fact(kind="noticed", party=2, day=LATE, lasting=None),
+        ],
+        seed=4062,
+    )
+]
+"""Once drawn, and given other windows in another order: one was asked of a hand of a day on which it had left."""
+
+
 def drawn() -> list[History]:
     """Some histories, the same in each run of this length; those that are to be among them first."""
     found: list[History] = []
@@ -281,7 +301,7 @@ def drawn() -> list[History]:
         found.append(history)
 
     draw()
-    return [*PINNED, *found]
+    return [*PINNED, *FOUND, *found]
 
 
 class Entering:

@@ -77,7 +77,7 @@ async def _runs_as_a_notice(
     """From when a new condition of a bound party's counts: not before a notice that it gives today has run out.
 
     Under a text that counts notice from receipt it has not until the others say that it came, and of a rule they say
-    nothing: who wants to be free gives notice, and who wants the condition has the others agree to it.
+    nothing: who wants to be free gives notice, and who wants the condition has the others agree.
     """
     if rule.citation is None:
         detail = "Your agency is bound: name the law that makes its governing body's approval a condition of that."
@@ -85,8 +85,8 @@ async def _runs_as_a_notice(
     for text in await texts_that_bind(write, row, caller.agency_id, today.by_agreement):
         if why := read_notice(text.notice).unreceived("a rule"):
             detail = (
-                f"{why} Give notice for your own agency, or amend the text so that each party's approval is a condition "
-                "of it; have counsel review."
+                f"{why} Give notice for your own agency, or amend the text so that an approval is a condition of it; "
+                "have counsel review."
             )
             raise RuleBroken.at(detail, "notice_silent", "counts from a receipt", pointer="/effective_on")
     its = (caller.agency_id, "withdrawal", caller.now)

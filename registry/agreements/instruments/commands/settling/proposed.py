@@ -291,8 +291,9 @@ async def write_agreed(
         there = gone_by(parts, {}, now) if each.kind is ProposalKind.SUPERSESSION else gone
         if each.kind is ProposalKind.DEPARTURE:
             there = left_at(parts, released)
-        if each.kind is ProposalKind.EARLIER_DAY:  # that one has left meanwhile says nothing of the days before
-            there = {}
+        if each.kind is ProposalKind.EARLIER_DAY:
+            # That one has left meanwhile says nothing of the days before; who had left by that day has none of them.
+            there = {agency_id: at for agency_id, at in gone.items() if at is not None and at <= each.not_before}
         at = completed(each, parts, there)
         at = in_place_at.get(each.id, at)
         if at != each.stored_agreed_at:
