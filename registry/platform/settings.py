@@ -265,16 +265,21 @@ def _database_url(value: str) -> str:
         raise SettingsError(f"{PREFIX}DATABASE_URL begins with sqlite:/// or postgresql+asyncpg://.")
     if value.removeprefix("sqlite:///") in ("", ":memory:"):
         raise SettingsError(f"{PREFIX}DATABASE_URL names no file: give SQLite one, such as sqlite:////var/registry.db.")
-    try:
-        readable = urlsplit(value).port is None or value.startswith("postgresql+asyncpg://")
-    except ValueError:
-        readable = False
-    if not readable:  # it may hold a password, and is not repeated
+    if not _names_servers(value):  # it may hold a password, and is not repeated
         raise SettingsError(
             f"{PREFIX}DATABASE_URL cannot be read as an address, such as "
             "postgresql+asyncpg://user:password@host:5432/registry."
         )
     return value
+
+
+def _names_servers(url: str) -> bool:
+    """Whether the port of each server that it names, of which there may be several, is one."""
+    try:
+        servers = urlsplit(url).netloc.rpartition("@")[2].split(",")
+        return all(urlsplit(f"//{each}").port != 0 for each in servers)
+    except ValueError:
+        return False
 
 
 def _policies_dir(value: str) -> Path:
