@@ -58,7 +58,11 @@ async def give(party: Agency, found: dict[str, Any], on: date, **more: Any) -> d
 
 async def answer(party: Agency, found: dict[str, Any], said: dict[str, Any], verb: str) -> dict[str, Any]:
     """The agreement after the party's answer to what is reported of it."""
-    (its,) = (each for each in said["reported_acts"] if each["agency"]["id"] == str(party.id))
+    (its,) = (
+        each
+        for each in said["reported_acts"]
+        if each["agency"]["id"] == str(party.id) and each["status"] not in ("replaced", "taken_back")
+    )
     path = f"{PATH}/{found['id']}/reported-acts/{its['id']}/{verb}"
     body = {"reason": "it never came"} if verb == "contest" else {}
     answered: dict[str, Any] = await party.legal.done("POST", path, body)

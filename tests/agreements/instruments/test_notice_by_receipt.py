@@ -17,7 +17,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import day_starts_at, utc_now
 from tests.agreements.dossier.test_agreement_file import data, unpacked
 from tests.agreements.instruments.reporting import DAY, PATH, answer, give, letter, report, runs_out
-from tests.support.agreements import sign_agreement
+from tests.support.agreements import confirm_agreement, confirm_alone, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import proof
 from tests.support.problems import assert_problem
@@ -225,7 +225,8 @@ async def test_what_others_report_of_a_notice_says_when_each_received_it(service
     assert said["would_leave_at"] == runs_out(today() - 50 * DAY, 30)
     confirmed = await leaver.legal.done("POST", f"{PATH}/{found['id']}/reported-acts/{said['id']}/confirm", {})
     assert party(confirmed, leaver)["leaves_at"] is None, "the third has not said that it came"
-    agreed = await three.legal.done("POST", f"{PATH}/{found['id']}/reported-acts/{told['id']}/confirm", {})
+    assert receipts(confirmed, leaver) == {one.name: str(today() - 58 * DAY), three.name: None}
+    agreed = await answer(three, found, confirmed, "confirm")
     assert party(agreed, leaver)["leaves_at"] == runs_out(today() - 50 * DAY, 30)
 
 
@@ -246,13 +247,71 @@ async def test_a_reported_notice_runs_once_those_say_that_it_came_who_did_not_re
     said = await reported_by_operator(service, found, letter(leaver, today(), deliveries=[to_one]))
     confirmed = await answer(leaver, found, said, "confirm")
     assert party(confirmed, leaver)["leaves_at"] is None
-    denied = await answer(one, found, confirmed, "contest")
-    assert party(denied, leaver)["leaves_at"] is None
+    assert receipts(confirmed, leaver) == {one.name: None}, "it stands, and waits for what the other says"
     await settle_all_due(service.database, utc_now() + CONTEST_PERIOD + 40 * DAY)
     assert party(await leaver.legal.done("GET", f"{PATH}/{found['id']}"), leaver)["bound"]
-    given = await give(leaver, found, today())
-    assert receipts(given, leaver) == {one.name: None}, "it gives its own, which waits for what the other says"
     assert party(await received(one, found, leaver, today()), leaver)["leaves_at"] == runs_out(today(), 30)
+
+
+async def test_what_others_said_when_they_were_told_stays_their_word(service: Service, cast: Cast) -> None:
+    """Also of a day before anybody had signed here: a notice runs by receipts, whoever reports it, and of when."""
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, **BY_RECEIPT)
+    how = {"manner": "courier", "sent_on": str(today() - 9 * DAY)}
+    to_one = {**how, "agency_id": str(one.id), "received_on": str(today() - 6 * DAY)}
+    to_three = {**how, "agency_id": str(three.id), "received_on": str(today() - 2 * DAY)}
+    said, _ = await report(one, found, letter(leaver, today() - 9 * DAY, deliveries=[to_one, to_three]))
+    told = await answer(three, found, said, "confirm")
+    confirmed = await answer(leaver, found, told, "confirm")
+    assert receipts(confirmed, leaver) == {one.name: to_one["received_on"], three.name: to_three["received_on"]}
+    assert party(confirmed, leaver)["leaves_at"] == runs_out(today() - 2 * DAY, 30)
+
+
+async def test_no_correction_ends_it_on_a_day_that_is_over(service: Service, cast: Cast) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT)
+    await give(leaver, found, today() - 50 * DAY)
+    await received(one, found, leaver, today())
+    body = {"agency_id": str(leaver.id), "received_on": str(today() - 40 * DAY), "reason": "mistyped (demo)"}
+    refused = await one.legal.post(f"{PATH}/{found['id']}/correct-receipt", body)
+    problem = assert_problem(refused, 422, "not_then")
+    assert f"would have run out on {today() - 10 * DAY}, which is over" in problem["detail"]
+    seen = await one.legal.done(
+        "POST", f"{PATH}/{found['id']}/correct-receipt", {**body, "received_on": str(today() - 9 * DAY)}
+    )
+    assert party(seen, leaver)["leaves_at"] == runs_out(today() - 9 * DAY, 30)
+
+
+async def test_who_signs_after_another_has_left_goes_on_with_those_who_stay(service: Service, cast: Cast) -> None:
+    """With one end in every view: that of the text, for the notice ran out for who gave it alone."""
+    one, leaver, late = cast.assisting, cast.requesting, cast.neighbour
+    ends_on = today() + 400 * DAY
+    found = await record_agreement(one, leaver, late, **BY_RECEIPT, expires_on=ends_on)
+    await confirm_agreement(found, leaver)
+    await give(leaver, found, today() - 50 * DAY)
+    over = await received(one, found, leaver, today() - 49 * DAY)
+    assert (over["status"], over["ends_on"]) == ("lapsed", str(today() - 19 * DAY))
+    seen = await confirm_alone(found, late, today())
+    assert (seen["status"], seen["ends_on"], seen["term_ends_on"]) == ("in_force", str(ends_on), str(ends_on))
+    assert [each["bound"] for each in seen["parties"]] == [True, False, True]
+    assert awaited(seen) == []
+
+
+@pytest.mark.parametrize("days_ago", [0, 400])
+async def test_who_signs_after_a_notice_was_given_is_not_waited_for(
+    service: Service, cast: Cast, days_ago: int
+) -> None:
+    """Nor whose hand bears an earlier day, until the others agree to that."""
+    one, leaver, late = cast.assisting, cast.requesting, cast.neighbour
+    found = await record_agreement(one, leaver, late, **BY_RECEIPT)
+    await confirm_agreement(found, leaver)
+    await give(leaver, found, today())
+    ends = party(await received(one, found, leaver, today()), leaver)["leaves_at"]
+    assert ends == runs_out(today(), 30)
+    await confirm_alone(found, late, today() - days_ago * DAY)
+    seen = await leaver.legal.done("GET", f"{PATH}/{found['id']}")
+    assert party(seen, leaver)["leaves_at"] == ends
+    assert receipts(seen, leaver) == {one.name: str(today())}
 
 
 @pytest.mark.parametrize("reporter", ["operator", "party"])

@@ -202,7 +202,10 @@ async def test_a_receipt_is_corrected_by_who_recorded_it_while_the_notice_runs_a
     assert (await one.legal.post(path, without)).status_code == 400
     stale = await one.legal.post(path, correction(leaver, today()), if_match='"1-00000000"')
     assert_problem(stale, 412, "stale_version")
-    await one.legal.done("POST", path, correction(leaver, today() - 39 * DAY))
+    await one.legal.done("POST", path, correction(leaver, today() - 29 * DAY))
+    await leaver.legal.done("POST", f"{PATH}/{found['id']}/rescind-notice", {"reason": "anew"})
+    await give(leaver, found, today() - 40 * DAY)
+    await received(one, found, leaver, today() - 39 * DAY)
     over = await one.legal.post(path, correction(leaver, today()))
     assert "has run out" in assert_problem(over, 409, "wrong_status")["detail"]
 

@@ -33,6 +33,7 @@ from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.time import last_day_before
 from registry.platform.kernel.versions import Expected
 from registry.platform.ledger.event_types import EventType
 
@@ -73,7 +74,8 @@ async def correct_receipt(
     """Say of the day on which the own agency recorded that it received a notice that it was another, and why.
 
     The history keeps both. Raises RuleBroken for a day that has not come, or is before that of the notice; WrongStatus
-    where it recorded none itself, where the notice has run out, and with who has gone by that day, by which act.
+    where it recorded none itself, where the notice has run out, and with who has gone by that day, by which act; and
+    RuleBroken for a day by which the notice would have run out already.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     giver = await write.first(_GIVER, {"id": row.id, "agency_id": corrected.agency_id})
@@ -96,6 +98,15 @@ async def correct_receipt(
         "reason": corrected.reason,
     }
     await finished(write, caller, row, EventType.AGREEMENT_RECEIPT_CORRECTED, told)
+    over_at = (await write.first(_GIVER, {"id": row.id, "agency_id": corrected.agency_id}) or giver).leaves_at
+    if over_at is not None and over_at <= caller.now:
+        last = last_day_before(over_at, row.time_zone)
+        detail = (
+            f"By that day the notice would have run out on {last}, which is over: until now the others counted on what "
+            "you had recorded, and nobody alone unbinds a party for days that are over. Name a day by which it still "
+            "runs; what came before that is for all to agree to."
+        )
+        raise RuleBroken.at(detail, "not_then", f"it would have run out on {last}", pointer="/received_on")
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 

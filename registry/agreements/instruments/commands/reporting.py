@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.being_bound import check_bound, check_hand
+from registry.agreements.instruments.commands.confirmed_notice import stand_as_own
 from registry.agreements.instruments.commands.earlier_days import count_from_its_day, reaches_back
 from registry.agreements.instruments.commands.given_up import check_not_given_up
 from registry.agreements.instruments.commands.holding import finished, held, parties_of
@@ -252,7 +253,8 @@ async def confirm_report(
 ) -> Agreement:
     """Say that the own agency did what is reported: it has effect now, and counts from the day of the act.
 
-    That it was bound on that day is put to the others than who reported it, where that is over. One that was contested
+    That it was bound on that day is put to the others than who reported it, where that is over. A notice that counts
+    from receipt stands as the own one, and waits for those receipts that nobody has said yet. One that was contested
     may be confirmed after all. Unless another than the own agency filed a signed copy that shows it, the office's
     authority must hold on the day of `authority.day_given` too. Raises Forbidden for another's act, and for who
     approved the text to which the signature or word that is confirmed binds, WrongStatus, RuleBroken.
@@ -268,7 +270,10 @@ async def confirm_report(
         told = await _bound_by_report(write, caller, row, report, values)
     else:
         report, told = await answer_report(write, report, caller.now, **values), {}
-        await count_report(write, row, report, caller.now, manner="confirmed")
+        own = await stand_as_own(write, caller, row, report) if report.kind == ReportedKind.GAVE_NOTICE else None
+        if own is None:
+            await count_report(write, row, report, caller.now, manner="confirmed")
+        told |= own or {}
     if report.kind == ReportedKind.RECEIVED_NOTICE:
         await give_way(write, row.id, report.recorded_by_id, caller.agency_id, caller.now)
     if report.kind in LEAVING:

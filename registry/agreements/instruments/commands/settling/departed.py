@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
@@ -28,6 +29,7 @@ from registry.agreements.instruments.tables import agreement, agreement_party, a
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import earliest
+from registry.platform.kernel.time import day_starts_at
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _PARTS = (
@@ -77,12 +79,16 @@ async def departures(
     own = {n: each for n, each in enumerate(proposals) if each.kind is ProposalKind.DEPARTURE}
     if not own and all(part.notice_counts_on is None for part in parts.values()):
         return parts
-    known = await _known_then(write, row, texts, signed, parts)
+    recorded = {
+        (each.version_id, each.agency_id): each.recorded_at for each in await write.all(_RECORDED, {"id": row.id})
+    }
+    known = _known_then(texts, signed, parts, recorded)
     leaves: dict[UUID, datetime | None] = {}
     said: dict[UUID, date | None] = {}
     receipts: dict[UUID, list[NoticeReceipt]] = {}
     for agency_id, part in parts.items():
-        bound_by = _bound_by(row, texts, known, parts, part, part.notice_counts_on)
+        there = _there_then(row, texts, known, part, recorded)
+        bound_by = _bound_by(row, texts, there, parts, part, part.notice_counts_on)
         alone_at = _counted_from(row, bound_by, parts, part, part.notice_counts_on, now, part.withdrawal_notice_on)
         waits = awaited(bound_by, _on_record(parts, part, now))
         receipts[agency_id] = [
@@ -132,13 +138,43 @@ async def departures(
     return await departures(write, row, texts, signed, proposals, await parts_of(write, row.id), now)
 
 
-async def _known_then(
-    write: Write,
+Hands: TypeAlias = Mapping[UUID, Mapping[int, datetime]]
+"""By party, and by the place of the text that it signed, from when that counts."""
+
+
+def _there_then(
     row: Row[Any],
     texts: Sequence[Row[Any]],
-    signed: Mapping[UUID, Mapping[int, datetime]],
+    signed: Hands,
+    part: Row[Any],
+    recorded: Mapping[tuple[UUID, UUID], datetime],
+) -> Hands:
+    """As `signed`, without the hands of others that count from the day of the party's notice on and came after it.
+
+    To whom a notice goes is settled when it is given: who signs later that day was nobody to give it to.
+    """
+    at = part.notice_recorded_at
+    if part.notice_counts_on is None or at is None:
+        return signed
+    began = day_starts_at(part.notice_counts_on, ZoneInfo(row.time_zone))
+    return {
+        agency_id: its
+        if agency_id == part.agency_id
+        else {
+            n: since
+            for n, since in its.items()
+            if since < began or recorded.get((texts[n].version_id, agency_id), at) <= at
+        }
+        for agency_id, its in signed.items()
+    }
+
+
+def _known_then(
+    texts: Sequence[Row[Any]],
+    signed: Hands,
     parts: Mapping[UUID, Row[Any]],
-) -> Mapping[UUID, Mapping[int, datetime]]:
+    recorded: Mapping[tuple[UUID, UUID], datetime],
+) -> Hands:
     """As `signed`; of who gave notice, without the texts that were executed since by what others recorded alone.
 
     What it signs itself after its notice counts: it knows what that does to it.
@@ -146,7 +182,6 @@ async def _known_then(
     given = {each: part.notice_recorded_at for each, part in parts.items() if part.notice_recorded_at is not None}
     if not given or all(text.executed_at is None for text in texts):
         return signed
-    own = {(each.version_id, each.agency_id): each.recorded_at for each in await write.all(_RECORDED, {"id": row.id})}
     found = dict(signed)
     for agency_id, at in given.items():
         known = {
@@ -154,7 +189,7 @@ async def _known_then(
             for n, since in signed.get(agency_id, {}).items()
             if texts[n].executed_at is None
             or (texts[n].closed_at is not None and texts[n].closed_at <= at)
-            or own.get((texts[n].version_id, agency_id), at) > at
+            or recorded.get((texts[n].version_id, agency_id), at) > at
         }
         found[agency_id] = known or signed.get(agency_id, {})
     return found
