@@ -1,5 +1,6 @@
 """Restricted wording that is repeated where more would read it: in a document, and in another provision."""
 
+import time
 from typing import Any
 
 import pytest
@@ -48,6 +49,18 @@ def test_half_of_a_long_sentence_is_enough_and_a_few_words_are_not() -> None:
 def test_a_sentence_that_goes_over_a_page_is_one() -> None:
     words = SENTENCE.split()
     assert Wording([("9", SECRET)]).repeated_in([" ".join(words[:9]), " ".join(words[9:])])
+
+
+def test_a_text_that_says_the_same_over_and_over_takes_no_longer_than_another() -> None:
+    """Two hundred thousand words each: compared pair by pair, they would take hours."""
+    same = "kept under lock and key since then " * 30_000
+    began = time.process_time()
+    assert Wording([("9", same), ("8", same)]).repeated_in([same], told_elsewhere=[["other " * 200_000]])
+    assert time.process_time() - began < 30
+
+
+def test_what_fills_a_form_is_no_wording() -> None:
+    assert not Wording([("9", "x " * 50)]).repeated_in(["x " * 50])
 
 
 def test_what_is_told_elsewhere_is_not_repeated() -> None:
