@@ -191,7 +191,6 @@ def test_wrong_settings_are_exit_code_2_and_the_rest_is_looked_at(run: Run) -> N
         ({"DATA_DIR": "/proc/nowhere"}, "failure  data directory: "),
         ({"DATA_DIR": "/proc/nowhere", "DATABASE_URL": "sqlite:////dev/null"}, "failure  documents: "),
         ({"DOCUMENTS_URL": "s3://bucket?colour=red"}, "failure  documents: REGISTRY_DOCUMENTS_URL cannot be used"),
-        ({"POLICIES_DIR": "/no/such/policies"}, "failure  settings: REGISTRY_POLICIES_DIR names no directory"),
         ({"DATA_DIR": "/proc/nowhere"}, "failure  data directory: /proc/nowhere is not there and cannot be made"),
         (
             {**REAL, "DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/none"},
