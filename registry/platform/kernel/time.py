@@ -99,6 +99,11 @@ def checked_instant(at: datetime, pointer: str) -> datetime:
     return at.astimezone(UTC)
 
 
+def known_end(at: datetime) -> datetime | None:
+    """`at` as an end that is told or counted with; None for what is kept as the latest instant, since it has no end."""
+    return None if at >= LATEST else at
+
+
 class Window(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The half-open interval [start, end)."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Read, Rows
-from registry.platform.kernel.time import EARLIEST, LATEST, Window
+from registry.platform.kernel.time import EARLIEST, LATEST, Window, known_end
 from registry.resources.allocations.occupancy import Hold, KindHold, Stretch, conflicts, first_conflict, free_quantity
 from registry.resources.allocations.rules import AllocationKind, AllocationStatus
 from registry.resources.allocations.tables import allocation
@@ -167,11 +167,11 @@ async def allocations_of_several(
 
 
 def as_holds(rows: Iterable[Row[Any]], now: datetime) -> list[Hold]:
-    """The rows as holds; an asset that is out past its end is held without end."""
+    """The rows as holds; an asset that is out past its end, or kept until further notice, is held without end."""
     return [
         (
             row.starts_at,
-            None if row.status == AllocationStatus.OUT and row.ends_at <= now else row.free_at,
+            None if row.status == AllocationStatus.OUT and row.ends_at <= now else known_end(row.free_at),
             row.quantity,
         )
         for row in rows
@@ -186,9 +186,9 @@ def as_kind_holds(rows: Iterable[Row[Any]], now: datetime) -> list[KindHold]:
             found.append((row.starts_at, row.ends_at, row.quantity, row.kind))
             found.append((row.ends_at, None, row.quantity, "overdue"))
             continue
-        found.append((row.starts_at, row.ends_at, row.quantity, row.kind))
+        found.append((row.starts_at, known_end(row.ends_at), row.quantity, row.kind))
         if row.free_at > row.ends_at:
-            found.append((row.ends_at, row.free_at, row.quantity, AllocationKind.TURNAROUND.value))
+            found.append((row.ends_at, known_end(row.free_at), row.quantity, AllocationKind.TURNAROUND.value))
     return found
 
 

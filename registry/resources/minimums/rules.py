@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
-from registry.platform.kernel.time import LATEST, Window, civil_day, day_starts_at, on_calendar
+from registry.platform.kernel.time import LATEST, Window, civil_day, day_starts_at, known_end, on_calendar
 from registry.resources.allocations.occupancy import (
     Hold,
     KindHold,
@@ -265,4 +265,4 @@ def _kept_back_by(reserve: Reserve, asset_id: UUID, window: Window) -> list[Hold
 
 def _stretch(start: datetime, end: datetime) -> Stretch:
     """From one instant to another, or without end where that is the last that the registry knows."""
-    return start, None if end >= LATEST else end
+    return start, known_end(end)

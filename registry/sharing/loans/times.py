@@ -7,15 +7,15 @@ met; nothing of the loan changes by that, and what is counted by times counts by
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
 
 from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
-from registry.platform.kernel.time import act_time, format_instant
-from registry.sharing.loans.rules import SIDES, LoanAction, Side
+from registry.platform.kernel.time import Window, act_time, format_instant
+from registry.sharing.loans.rules import NEVER_WAS, SIDES, LoanAction, LoanStatus, Side, lent_from
 
 
 class TimedAct(StrEnum):
@@ -127,6 +127,19 @@ def agreed(acts: Mapping[str, datetime | None], contests: Sequence[Contested]) -
         if each.status is TimeContestStatus.ACCEPTED and each.said_at == acts[SAID_IN[each.act]]
     }
     return {**acts, **accepted}
+
+
+def lasts(status: LoanStatus, acts: Mapping[str, Any]) -> Window | None:
+    """For how long a loan counts, with `acts` as both sides agree on them; None for one that never took place.
+
+    It begins as agreed, or with its departure where that was earlier. It ends with what ended it: once it is back, or
+    lost, it lasted no longer than it did. Until then it ends at the agreed return, which only an extension that was
+    accepted moves.
+    """
+    if status in NEVER_WAS:
+        return None
+    end = acts["returned_at"] or acts["lost_at"] or acts["planned_end_at"]
+    return Window(start=lent_from(acts["starts_at"], acts["dispatched_at"]), end=end)
 
 
 def open_contest(act: TimedAct, contests: Sequence[Contested]) -> Contested | None:

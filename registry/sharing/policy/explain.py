@@ -99,13 +99,18 @@ def _lacking(facts: Facts, trial: Evaluation) -> NearMiss:
             outcome_then="denied" if trial.bars else None,
             explanation=" and ".join(["there is no agreement between the two agencies", *_withheld(facts)]),
         )
-    gaps = [*_gaps(facts, agreement), *_withheld(facts)]
     return NearMiss(
         agreement_id=agreement.id,
         removed=(),
         outcome_then="denied" if trial.open_bars else _outcome_without_bars(trial),
-        explanation=" and ".join(gaps) or f"agreement {agreement.number} is no ground for this loan",
+        explanation=ground_lacking(facts, agreement),
     )
+
+
+def ground_lacking(facts: Facts, agreement: AgreementFacts) -> str:
+    """Why the agreement is no ground for the loan: the nearest reason, as far as it is known."""
+    gaps = [*_gaps(facts, agreement), *_withheld(facts)]
+    return " and ".join(gaps) or f"agreement {agreement.number} is no ground for this loan"
 
 
 def _gaps(facts: Facts, agreement: AgreementFacts) -> Iterator[str]:

@@ -39,11 +39,17 @@ class _Fact(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OtherWindow(_Fact, kw_only=True, frozen=True):
-    """What else the requesting agency asked for of the asset, or has of it, that adjoins what is asked for now."""
+    """What else the requesting agency asked for of the asset, or has or had of it, that adjoins what is asked for now.
+
+    It is a loan, or the line of a request that has led to none so far; of neither where it was asked for outside one.
+    """
 
     start: datetime
     end: datetime
     quantity: int
+    loan_id: UUID | None = None
+    request_id: UUID | None = None
+    line_no: int | None = None
 
     def __post_init__(self) -> None:
         _require_utc(self.start, self.end)

@@ -22,7 +22,7 @@ from registry.sharing.policy.decisions import (
     ReasonEffect,
     Side,
 )
-from registry.sharing.policy.explain import near_misses, withheld_clauses
+from registry.sharing.policy.explain import ground_lacking, near_misses, withheld_clauses
 from registry.sharing.policy.facts import AgencyFacts, AgreementFacts, Facts, facts_digest
 from registry.sharing.policy.telling import reason_of, unstated_in_words
 from registry.sharing.policy.trial import Evaluation, evaluate_agreements
@@ -198,11 +198,10 @@ def _reasons(facts: Facts, trial: Evaluation) -> tuple[DecisionReason, ...]:
             _engine_reason("forbid", f"Agreement {agreement.number} does not allow this loan, by {by}.", None)
         )
     if not trial.grounds:
-        lacking = (
-            f"Nothing in agreement {agreement.number} permits this loan."
-            if agreement
-            else "There is no agreement between the two agencies."
-        )
+        lacking = "There is no agreement between the two agencies."
+        if agreement is not None:
+            why = ground_lacking(facts, agreement)
+            lacking = f"Nothing in agreement {agreement.number} permits this loan: {why}."
         reasons.append(_engine_reason("no_ground", lacking, None))
     if not reasons:
         reasons = [_reason(ground, "permit", facts, agreement) for ground in trial.grounds]

@@ -80,6 +80,20 @@ policy_approval = table(
     one_of("verdict", ("approved", "rejected")),
 )
 
+policy_lent = table(
+    "policy_lent",
+    sa.Column("loan_id", Uuid, primary_key=True),
+    sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
+    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant),
+    sa.Index("ix_policy_lent_root_decision_id", "root_decision_id"),
+    sa.Index("ix_policy_lent_asset", "asset_id", "requesting_agency_id", "ends_at"),
+)
+"""For how long a loan counts, beside what is asked for later. `ends_at` is NULL of one that never took place."""
+
 policy_set = table(
     "policy_set",
     sa.Column("id", Uuid, primary_key=True),

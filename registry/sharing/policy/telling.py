@@ -6,18 +6,23 @@ it. A limit goes only where its clause goes: that of a restricted clause is not 
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 from registry.directory.taxonomy.seed import load_categories, load_purposes
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import counted
 from registry.sharing.policy.annotations import Policy
-from registry.sharing.policy.facts import AgreementFacts, Facts
+from registry.sharing.policy.facts import HOUR, AgreementFacts, Ask, Facts, OtherWindow
+from registry.sharing.policy.joining import LONGEST_GAP
 
 # Read with this module: the process in which a set is examined reads no file any more (`child.py`).
 _NAMES: Final = {each.code: each.name for each in load_purposes()} | {
     each.code: each.name for each in load_categories()
 }
+
+_MOST_NAMED: Final = 5
+"""So many of the windows that adjoin are named; of more it is said how many."""
 
 
 def name_of(code: str) -> str:
@@ -64,6 +69,8 @@ def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:
     if "duration_hours" in reads:
         with_others = "With what adjoins it and was asked for before, this" if ask.joined else "This"
         yield f"{with_others} loan is for {counted(ask.duration_hours, 'hour')}."
+    if ask.joined and reads & {"duration_hours", "estimated_cost_minor"}:
+        yield from _adjoining(ask)
     if "notice_hours" in reads:
         ahead = ask.notice_hours(facts.now)
         yield f"It begins in {counted(ahead, 'hour')}." if ahead >= 0 else "It has begun by now."
@@ -77,6 +84,34 @@ def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:
         yield "What an hour of it costs is not known, because the asset has no hourly rate."
     if "type_level" in reads and facts.asset.type_level is None:
         yield "The asset's NIMS type is not known, because none is recorded."
+
+
+def _adjoining(ask: Ask) -> Iterator[str]:
+    """Which windows count with this one, so that whoever reads it can look them up, and how to ask beside them."""
+    named = [_named(each) for each in ask.joined[:_MOST_NAMED]]
+    if more := len(ask.joined) - len(named):
+        named.append(f"{more} more")
+    yield f"What adjoins it: {'; '.join(named)}."
+    gap = LONGEST_GAP // HOUR
+    over = max(each.end for each in ask.joined)
+    yield (
+        f"Windows adjoin where no more than {counted(gap, 'hour')} lie between them: what begins after "
+        f"{_instant(over + LONGEST_GAP)} adjoins none of these."
+    )
+
+
+def _named(other: OtherWindow) -> str:
+    """The window with what it is of."""
+    of = "asked for before"
+    if other.loan_id is not None:
+        of = f"loan {other.loan_id}"
+    elif other.request_id is not None:
+        of = f"line {other.line_no} of request {other.request_id}"
+    return f"{_instant(other.start)} to {_instant(other.end)} ({of})"
+
+
+def _instant(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _papers(policy: Policy, facts: Facts, agreement: AgreementFacts | None) -> Iterator[str]:
@@ -123,7 +158,7 @@ def _limit(term: str | None, facts: Facts, agreement: AgreementFacts | None) -> 
 def _limit_in_words(term: str, facts: Facts, agreement: AgreementFacts) -> str | None:
     match term, getattr(agreement.terms, term, None):
         case "max_duration_hours", int(hours):
-            return f"allows at most {counted(hours, 'hour')}"
+            return f"allows at most {counted(hours, 'hour')}{_room_left(facts.ask, hours)}"
         case "approval_over_hours", int(hours):
             return f"allows {counted(hours, 'hour')} without that approval"
         case "notice_hours", int(hours):
@@ -148,6 +183,14 @@ def _limit_in_words(term: str, facts: Facts, agreement: AgreementFacts) -> str |
         case "purposes", (_, *_) as purposes:
             return f"names these: {', '.join(sorted(map(name_of, set(purposes))))}"
     return None
+
+
+def _room_left(ask: Ask, hours: int) -> str:
+    """Until when the loan may last with what went before it, as the end of that sentence; empty where that is never."""
+    if not ask.joined or max(each.end for each in ask.joined) > ask.start:
+        return ""
+    until = min(each.start for each in ask.joined) + hours * HOUR
+    return f": with what adjoins it, this one may last until {_instant(until)}" if until > ask.start else ""
 
 
 def _money(minor: int, facts: Facts) -> str:

@@ -144,7 +144,10 @@ async def test_of_an_extension_and_a_booking_at_once_one_is_granted(partners: Pa
 async def test_what_policy_denies_for_the_longer_time_is_not_even_asked(cast: Cast) -> None:
     partners = await make_partners(cast, categories=["any"], max_duration_hours=10)
     loan = await make_loan(partners, "on_scene")
-    problem = assert_problem(await asked(partners, loan, 3), 409, "decision_worsened")
+    problem = assert_problem(await asked(partners, loan, 3), 409, "extension_not_permitted")
+    agreed = datetime.fromisoformat(loan["planned_end_at"])
+    begins = f"The loan stands as agreed, until {agreed:%Y-%m-%d %H:%M} UTC. The longer loan is denied: "
+    assert problem["detail"].startswith(begins), "who reads it need not fear for the loan that runs"
     assert problem["reasons"][0]["policy_id"] == "duration_over_limit"
     assert (await asked(partners, loan, 2)).status_code == 200
 
@@ -302,4 +305,4 @@ async def test_what_leaves_long_before_its_start_is_decided_for_all_the_time_tha
     early = await step(cast.assisting, await reserved(begins=20, hours=20), "dispatch")
     longer = {**REASON, "planned_end_at": (now + timedelta(hours=80)).isoformat()}
     refused = await cast.requesting.coordinator.post(f"/v1/loans/{early['id']}/request-extension", longer)
-    assert_problem(refused, 409, "decision_worsened")
+    assert_problem(refused, 409, "extension_not_permitted")

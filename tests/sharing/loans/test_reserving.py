@@ -131,6 +131,12 @@ async def test_a_decision_that_needs_approval_reserves_only_once_approved(partne
     problem = assert_problem(await partners.assisting.coordinator.post("/v1/loans", body), 409)
     assert problem["code"] == "decision_not_satisfied"
     assert problem["approvals_missing"]
+    for missing in problem["approvals_missing"]:
+        named = f"{missing['role'].replace('_', ' ')} of the {missing['side']} agency. {missing['reason']}"
+        assert named in problem["detail"], "what is missing, and by whom"
+    told = [each["reason"] for each in problem["reasons"] if each["effect"] in ("permit", "unstated")]
+    assert told, "what permits it is not missing"
+    assert not any(each in problem["detail"] for each in told)
     for agency in (partners.assisting, partners.requesting):
         if any(need.agency_id == agency.id for need in decision.decision.approvals):
             await answer_decision(agency, decision.id)

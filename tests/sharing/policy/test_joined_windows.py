@@ -60,6 +60,11 @@ async def test_adjoining_lines_and_requests_are_held_to_the_limit_of_one_loan(ca
     assert reason["policy_id"] == "duration_over_limit"
     assert "With what adjoins it and was asked for before, this loan is for 96 hours." in reason["reason"]
 
+    first = f"2099-06-01 00:00 UTC to 2099-06-03 00:00 UTC (line 1 of request {found['id']})"
+    assert f"What adjoins it: {first}." in reason["reason"], "so that it can be looked up"
+    assert "what begins after 2099-06-04 00:00 UTC adjoins none of these" in reason["reason"]
+    assert "this one may last until 2099-06-04 00:00 UTC" in reason["reason"]
+
     apart = await submitted(asker, dog, lines=[line_for(dog, window=days(3.1, 5))])
     assert outcomes(apart) == ["permitted"], "more than a day later"
     between = await submitted(asker, dog, lines=[line_for(dog, window=days(2, 3))])
@@ -133,7 +138,10 @@ async def test_a_request_closed_by_hand_still_counts_while_its_loan_runs(cast: C
     first = await submitted(asker, dog, lines=[line_for(dog, window=days(0, 2))])
     await owner.coordinator.done("POST", "/v1/loans", {"decision_id": first["lines"][0]["decision"]["id"]})
     await act(asker.approver, first, "close-manually")
-    assert outcomes(await submitted(asker, dog, lines=[line_for(dog, window=days(2, 4))])) == ["denied"]
+    refused = await submitted(asker, dog, lines=[line_for(dog, window=days(2, 4))])
+    assert outcomes(refused) == ["denied"]
+    (mine,) = (await asker.coordinator.done("GET", "/v1/loans"))["items"]
+    assert f"(loan {mine['id']})" in refused["lines"][0]["decision"]["reasons"][0]["reason"]
 
 
 async def test_adjoining_windows_asked_for_at_once_are_not_both_lent(cast: Cast) -> None:

@@ -88,6 +88,15 @@ def test_a_missing_ground_is_told_with_what_the_agreement_would_then_give(
     )
 
 
+def test_the_reason_itself_names_what_the_agreement_lacks(shipped: PolicySet, case: Callable[..., Facts]) -> None:
+    decision = decide(case(agreements={"like": "mutual_aid", "covers_category": False}), shipped)
+    (reason,) = [each for each in decision.reasons if each.effect == "no_ground"]
+    assert reason.reason == (
+        "Nothing in agreement MA-2025-001 permits this loan: agreement MA-2025-001 does not cover “Narcotics detection "
+        "K9”."
+    )
+
+
 def test_at_most_sixteen_single_removals_are_listed(tmp_path: Path, case: Callable[..., Facts]) -> None:
     facts = case()
     bar = '@title("Rule") @reason("A rule.") forbid (principal, action == Action::"borrow", resource);'

@@ -7,9 +7,10 @@ from uuid import uuid4
 from registry.platform.kernel.time import Window
 from tests.support.assets import make_asset
 from tests.support.cast import LONG_AHEAD, Agency, Cast
-from tests.support.loans import Partners, make_loan, make_overdue_loan, make_partners
+from tests.support.loans import CONDITION, Partners, make_loan, make_overdue_loan, make_partners, step
 from tests.support.personnel import enter_person
 from tests.support.policy import window_of
+from tests.support.problems import assert_problem
 from tests.support.requests import line_for, make_request, submitted
 
 HOUR = timedelta(hours=1)
@@ -165,3 +166,19 @@ async def test_what_is_late_blocks_without_end(cast: Cast) -> None:
     found = (await what_if(partners.requesting, asset, window_of()))["availability"]
     (late,) = found["blocking"]
     assert (found["next_free"], late["reason"], late["window"]["end"]) == (None, "overdue", None)
+
+
+async def test_what_is_damaged_until_further_notice_is_free_at_no_known_time(cast: Cast) -> None:
+    partners, window = await make_partners(cast), window_of()
+    boat = await make_asset(partners.assisting)
+    loan = await make_loan(partners, "dispatched", asset=boat)
+    await step(partners.assisting, loan, "return", {**CONDITION, "grade": "damaged"})
+    line, answer = await asked(partners, boat, window), await what_if(partners.requesting, boat, window)
+    for found in (line["availability"], answer["availability"]):
+        (damage,) = found["blocking"]
+        assert (found["next_free"], damage["reason"], damage["window"]["end"]) == (None, "damage", None)
+    query = f"from={text(window.start)}&to={text(window.end)}"
+    shown = await partners.requesting.coordinator.done("GET", f"/v1/assets/{boat['id']}/availability?{query}")
+    assert shown["next_free"] is None
+    refused = await partners.assisting.coordinator.post("/v1/loans", {"decision_id": line["decision"]["id"]})
+    assert "2200" not in str(assert_problem(refused, 409))

@@ -14,7 +14,7 @@ from registry.platform.database.handles import Read, Rows
 from registry.platform.http.paging import asked_window
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound, RuleBroken
-from registry.platform.kernel.time import LATEST, Window, civil_day
+from registry.platform.kernel.time import LATEST, Window, civil_day, known_end
 from registry.resources.allocations.occupancy import (
     Hold,
     KindHold,
@@ -224,7 +224,7 @@ def as_unavailability(row: Row[Any], caller: Caller, its: AssetRow | Row[Any]) -
         asset_id=row.asset_id,
         kind=row.kind,
         status=status,
-        window=Until(start=row.starts_at, end=None if row.ends_at >= LATEST else row.ends_at),
+        window=Until(start=row.starts_at, end=known_end(row.ends_at)),
         quantity=None if row.whole else row.quantity,
         reason=row.reason if own else None,
         loan_id=row.loan_id if own else None,

@@ -178,7 +178,7 @@ def _overlaps(stretch: Stretch, others: Sequence[Stretch]) -> bool:
 
 def _block(reason: Any, stretch: Stretch) -> AskBlock:
     start, end = stretch
-    return AskBlock(reason=reason, window=Until(start=start, end=None if end is None or end >= LATEST else end))
+    return AskBlock(reason=reason, window=Until(start=start, end=end))
 
 
 async def _spared(

@@ -45,8 +45,8 @@ async def request_extension(
 ) -> Loan:
     """Request a later return. It is decided for the longer loan, and reserves nothing until it is accepted.
 
-    Raises Conflict `decision_worsened` when policy permits less than for the loan so far, `asset_not_free` when the
-    asset is reserved for others by then; RuleBroken when `planned_end_at` is not an extension.
+    Raises Conflict `extension_not_permitted` when policy permits less than for the loan so far, `asset_not_free` when
+    the asset is reserved for others by then; RuleBroken when `planned_end_at` is not an extension.
     """
     row, _, caller = await begin(write, caller, loan_id, LoanAction.REQUEST_EXTENSION, expected)
     until = checked_instant(ask.planned_end_at, "/planned_end_at")
@@ -54,7 +54,10 @@ async def request_extension(
     check_extension(caller.now, row.planned_end_at, until, start + LONGEST_WINDOW)
     longer = Window(start=start, end=until)
     decision = await decision_row(write, row.decision_id)
-    made = (await redecide(write, caller, policies, decision, "extend", window=longer)).recorded
+    decided = await redecide(
+        write, caller, policies, decision, "extend", window=longer, stands_until=row.planned_end_at
+    )
+    made = decided.recorded
     await allocations.check_extension(write, await lock_for_booking(write, row.asset_id), loan_id, until, caller.now)
     await check_handler_extension(write, row, until, caller.now)
     await write.run(
@@ -100,7 +103,7 @@ async def accept_extension(
     assert pending is not None, "the overlay says that one is pending"
     check_extension(caller.now, row.planned_end_at, pending.asked_end_at, None)
     decision = await decision_row(write, pending.decision_id)
-    made = await redecide(write, caller, policies, decision, "extend")
+    made = await redecide(write, caller, policies, decision, "extend", stands_until=row.planned_end_at)
     await _approve(write, caller, made)
     asset = await lock_for_booking(write, row.asset_id)
     await allocations.extend(write, asset, loan_id, pending.asked_end_at, caller.now)

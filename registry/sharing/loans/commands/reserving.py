@@ -49,6 +49,7 @@ from registry.sharing.obligations.queries import as_obligation
 from registry.sharing.obligations.rules import Moments
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import redecide
+from registry.sharing.policy.commands.lending import count_lent
 from registry.sharing.policy.commands.recording import Decided
 from registry.sharing.policy.queries.getting import relations, request_of, visible_decision
 
@@ -223,6 +224,7 @@ async def store(
             "updated_at": caller.now,
         },
     )
+    count_lent(write, prepared.loan_id, made.recorded, prepared.quantity)
     record(
         write,
         caller,

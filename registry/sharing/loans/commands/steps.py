@@ -29,9 +29,10 @@ from registry.sharing.loans.rules import (
 )
 from registry.sharing.loans.schemas.shown import Loan, LoanedAsset
 from registry.sharing.loans.tables import loan
-from registry.sharing.loans.times import CONTESTS, Contested, TimedAct, agreed, preceding, recorded_in
+from registry.sharing.loans.times import CONTESTS, Contested, TimedAct, agreed, lasts, preceding, recorded_in
 from registry.sharing.obligations.commands import OfLoan, follow_loan
 from registry.sharing.obligations.rules import Moments, Step
+from registry.sharing.policy.commands.lending import follow_lent
 from registry.sharing.policy.commands.recording import Decided
 from registry.sharing.policy.queries.getting import request_of
 
@@ -158,14 +159,17 @@ async def finish(
 ) -> Loan:
     """Store what `action` changed, record the event with its EDXL step, and return the loan.
 
-    Its obligations follow: deadlines move with its times, what the step meets is closed, and what the decision made at
-    this step attaches, `decided`, is opened; a word on a time moves nothing. `occurred_at` is when it was done, where
-    that was before now.
+    What is asked for beside it counts it for as long as it lasts now. Its obligations follow: deadlines move with its
+    times, what the step meets is closed, and what the decision made at this step attaches, `decided`, is opened; a word
+    on a time moves nothing. `occurred_at` is when it was done, where that was before now.
     """
     version = row.version + 1
     if action in _TIMED:
         values = {**values, recorded_in(_TIMED[action]): caller.now}
     await write.run_fast(_UPDATE, {**values, "loan": row.id, "version": version, "updated_at": caller.now})
+    after = {**row._mapping, **values}
+    contests = facts_of(await contests_of(write, row))
+    await follow_lent(write, row.id, lasts(LoanStatus(after["status"]), agreed(after, contests)))
     if action not in CONTESTS:
         await follow_loan(
             write,

@@ -30,10 +30,11 @@ from registry.sharing.policy.commands.deciding import REFUSALS
     Action.LOANS_RECEIVE,
     problems=(
         "asset_not_free",
-        *REFUSALS["extend"],
+        "decision_rejected",
         "extension_beyond_limit",
         "extension_in_the_past",
         "extension_not_later",
+        "extension_not_permitted",
         "extension_pending",
         "nothing_held",
         "other_sides_action",

@@ -42,6 +42,7 @@ from registry.sharing.policy.decisions import (
     WITHDRAWAL,
     ApprovalNeeded,
     Decision,
+    Outcome,
     parts_told,
 )
 from registry.sharing.policy.facts import Facts, PrincipalFacts, Priority, ask_digest, decode_facts
@@ -74,7 +75,7 @@ REFUSALS: dict[DecidedAt, tuple[str, ...]] = {
     "extend": ("decision_rejected", "decision_worsened"),
     "dispatch": ("decision_not_satisfied", "decision_rejected", "decision_worsened"),
 }
-"""The codes with which `redecide` refuses each step."""
+"""The codes with which `redecide` refuses each step; a longer loan that is asked for, by `extension_not_permitted`."""
 
 
 class LoanAsked(Struct, kw_only=True, frozen=True):
@@ -173,14 +174,17 @@ async def redecide(
     action_at: DecidedAt,
     *,
     window: Window | None = None,
+    stands_until: datetime | None = None,
 ) -> Decided:
     """Decide the ask of an earlier decision again on the current facts, and record it as the latest of the chain.
 
     `row` is the earlier decision (`decision_row`). The ask and the person who asked are the same; a `window`, for an
-    extension, makes it another ask, to which approvals do not carry over. A refusal is not recorded, since the
+    extension, makes it another ask, to which approvals do not carry over; `stands_until` is when the loan ends that it
+    would extend, for who reads the refusal. A refusal is not recorded, since the
     transaction is rolled back: its outcome and reasons are in the problem. Raises Conflict `asset_changed` when it is
     approved or reserved and is not what was asked for any more, and what `REFUSALS` names: WrongStatus
-    for a decision that has ended; Conflict `decision_worsened` when the outcome is worse than before, and
+    for a decision that has ended; Conflict `extension_not_permitted` when a longer loan is asked for and permitted less
+    than the loan is; `decision_worsened` when the outcome of the same ask is worse than before, and
     `decision_not_satisfied` when the ask is denied or an approval is missing. Raises NotFound.
     """
     lent = action_at in ("extend", "dispatch")
@@ -219,13 +223,11 @@ async def redecide(
     # A longer loan may need an additional approval, which is given by accepting the extension.
     may_wait = window is not None and decision.outcome == "needs_approval"
     if worse(decision.outcome, than=current.outcome) and not may_wait:
-        raise _refused(
-            "decision_worsened", f"This was {current.outcome} and is {decision.outcome} now", decision, to_owner
-        )
+        longer = action_at == "extend" and window is not None
+        raise _worsened(decision, to_owner, longer=longer, stands_until=stands_until)
     then = _decision_status(found.facts, decision, before.answers, lent=lent)
     if action_at in ("reserve", "dispatch") and not then.satisfied:
-        lacking = "is denied" if decision.outcome == "denied" else "lacks an approval"
-        raise _refused("decision_not_satisfied", f"This {lacking}", decision, to_owner, then.missing)
+        raise _unsatisfied(decision, to_owner, then.missing)
     keep_policies(write, policies, caller.now)
     recorded = await keep(
         write,
@@ -383,11 +385,45 @@ _SAID_AS = {
 }
 
 
+_COME_TO: dict[Outcome, str] = {
+    "permitted": "is permitted",
+    "needs_approval": "needs an approval",
+    "denied": "is denied",
+}
+
+
+def _worsened(decision: Decision, to_owner: bool, *, longer: bool, stands_until: datetime | None) -> Conflict:
+    """The refusal of what comes out worse than before; a loan that a longer one was asked for is not touched by it."""
+    stands = "" if stands_until is None else f"The loan stands as agreed, until {stands_until:%Y-%m-%d %H:%M} UTC. "
+    if longer:
+        what = f"{stands}The longer loan {_COME_TO[decision.outcome]}"
+        return _refused("extension_not_permitted", what, decision, to_owner)
+    what = f"{stands}What was decided before has changed since: it now {_COME_TO[decision.outcome]}"
+    return _refused("decision_worsened", what, decision, to_owner)
+
+
+def _unsatisfied(decision: Decision, to_owner: bool, missing: tuple[ApprovalNeeded, ...]) -> Conflict:
+    """The refusal of what is denied, with the reasons; else of what is not approved, with what is missing alone."""
+    code = "decision_not_satisfied"
+    if decision.outcome == "denied":
+        return _refused(code, "This is denied", decision, to_owner)
+    lacking = [f"{each.role.replace('_', ' ')} of the {each.side} agency. {each.reason}" for each in missing]
+    return _refused(code, "Still to be approved by", decision, to_owner, missing, lacking)
+
+
 def _refused(
-    code: str, what: str, decision: Decision, to_owner: bool, missing: tuple[ApprovalNeeded, ...] = ()
+    code: str,
+    what: str,
+    decision: Decision,
+    to_owner: bool,
+    missing: tuple[ApprovalNeeded, ...] = (),
+    why: Sequence[str] | None = None,
 ) -> Conflict:
+    """A refusal that says what it is, and why: for the decision's reasons, unless `why` says it."""
+    if why is None:
+        why = [reason.reason for reason in decision.reasons]
     return Conflict(
-        f"{what}: {'; '.join(reason.reason for reason in decision.reasons)}",
+        f"{what}: {' '.join(why)}",
         code,
         extra={
             "outcome": decision.outcome,

@@ -10,15 +10,11 @@ from sqlalchemy.engine import Row
 
 from registry.platform.database.handles import Read
 from registry.platform.kernel.time import Window
-from registry.resources.allocations.rules import AllocationKind, AllocationStatus
-from registry.resources.allocations.tables import allocation
 from registry.resources.assets.tables import asset
 from registry.sharing.policy.facts import OtherWindow
 from registry.sharing.policy.joining import LONGEST_GAP, joined_with
-from registry.sharing.policy.tables import policy_approval, policy_decision
+from registry.sharing.policy.tables import policy_approval, policy_decision, policy_lent
 
-_LENT: Final = ("reserve", "extend", "dispatch")
-"""Steps at which a decision was made of what is lent: it counts when its time is over, too."""
 _AT: Final = policy_decision.c.starts_at.type
 _latest, _later = policy_decision.alias("latest_asked"), policy_decision.alias("later_asked")
 _answered = policy_decision.alias("answered_asked")
@@ -32,7 +28,10 @@ _STILL_ASKED = (
     _latest.c.root_decision_id != _OWN,
     _latest.c.requesting_agency_id == _REQUESTING,
     _latest.c.outcome != "denied",
-    sa.or_(_latest.c.ends_at > sa.bindparam("at", type_=_AT), _latest.c.action_at.in_(_LENT)),
+    _latest.c.ends_at > sa.bindparam("at", type_=_AT),
+    ~sa.exists().where(
+        policy_lent.c.root_decision_id == _latest.c.root_decision_id, policy_lent.c.ends_at.is_not(None)
+    ),
     ~sa.exists().where(_later.c.root_decision_id == _latest.c.root_decision_id, _later.c.previous_id == _latest.c.id),
     ~sa.exists().where(
         _answered.c.root_decision_id == _latest.c.root_decision_id,
@@ -40,12 +39,12 @@ _STILL_ASKED = (
         policy_approval.c.verdict == "rejected",
     ),
 )
-_HELD = (
-    allocation.c.id < _BEFORE,
-    allocation.c.requesting_agency_id == _REQUESTING,
-    allocation.c.kind == AllocationKind.LOAN.value,
-    allocation.c.status != AllocationStatus.RELEASED.value,
+_LENT = (
+    policy_lent.c.root_decision_id < _BEFORE,
+    policy_lent.c.root_decision_id != _OWN,
+    policy_lent.c.requesting_agency_id == _REQUESTING,
 )
+"""A loan counts for as long as it lasts, or lasted: one that never took place has no end here, and is near nothing."""
 
 
 def adjoins(of: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
@@ -56,7 +55,7 @@ def adjoins(of: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
         .correlate(asset)
         .exists(),
         sa.select(sa.literal(1))
-        .where(allocation.c.asset_id == of, allocation.c.starts_at <= _TO, allocation.c.ends_at >= _FROM, *_HELD)
+        .where(policy_lent.c.asset_id == of, policy_lent.c.starts_at <= _TO, policy_lent.c.ends_at >= _FROM, *_LENT)
         .correlate(asset)
         .exists(),
     )
@@ -82,18 +81,22 @@ _IDS = sa.bindparam("ids", type_=policy_decision.c.asset_id.type, expanding=True
 _ALL = sa.union_all(
     sa.select(
         _latest.c.asset_id,
-        sa.literal(True).label("is_asked"),
         _latest.c.starts_at,
         _latest.c.ends_at,
         _latest.c.quantity,
+        _latest.c.request_id,
+        _latest.c.line_no,
+        sa.cast(sa.null(), policy_lent.c.loan_id.type).label("loan_id"),
     ).where(_latest.c.asset_id.in_(_IDS), *_STILL_ASKED),
     sa.select(
-        allocation.c.asset_id,
-        sa.literal(False),
-        allocation.c.starts_at,
-        allocation.c.ends_at,
-        allocation.c.quantity,
-    ).where(allocation.c.asset_id.in_(_IDS), *_HELD),
+        policy_lent.c.asset_id,
+        policy_lent.c.starts_at,
+        policy_lent.c.ends_at,
+        policy_lent.c.quantity,
+        sa.cast(sa.null(), _latest.c.request_id.type),
+        sa.cast(sa.null(), _latest.c.line_no.type),
+        policy_lent.c.loan_id,
+    ).where(policy_lent.c.asset_id.in_(_IDS), policy_lent.c.ends_at.is_not(None), *_LENT),
 )
 
 
@@ -113,20 +116,15 @@ async def joined_windows(
     parameters = {"ids": [*asset_ids], "requesting_id": requesting_agency_id, "at": now, **counted}
     for row in await read.all(_ALL, parameters):
         found[row.asset_id].append(row)
-    return {asset_id: joined_with(window, _others(rows, window)) for asset_id, rows in found.items()}
-
-
-def _others(rows: Sequence[Row[Any]], own: Window) -> list[OtherWindow]:
-    """The windows beside the own one. A loan whose request was closed is known by what is held alone."""
-    asked = [_window(row) for row in rows if row.is_asked]
-    spans = [(own.start, own.end), *((each.start, each.end) for each in asked)]
-    held = [
-        _window(row)
-        for row in rows
-        if not row.is_asked and not any(start <= row.starts_at and row.ends_at <= end for start, end in spans)
-    ]
-    return [*asked, *held]
+    return {asset_id: joined_with(window, map(_window, rows)) for asset_id, rows in found.items()}
 
 
 def _window(row: Row[Any]) -> OtherWindow:
-    return OtherWindow(start=row.starts_at, end=row.ends_at, quantity=row.quantity)
+    return OtherWindow(
+        start=row.starts_at,
+        end=row.ends_at,
+        quantity=row.quantity,
+        loan_id=row.loan_id,
+        request_id=row.request_id,
+        line_no=row.line_no,
+    )
