@@ -8,6 +8,7 @@ from registry.platform.access.principals import Role
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
 from tests.support.loans import CONDITION, Partners, make_loan, make_partners, step
+from tests.support.problems import assert_problem
 from tests.support.requests import sourced, submitted
 
 Entry = dict[str, Any]
@@ -53,6 +54,14 @@ async def test_an_extension_that_needs_an_approval_offers_it_to_the_approver_alo
     (coordinators,) = await waiting(partners.assisting, "extension")
     assert coordinators["action"] is None, "accepting is an approval, which a coordinator cannot give"
     assert coordinators["instead"]["operation"] == "decline_loan_extension"
+    path = f"/v1/loans/{loan['id']}"
+    seen = {
+        each["action"]: each for each in (await partners.assisting.coordinator.done("GET", path))["allowed_actions"]
+    }
+    assert not seen["accept_extension"]["allowed"], "the loan says the same as the inbox, and so does the refusal"
+    assert f"by somebody with the role approver of {partners.assisting.name}" in seen["accept_extension"]["reason"]
+    refused = assert_problem(await partners.assisting.coordinator.post(f"{path}/accept-extension", {}), 409)
+    assert refused["detail"] == seen["accept_extension"]["reason"]
     (entry,) = await waiting(partners.assisting, "extension", Role.APPROVER)
     assert entry["action"]["operation"] == "accept_loan_extension"
     done = await partners.assisting.approver.post(entry["action"]["path"], {})
