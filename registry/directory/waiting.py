@@ -31,6 +31,7 @@ class InboxKind(StrEnum):
     ANSWER = "answer"
     OFFER = "offer"
     OFFER_ANSWER = "offer_answer"
+    HELP_LACKING = "help_lacking"
     OBLIGATION = "obligation"
     DEADLINE = "deadline"
     OPERATOR_ACT = "operator_act"

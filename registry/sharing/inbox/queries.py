@@ -20,12 +20,14 @@ from registry.sharing.inbox.schemas import InboxCounts, InboxPage, InboxQuery
 from registry.sharing.loans.queries.contesting import waiting_words
 from registry.sharing.loans.queries.waiting import waiting_on_loans
 from registry.sharing.obligations.queries import waiting_obligations
+from registry.sharing.requests.queries.lacking import waiting_for_help
 from registry.sharing.requests.queries.waiting import waiting_on_requests
 
 SOURCES: Final[Sequence[Source]] = (
     waiting_on_loans,
     waiting_words,
     waiting_on_requests,
+    waiting_for_help,
     waiting_obligations,
     waiting_deadlines,
     waiting_agreements,

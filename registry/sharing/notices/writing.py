@@ -30,6 +30,7 @@ ASKS: Final[dict[InboxKind, str]] = {
     _K.ANSWER: "Lend what is asked for, or decline",
     _K.OFFER: "Offer what is asked for, or decline",
     _K.OFFER_ANSWER: "Accept or refuse what is offered",
+    _K.HELP_LACKING: "Ask again, or others, for what nobody is to bring",
     _K.OBLIGATION: "Meet an obligation",
     _K.DEADLINE: "Meet a deadline",
     _K.OPERATOR_ACT: "Approve or reject an act of the operator",

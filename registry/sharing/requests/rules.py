@@ -219,6 +219,9 @@ IN_PLAY = frozenset({_L.NEEDS_APPROVAL, _L.PERMITTED, _L.APPROVED})
 TO_ANSWER = frozenset({_L.ASKED, _L.UNANSWERED, _L.SUSPENDED})
 """Statuses of lines for which the agency that is asked may still offer something."""
 
+STILL_ASKED = frozenset({_L.QUEUED, _L.ASKED, _L.OFFERED})
+"""Statuses of lines of agencies that are asked, or are next, or whose offer waits for an answer."""
+
 STANDING_OFFER = frozenset({_L.OFFERED, _L.SUSPENDED, *IN_PLAY})
 """Statuses of lines on which an agency offers something for a need: they are looked at again until it is lent."""
 

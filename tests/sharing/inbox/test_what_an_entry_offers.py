@@ -8,7 +8,8 @@ from registry.platform.access.principals import Role
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
 from tests.support.loans import CONDITION, Partners, make_loan, make_partners, step
-from tests.support.requests import sourced, submitted
+from tests.support.problems import assert_problem
+from tests.support.requests import line_for, sourced, submitted
 
 Entry = dict[str, Any]
 NO = {"reason": "Needed at home (demo).", "reason_code": "not_available"}
@@ -53,6 +54,14 @@ async def test_an_extension_that_needs_an_approval_offers_it_to_the_approver_alo
     (coordinators,) = await waiting(partners.assisting, "extension")
     assert coordinators["action"] is None, "accepting is an approval, which a coordinator cannot give"
     assert coordinators["instead"]["operation"] == "decline_loan_extension"
+    path = f"/v1/loans/{loan['id']}"
+    seen = {
+        each["action"]: each for each in (await partners.assisting.coordinator.done("GET", path))["allowed_actions"]
+    }
+    assert not seen["accept_extension"]["allowed"], "the loan says the same as the inbox, and so does the refusal"
+    assert f"by somebody with the role approver of {partners.assisting.name}" in seen["accept_extension"]["reason"]
+    refused = assert_problem(await partners.assisting.coordinator.post(f"{path}/accept-extension", {}), 409)
+    assert refused["detail"] == seen["accept_extension"]["reason"]
     (entry,) = await waiting(partners.assisting, "extension", Role.APPROVER)
     assert entry["action"]["operation"] == "accept_loan_extension"
     done = await partners.assisting.approver.post(entry["action"]["path"], {})
@@ -88,3 +97,24 @@ async def test_a_hand_over_can_be_cancelled_from_where_it_waits(partners: Partne
     (entry,) = await waiting(partners.assisting, "handover")
     done = await partners.assisting.coordinator.post(entry["instead"]["path"], NO)
     assert done.status_code == 200, done.text
+
+
+async def test_what_is_not_free_is_not_offered_to_be_lent(partners: Partners) -> None:
+    kit = await make_asset(partners.assisting, capacity=3)
+    wanted = [line_for(kit, quantity=2)]
+    found, other = [await submitted(partners.requesting, kit, lines=wanted) for _ in range(2)]
+    all_of_it = await submitted(partners.requesting, kit, lines=[line_for(kit, quantity=3)])
+    body = {"decision_id": found["lines"][0]["decision"]["id"]}
+    await partners.assisting.coordinator.done("POST", "/v1/loans", body)
+    offered = {each["subject"]["id"]: each for each in await waiting(partners.assisting, "answer")}
+    fewer = offered[other["id"]]
+    assert fewer["task"] == "Only 1 of 2 are free then: lend fewer, or decline."
+    assert (fewer["action"]["operation"], fewer["instead"]["operation"]) == ("create_loan", "decline_request_line")
+    body = {"decision_id": other["lines"][0]["decision"]["id"]}
+    assert_problem(await partners.assisting.coordinator.post("/v1/loans", body), 409)
+    await partners.assisting.coordinator.done("POST", "/v1/loans", {**body, "quantity": 1})
+    offered = {each["subject"]["id"]: each for each in await waiting(partners.assisting, "answer")}
+    gone = offered[all_of_it["id"]]
+    assert gone["task"] == "It is not free: decline, or free it first. It is committed elsewhere then."
+    assert (gone["action"]["operation"], gone["instead"]) == ("decline_request_line", None)
+    assert (await partners.assisting.coordinator.post(gone["action"]["path"], NO)).status_code == 200

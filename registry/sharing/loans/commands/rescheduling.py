@@ -1,9 +1,11 @@
 """Commands that change the agreed return: extensions, requested and answered, and recall."""
 
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.tables import agreement_version
 from registry.agreements.instruments.terms import Terms
@@ -18,6 +20,7 @@ from registry.resources.assets.commands.booking import lock_for_booking
 from registry.resources.assets.commands.keeping import BY_AN_APPROVER_FOR_LONGER, keep_minimums
 from registry.sharing.loans.commands.handlers import check_handler_extension, extend_handler
 from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted, record_override
+from registry.sharing.loans.queries.extending import gives, why_unapproved
 from registry.sharing.loans.rules import LoanAction, check_extension, check_recall, lent_from, recall_due
 from registry.sharing.loans.schemas.given import ExtensionAcceptance, ExtensionAnswer, ExtensionAsk, RecallNotice
 from registry.sharing.loans.schemas.shown import Loan
@@ -104,7 +107,7 @@ async def accept_extension(
     check_extension(caller.now, row.planned_end_at, pending.asked_end_at, None)
     decision = await decision_row(write, pending.decision_id)
     made = await redecide(write, caller, policies, decision, "extend", stands_until=row.planned_end_at)
-    await _approve(write, caller, made)
+    await _approve(write, caller, row, made)
     asset = await lock_for_booking(write, row.asset_id)
     await allocations.extend(write, asset, loan_id, pending.asked_end_at, caller.now)
     further = Window(start=max(row.planned_end_at, caller.now), end=pending.asked_end_at)
@@ -168,18 +171,17 @@ async def withdraw_recall(
     return await finish(write, caller, row, LoanAction.WITHDRAW_RECALL, values, noted(note))
 
 
-async def _approve(write: Write, caller: Caller, made: Decided) -> None:
+async def _approve(write: Write, caller: Caller, row: Row[Any], made: Decided) -> None:
     """Give the approvals of the extension's decision that the accepting person may give."""
-    roles = {role.value for role in caller.principal.roles}
     status = made.decision_status
-    if any(need.agency_id == caller.agency_id and need.role in roles for need in status.missing):
+    if any(gives(caller.principal, need) for need in status.missing):
         words = "The extension of the loan is accepted."
-        row = await visible_decision(write, caller.principal, made.recorded.id)
-        status = await answer_approvals(write, caller, row, "approved", words, lent=True)
+        decision = await visible_decision(write, caller.principal, made.recorded.id)
+        status = await answer_approvals(write, caller, decision, "approved", words, lent=True)
     if not status.satisfied:
         to_owner = caller.agency_id == made.recorded.assisting_agency_id
         raise Conflict(
-            "The longer loan is not permitted, or approvals are still missing.",
+            why_unapproved(row, status.missing) or "The longer loan is not permitted any more.",
             "decision_not_satisfied",
             extra={"approvals_missing": msgspec.to_builtins(parts_told(status.missing, to_owner=to_owner))},
         )

@@ -15,10 +15,8 @@ from registry.agreements.instruments.schemas.words import AgreementReference
 from registry.agreements.instruments.tables import agreement, agreement_version
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
-from registry.platform.access.acts import barred
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Principal
-from registry.platform.access.separation import Act
 from registry.platform.database.handles import Read
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
@@ -35,6 +33,7 @@ from registry.sharing.loans.queries.asset_warnings import (
     warnings_in,
 )
 from registry.sharing.loans.queries.contesting import TIMES_CONTESTED, as_time_contest, contests_of, facts_of
+from registry.sharing.loans.queries.extending import why_not_accepted
 from registry.sharing.loans.queries.hindrances import hindrance
 from registry.sharing.loans.rules import (
     NEVER_WAS,
@@ -139,20 +138,12 @@ async def loans_of_request(read: Read, principal: Principal, request_id: UUID) -
 async def get_loan(read: Read, principal: Principal, loan_id: UUID, now: datetime) -> Loan:
     """One loan as this caller may see it. Raises NotFound."""
     row, *_ = rows = await loan_rows(read, principal, loan_id, now)
-    separated = await _separated(read, principal, row, rows)
+    unaccepted = await why_not_accepted(read, principal, row, rows)
     planned = await planned_against(read, row, now)
     obliged = await obligations_of(read, principal, loan_id, now)
     contests = await contests_of(read, row)
     named = named_in(row)
-    return as_loan(row, rows, named, principal, now, separated, planned, obligations=obliged, contests=contests)
-
-
-async def _separated(read: Read, principal: Principal, row: Row[Any], rows: Sequence[Row[Any]]) -> str | None:
-    """Why another person of the assisting agency has to accept the pending extension, where accepting approves it."""
-    approves = any(each.extension_status == "pending" and each.extension_outcome == "needs_approval" for each in rows)
-    if not approves or row.assisting_agency_id != principal.agency_id:
-        return None
-    return await barred(read, principal, Act.APPROVE, row.root_decision_id)
+    return as_loan(row, rows, named, principal, now, unaccepted, planned, obligations=obliged, contests=contests)
 
 
 def side_of(row: Row[Any], principal: Principal) -> Side:
@@ -233,7 +224,7 @@ def as_loan(
     named: Named,
     principal: Principal,
     now: datetime,
-    separated: str | None = None,
+    unaccepted: str | None = None,
     planned: Planned = NOTHING_PLANNED,
     *,
     obligations: Sequence[Obligation] = (),
@@ -241,7 +232,7 @@ def as_loan(
 ) -> Loan:
     """The representation of a loan, with the caller's allowed actions at `now`.
 
-    `rows` are as from `loan_rows`; empty for a new loan. `separated` is why another person accepts its extension,
+    `rows` are as from `loan_rows`; empty for a new loan. `unaccepted` is whose approval its extension waits for,
     `planned` what is planned against the loan, `obligations` what it obliges either side to do,
     `contests` what is contested of its times.
     """
@@ -308,7 +299,7 @@ def as_loan(
             overlays,
             principal,
             now,
-            separated,
+            unaccepted,
             planned,
             warned=bool(warnings),
             hindered=row.hindrance if rows else None,
@@ -325,7 +316,7 @@ def _allowed(
     overlays: Overlays,
     principal: Principal,
     now: datetime,
-    separated: str | None,
+    unaccepted: str | None,
     planned: Planned,
     *,
     warned: bool,
@@ -343,7 +334,7 @@ def _allowed(
             late = timing_refusal(action, now, row.starts_at, row.planned_end_at, row.reserved_at)
             reason = why_unavailable(status, action, overlays) or (late[1] if late else None)
             if action is LoanAction.ACCEPT_EXTENSION:
-                reason = reason or separated
+                reason = reason or unaccepted
             if action is LoanAction.DISPATCH:
                 reason = reason or hand_over
             actions.append(offer(action, withheld=reason))

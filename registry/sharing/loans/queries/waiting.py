@@ -11,13 +11,11 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.directory.waiting import Asked, InboxAction, InboxEntry, InboxKind, InboxSubject
-from registry.platform.access.acts import barred
 from registry.platform.access.permissions import refusal
-from registry.platform.access.principals import Role
-from registry.platform.access.separation import Act
 from registry.platform.database.handles import Read
 from registry.sharing.loans.hindrances import TASKS, Hindrance
 from registry.sharing.loans.queries.awaiting import AWAITS, RECALLED, due_back
+from registry.sharing.loans.queries.extending import why_not_accepted
 from registry.sharing.loans.queries.getting import (
     AT,
     SHOWN,
@@ -180,32 +178,20 @@ async def waiting_on_loans(read: Read, asked: Asked) -> list[InboxEntry]:
             parameters[f"{kind.value}_due"], parameters[f"{kind.value}_id"] = asked.after_due(kind)
     rows = await read.all_slowly(_statement(waits, asked.whose), parameters)
     grouped = [list(each) for _, each in groupby(rows, key=lambda row: (row.waits_for, row.id))]
-    return [_entry(each, asked, barred_here=await _cannot_approve(read, asked, each)) for each in grouped]
+    return [_entry(each, asked, await why_not_accepted(read, principal, each[0], each)) for each in grouped]
 
 
-async def _cannot_approve(read: Read, asked: Asked, rows: list[Row[Any]]) -> bool:
-    """Whether the entry is of an extension whose acceptance is an approval that the caller cannot give."""
-    row = rows[0]
-    if row.waits_for != _K.EXTENSION or not any(
-        each.extension_status == "pending" and each.extension_outcome == "needs_approval" for each in rows
-    ):
-        return False
-    if Role.APPROVER not in asked.principal.roles or asked.whose == "partners":
-        return True
-    return await barred(read, asked.principal, Act.APPROVE, row.root_decision_id) is not None
-
-
-def _entry(rows: list[Row[Any]], asked: Asked, *, barred_here: bool) -> InboxEntry:
+def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None) -> InboxEntry:
     row, kind = rows[0], InboxKind(rows[0].waits_for)
     wait = next(each for each in _WAITS[kind] if each.side == row.side)
     task = wait.task if kind is not _K.CANNOT_COME else TASKS[Hindrance(row.hindrance), wait.side]
-    found = as_loan(row, rows, named_in(row), asked.principal, asked.as_of)
+    found = as_loan(row, rows, named_in(row), asked.principal, asked.as_of, unaccepted)
     lent = _read_asset(row.asset_snapshot)
     assisting = asked.principal.agency_id == row.assisting_agency_id
     partner = found.requesting_agency if assisting else found.assisting_agency
     offered = any(each.action == wait.action and each.allowed for each in found.allowed_actions)
     # Whether something planned stands in the way, the loan itself says.
-    unsure = barred_here or (kind is _K.HAND_OVER and row.now_planned)
+    unsure = kind is _K.HAND_OVER and row.now_planned
     no = _NO.get(kind)
     refusable = no is not None and any(each.action == no.action and each.allowed for each in found.allowed_actions)
     path = f"/v1/loans/{row.id}"

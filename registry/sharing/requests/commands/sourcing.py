@@ -43,6 +43,7 @@ from registry.sharing.requests.queries.needs import (
     still_open,
 )
 from registry.sharing.requests.rules import (
+    STILL_ASKED,
     LineAction,
     LineStatus,
     RequestStatus,
@@ -71,7 +72,7 @@ _ASKS = (
     .where(
         request_line.c.request_id == _REQUEST,
         request_line.c.fills_no == _NO,
-        request_line.c.status.in_(sorted({LineStatus.QUEUED.value, LineStatus.ASKED.value, LineStatus.OFFERED.value})),
+        request_line.c.status.in_(sorted(STILL_ASKED)),
     )
     .order_by(request_line.c.no)
 )
@@ -81,7 +82,6 @@ _LEFT = sa.select(remaining()).where(
     request_line.c.status == LineStatus.OPEN.value,
 )
 _REST = "The rest is needed of whichever agency, in line {no}."
-_STILL_ASKED = frozenset({LineStatus.QUEUED, LineStatus.ASKED, LineStatus.OFFERED})
 
 
 async def source_request_line(
@@ -162,7 +162,7 @@ def _need_columns(caller: Caller, each: Row[Any], left: int) -> dict[str, object
 
 
 async def _check_agencies(read: Read, caller: Caller, sourcing: LineSourcing, asked: Sequence[Row[Any]]) -> None:
-    still = {each.assisting_agency_id for each in asked if each.line_status in _STILL_ASKED}
+    still = {each.assisting_agency_id for each in asked if each.line_status in STILL_ASKED}
     named = [agency_id for tier in sourcing.tiers for agency_id in tier]
     active = {row.id for row in await read.all(_ACTIVE, {"ids": sorted(set(named))})}
     seen: set[UUID] = set()

@@ -1,8 +1,10 @@
 """What waits for somebody on requests: lines to approve, to answer, to offer something for, and offers to answer."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -13,7 +15,12 @@ from registry.directory.waiting import Asked, InboxAction, InboxEntry, InboxKind
 from registry.platform.access.acts import person_parameters
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.database.handles import Read
+from registry.platform.kernel.time import Window
+from registry.resources.assets.queries.having import HAVING, Ask, can_be_had, of_columns
+from registry.resources.assets.schemas.availability import AskAvailability
+from registry.resources.assets.tables import asset
 from registry.sharing.policy.decisions import Side
+from registry.sharing.requests.need_rules import why_not_free
 from registry.sharing.requests.queries.listing import APPROVAL_ROLES, awaits_answer, awaits_approval, awaits_reserving
 from registry.sharing.requests.queries.visibility import VIEWER, as_sent
 from registry.sharing.requests.tables import request, request_line
@@ -70,6 +77,7 @@ def _page(kind: InboxKind, side: Side, whose: str) -> sa.Select[Any]:
             request_line.c.no,
             request_line.c.request_id,
             request_line.c.assisting_agency_id,
+            *(request_line.c[name] for name in ("asset_id", "quantity", "starts_at", "ends_at")),
             due_at.label("due_at"),
             sa.func.coalesce(request_line.c.decided_at, request_line.c.submitted_at).label("waiting_from"),
             request.c.requesting_agency_id,
@@ -92,9 +100,15 @@ def _statement(kinds: tuple[InboxKind, ...], whose: str) -> sa.Select[Any]:
     parts = [sa.select(_page(kind, side, whose).subquery()) for kind in kinds for side in _WAITED_FOR[kind]]
     found = sa.union_all(*parts).subquery("found")
     return (
-        sa.select(*found.c, _requesting.c.name.label("requesting_name"), _assisting.c.name.label("assisting_name"))
+        sa.select(
+            *found.c,
+            _requesting.c.name.label("requesting_name"),
+            _assisting.c.name.label("assisting_name"),
+            *HAVING,
+        )
         .join(_requesting, _requesting.c.id == found.c.requesting_agency_id)
         .join(_assisting, _assisting.c.id == found.c.assisting_agency_id)
+        .outerjoin(asset, asset.c.id == found.c.asset_id)
     )
 
 
@@ -128,10 +142,27 @@ async def waiting_on_requests(read: Read, asked: Asked) -> list[InboxEntry]:
     for kind in kinds:
         parameters[f"{kind.value}_due"], parameters[f"{kind.value}_id"] = asked.after_due(kind)
     rows = await read.all_slowly(_statement(kinds, asked.whose), parameters)
-    return [_entry(row, asked) for row in rows]
+    had = await _can_be_had(read, rows, asked)
+    return [_entry(row, asked, had.get(row.line_id)) for row in rows]
 
 
-def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
+async def _can_be_had(read: Read, rows: Sequence[Row[Any]], asked: Asked) -> dict[UUID, AskAvailability]:
+    """Of what the caller's agency is to lend whether it can be had: what is not free is not offered to be lent."""
+    answers = (row for row in rows if row.waits_for == _K.ANSWER and row.asset_id is not None)
+    lent = [] if asked.whose == "partners" else list(answers)
+    asks = [
+        Ask(
+            asset=of_columns(row, row.asset_id),
+            quantity=row.quantity,
+            window=Window(start=row.starts_at, end=row.ends_at),
+        )
+        for row in lent
+    ]
+    found = await can_be_had(read, asked.principal.agency_id, asks, asked.as_of)
+    return {row.line_id: each for row, each in zip(lent, found, strict=True)}
+
+
+def _entry(row: Row[Any], asked: Asked, had: AskAvailability | None) -> InboxEntry:
     kind = InboxKind(row.waits_for)
     path = f"/v1/requests/{row.request_id}"
     assisting = asked.principal.agency_id == row.assisting_agency_id
@@ -148,23 +179,29 @@ def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
         _K.OFFER_ANSWER: InboxAction(operation="accept_request_line_offer", path=f"{line_path}/accept-offer"),
     }
     decline = InboxAction(operation="decline_request_line", path=f"{line_path}/decline")
-    instead = {
+    instead: dict[InboxKind, InboxAction | None] = {
         _K.APPROVAL: InboxAction(operation="reject_request", path=f"{path}/reject"),
         _K.ANSWER: decline,
         _K.OFFER: decline,
         _K.OFFER_ANSWER: InboxAction(operation="refuse_request_line_offer", path=f"{line_path}/refuse-offer"),
     }
     side: Side = "assisting" if assisting else "requesting"
+    task, action, no = _TASKS[kind], actions[kind], instead[kind]
+    if (gone := why_not_free(had)) is not None and had is not None:
+        if had.free_quantity > 0:
+            task = f"Only {had.free_quantity} of {row.quantity} are free then: lend fewer, or decline."
+        else:
+            task, action, no = f"It is not free: decline, or free it first. {gone}", decline, None
     says_no = asked.whose == "me" and refusal(asked.principal, _NO_NEEDS[kind], [side]) is None
     return InboxEntry(
         id=row.line_id,
         kind=kind,
         subject=InboxSubject(kind="request", id=row.request_id, name=f"{row.summary} (line {row.no})", path=path),
-        task=_TASKS[kind] if asked.whose != "partners" else f"{partner.name}: {_TASKS[kind]}",
+        task=task if asked.whose != "partners" else f"{partner.name}: {task}",
         late=row.due_at <= asked.as_of,
         due_at=row.due_at,
         waiting_from=row.waiting_from,
         partner=partner,
-        action=actions[kind] if asked.whose == "me" else None,
-        instead=instead[kind] if says_no else None,
+        action=action if asked.whose == "me" else None,
+        instead=no if says_no else None,
     )

@@ -1,0 +1,156 @@
+"""What of a request nobody is to bring any more: lines that whoever asked has to ask for anew, or to give up.
+
+They wait until somebody asks for them again, asks others, or takes them back, or until their time is over.
+"""
+
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.directory.agencies.schemas import AgencyReference
+from registry.directory.agencies.tables import agency
+from registry.directory.waiting import Asked, InboxAction, InboxEntry, InboxKind, InboxSubject
+from registry.platform.access.permissions import Action, refusal
+from registry.platform.database.handles import Read
+from registry.sharing.requests.queries.derived_status import (
+    NOW,
+    answered_status,
+    in_force,
+    line_status,
+    marked_requests,
+    open_need,
+    partly_lent,
+    remaining,
+    status_of,
+)
+from registry.sharing.requests.queries.visibility import VIEWER
+from registry.sharing.requests.rules import (
+    REFUSED,
+    SET_BY_PEOPLE,
+    STILL_ASKED,
+    TRANSITIONS,
+    LineStatus,
+    RequestAction,
+    RequestStatus,
+)
+from registry.sharing.requests.tables import request, request_line
+
+_K, _L = InboxKind.HELP_LACKING, LineStatus
+_ASKED = request_line.alias("asked")
+_MENDABLE: Final = sorted(status for status, action in TRANSITIONS if action is RequestAction.REVISE)
+_ALL_REFUSED: Final = frozenset({RequestStatus.DENIED, RequestStatus.REJECTED, RequestStatus.DECLINED})
+_TASKS: Final = {
+    _L.DENIED: "It was denied: ask again, for something else where the same would be denied, or give it up.",
+    _L.REJECTED: "Whoever had to approve it rejected it: ask again or for something else, or give it up.",
+    _L.DECLINED: "The agency that was asked does not lend it: ask again or for something else, or give it up.",
+    _L.OPEN: "Nobody is asked for it: ask agencies, or take it back.",
+    _L.PARTIALLY_FILLED: "Some of it is still lacking, and nobody is asked for that: ask agencies, or take it back.",
+}
+_NOBODY_LEFT: Final = "Of the agencies that were asked none is to answer any more: ask others, or take it back."
+
+
+def _asked(*criteria: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """A criterion: lines of a need for which an agency was asked whose line meets these criteria."""
+    return (
+        sa.select(sa.literal(1))
+        .where(
+            _ASKED.c.request_id == request_line.c.request_id,
+            _ASKED.c.fills_no == request_line.c.no,
+            *criteria,
+        )
+        .correlate(request_line)
+        .exists()
+    )
+
+
+def lacks_help() -> sa.ColumnElement[bool]:
+    """A criterion: lines whose time is not over, of which something is lacking, and that no agency is to answer."""
+    overdue = sa.and_(_ASKED.c.status == _L.ASKED.value, _ASKED.c.answer_due_at <= NOW)
+    answering = _asked(_ASKED.c.status.in_(sorted(STILL_ASKED)), sa.not_(sa.func.coalesce(overdue, sa.false())))
+    return sa.and_(
+        request_line.c.fills_no.is_(None),
+        request_line.c.ends_at > NOW,
+        in_force(),
+        sa.or_(
+            answered_status().in_(sorted(REFUSED)),
+            sa.and_(open_need(), remaining() > 0, sa.not_(answering)),
+            sa.and_(request_line.c.ended_at.is_(None), partly_lent()),
+        ),
+    )
+
+
+@cache
+def _statement() -> sa.Select[Any]:
+    """Those lines of the viewer's requests, the soonest begin first, while such a request can still be mended."""
+    lines = sa.select(request_line.c.request_id).where(request_line.c.request_id == request.c.id, lacks_help())
+    found = (
+        marked_requests()
+        .where(
+            request.c.requesting_agency_id == VIEWER,
+            request.c.status.not_in(sorted(SET_BY_PEOPLE)),
+            lines.correlate(request).exists(),
+        )
+        .subquery("found")
+    )
+    begin, line_id = request_line.c.starts_at, request_line.c.id
+    after = sa.tuple_(sa.bindparam("due", type_=begin.type), sa.bindparam("id", type_=line_id.type))
+    return (
+        sa.select(
+            line_id.label("line_id"),
+            request_line.c.request_id,
+            request_line.c.no,
+            request_line.c.assisting_agency_id,
+            request_line.c.changed_at,
+            begin.label("due_at"),
+            found.c.summary,
+            line_status(found.c.status).label("line_status"),
+            status_of(found).label("request_status"),
+            _asked().label("was_asked"),
+            agency.c.name.label("assisting_name"),
+        )
+        .join(found, found.c.id == request_line.c.request_id)
+        .outerjoin(agency, agency.c.id == request_line.c.assisting_agency_id)
+        .where(lacks_help(), status_of(found).in_(_MENDABLE), sa.tuple_(begin, line_id) > after)
+        .order_by(begin, line_id)
+        .limit(sa.bindparam("limit", type_=sa.Integer))
+    )
+
+
+async def waiting_for_help(read: Read, asked: Asked) -> list[InboxEntry]:
+    """What the caller's agency asked for and nobody is to bring. Its partners wait for nothing of it."""
+    mends = refusal(asked.principal, Action.REQUESTS_UPDATE, ["requesting"]) is None
+    if asked.whose == "partners" or (asked.whose == "me" and not mends):
+        return []
+    due, after_id = asked.after_due(_K)
+    parameters = {"viewer": asked.principal.agency_id, "now": asked.as_of, "limit": asked.limit}
+    rows = await read.all_slowly(_statement(), {**parameters, "due": due, "id": after_id})
+    return [_entry(row, asked) for row in rows]
+
+
+def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
+    status, path = LineStatus(row.line_status), f"/v1/requests/{row.request_id}"
+    of_line = f"{path}/lines/{row.line_id}"
+    back: InboxAction | None
+    if status in REFUSED:
+        action = InboxAction(operation="ask_request_line_again", path=f"{of_line}/ask-again")
+        whole = RequestStatus(row.request_status) in _ALL_REFUSED
+        back = InboxAction(operation="withdraw_request", path=f"{path}/withdraw") if whole else None
+    else:
+        action = InboxAction(operation="source_request_line", path=f"{of_line}/source")
+        back = InboxAction(operation="withdraw_request_line", path=f"{of_line}/withdraw")
+    owner_id = row.assisting_agency_id
+    mine = asked.whose == "me"
+    return InboxEntry(
+        id=row.line_id,
+        kind=_K,
+        subject=InboxSubject(kind="request", id=row.request_id, name=f"{row.summary} (line {row.no})", path=path),
+        task=_NOBODY_LEFT if status is _L.OPEN and row.was_asked else _TASKS[status],
+        late=row.due_at <= asked.as_of,
+        due_at=row.due_at,
+        waiting_from=row.changed_at,
+        partner=None if owner_id is None else AgencyReference(id=owner_id, name=row.assisting_name),
+        action=action if mine else None,
+        instead=back if mine else None,
+    )

@@ -1,0 +1,117 @@
+"""What nobody is to bring any more waits for whoever asked for it, one entry a line, until somebody acts upon it."""
+
+from typing import Any
+
+import pytest
+
+from registry.platform.access.principals import Role
+from tests.support.assets import make_asset
+from tests.support.cast import Agency, Cast
+from tests.support.loans import REASON, Partners, make_partners, step
+from tests.support.requests import act, line_for, need_line, sourced, submitted
+
+Found = dict[str, Any]
+NO = {"reason": "Engine dead (demo).", "reason_code": "out_of_service"}
+
+
+@pytest.fixture
+async def partners(cast: Cast) -> Partners:
+    """Fresh partners with an agreement that covers everything."""
+    return await make_partners(cast)
+
+
+async def waiting(agency: Agency, found: Found, whose: str = "me", role: Role = Role.COORDINATOR) -> list[Found]:
+    page = await agency.as_(role).done("GET", "/v1/inbox", params={"waiting_on": whose, "limit": 200})
+    return [each for each in page["items"] if each["subject"]["id"] == found["id"]]
+
+
+async def reserved(partners: Partners, found: Found, line: int = 0, **fields: Any) -> Found:
+    decision = found["lines"][line]["decision"]["id"]
+    made: Found = await partners.assisting.coordinator.done("POST", "/v1/loans", {"decision_id": decision, **fields})
+    return made
+
+
+async def on_line(agency: Agency, found: Found, verb: str, body: Found, line: int = 0) -> Found:
+    path = f"/v1/requests/{found['id']}/lines/{found['lines'][line]['id']}/{verb}"
+    done: Found = await agency.coordinator.done("POST", path, body)
+    return done
+
+
+async def cancelled(partners: Partners) -> Found:
+    found = await submitted(partners.requesting, await make_asset(partners.assisting))
+    await step(partners.assisting, await reserved(partners, found), "cancel", NO)
+    return found
+
+
+async def declined(partners: Partners) -> Found:
+    found = await submitted(partners.requesting, await make_asset(partners.assisting))
+    await on_line(partners.assisting, found, "decline", NO)
+    return found
+
+
+async def need_nobody_asked(partners: Partners) -> Found:
+    return await submitted(partners.requesting, {}, lines=[need_line()])
+
+
+async def need_declined_by_all(partners: Partners) -> Found:
+    found = await sourced(partners.requesting, [partners.assisting])
+    await on_line(partners.assisting, found, "decline", NO, 1)
+    return found
+
+
+async def partly_filled(partners: Partners) -> Found:
+    asset = await make_asset(partners.assisting, capacity=3)
+    found = await submitted(partners.requesting, asset, lines=[line_for(asset, quantity=3)])
+    await reserved(partners, found, quantity=2)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("happens", "operation", "instead", "said"),
+    [
+        (cancelled, "ask_request_line_again", "withdraw_request", "does not lend it"),
+        (declined, "ask_request_line_again", "withdraw_request", "does not lend it"),
+        (need_nobody_asked, "source_request_line", "withdraw_request_line", "Nobody is asked"),
+        (need_declined_by_all, "source_request_line", "withdraw_request_line", "none is to answer any more"),
+        (partly_filled, "source_request_line", "withdraw_request_line", "Some of it is still lacking"),
+    ],
+)
+async def test_what_fell_through_waits_for_who_asked_with_steps_that_work(
+    partners: Partners, happens: Any, operation: str, instead: str, said: str
+) -> None:
+    found, again = await happens(partners), await happens(partners)
+    for each in (found, again):
+        (entry,) = await waiting(partners.requesting, each)
+        assert (entry["kind"], entry["late"]) == ("help_lacking", False)
+        assert said in entry["task"]
+        assert (entry["action"]["operation"], entry["instead"]["operation"]) == (operation, instead)
+        assert len(await waiting(partners.requesting, each, "agency", Role.AUDITOR)) == 1
+        assert await waiting(partners.requesting, each, role=Role.AUDITOR) == []
+        assert await waiting(partners.requesting, each, "partners") == []
+        assert [one["kind"] for one in await waiting(partners.assisting, each, "partners")] == []
+        bodies = {"source_request_line": {"tiers": [[str(partners.stranger.id)]]}}
+        chosen, body = (entry["action"], bodies.get(operation)) if each is found else (entry["instead"], REASON)
+        done = await partners.requesting.coordinator.post(chosen["path"], body)
+        assert done.status_code == 200, done.text
+        assert "help_lacking" not in {one["kind"] for one in await waiting(partners.requesting, each)}
+
+
+async def test_a_denied_line_waits_beside_one_that_is_permitted(cast: Cast) -> None:
+    partners = await make_partners(cast, categories=["k9.narcotics"])
+    good = await make_asset(partners.assisting)
+    other = await make_asset(partners.assisting, category="k9.explosives")
+    found = await submitted(partners.requesting, good, lines=[line_for(good), line_for(other)])
+    assert [each["status"] for each in found["lines"]] == ["permitted", "denied"]
+    (entry,) = await waiting(partners.requesting, found)
+    assert "denied" in entry["task"]
+    assert entry["id"] == found["lines"][1]["id"]
+    assert entry["instead"] is None, "the line that is permitted is not taken back with it"
+
+
+async def test_nobody_is_told_while_somebody_is_to_answer_or_once_the_request_ended(partners: Partners) -> None:
+    asked = await sourced(partners.requesting, [partners.assisting, partners.stranger])
+    await on_line(partners.assisting, asked, "decline", NO, 1)
+    assert await waiting(partners.requesting, asked) == []
+    gone = await declined(partners)
+    await act(partners.requesting.approver, gone, "close-manually")
+    assert await waiting(partners.requesting, gone) == []
