@@ -160,15 +160,20 @@ class _Reading:
         self._nothing = frozenset(absence.nothing)
         self._settling = frozenset(absence.settling)
         self._rules = frozenset(absence.rules)
-        self._left_open = self._by_sentence(absence.left_open)
+        self._conditions = frozenset(absence.conditions)
+        self._then = frozenset(absence.then)
         self._cases = self._by_sentence(absence.cases)
+        self._left_open = self._by_sentence(absence.left_open)
+        for sentence, those in self._by_sentence(absence.not_agreed).items():
+            if told := [each for each in those if not self._is_provided_for(each)]:
+                self._left_open[sentence] = [*self._left_open.get(sentence, ()), *told]
         self._put_off = self._by_sentence(absence.put_off)
         self._elsewhere = self._sentences(absence.elsewhere)
 
     def _sentences(self, patterns: Sequence[str]) -> frozenset[int]:
         return frozenset(match.sentence for pattern in patterns for match in self.wording.matches(pattern))
 
-    def _by_sentence(self, patterns: Sequence[str]) -> Mapping[int, Sequence[Match]]:
+    def _by_sentence(self, patterns: Sequence[str]) -> dict[int, list[Match]]:
         found: dict[int, list[Match]] = {}
         for match in self._all(patterns):
             found.setdefault(match.sentence, []).append(match)
@@ -267,6 +272,13 @@ class _Reading:
 
     def _is_left_open(self, said: Match) -> bool:
         return any(not self.wording.apart(said, left) for left in self._left_open.get(said.sentence, ()))
+
+    def _is_provided_for(self, unsettled: Match) -> bool:
+        """Whether it is a case with a rule for it, as in “if the parties fail to agree, the chief decides”."""
+        if any(each.first <= unsettled.first <= each.last for each in self._cases.get(unsettled.sentence, ())):
+            return True
+        before, after = self.wording.near(unsettled, _NEAR, 2 * _FAR)
+        return not self._conditions.isdisjoint(before) and not self._then.isdisjoint(after)
 
     def _is_put_off(self, said: Match) -> bool:
         """Whether its clause only promises that somebody will settle it; “designated by the chief” says who does."""

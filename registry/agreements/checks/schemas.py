@@ -58,6 +58,15 @@ class Absence(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     settling: FewWords
     rules: FewWords
     left_open: Patterns
+    not_agreed: Annotated[
+        Patterns,
+        Meta(
+            description="One of these leaves its clause open, unless the sentence provides for that case: a word of "
+            "`conditions` stands shortly before it and one of `then` after it."
+        ),
+    ]
+    conditions: FewWords
+    then: FewWords
     cases: Annotated[
         Patterns,
         Meta(description="What is not settled in one of these is a case that the text provides for, and no silence."),

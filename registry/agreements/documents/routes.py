@@ -103,8 +103,9 @@ async def file_document(
     beyond measure when it is unpacked; then nothing of it is kept. Otherwise it is kept as it is, and nothing in it is
     ever run or followed: `remarks` say what it holds. Its text is found by the search, with form values, notes,
     headers, footers and comments, without what tracked changes deleted; `text` says whether that is all of it. The
-    same bytes are kept once. What you can read as restricted, on file or in a clause, needs a `declassify_reason` to be
-    filed for more, and so does a file that repeats its sentences.
+    same bytes are kept once. What you can read as restricted in this agreement, on file or in a clause, needs a
+    `declassify_reason` to be filed for more, and so does a file that repeats its sentences. With other agreements
+    nothing is compared.
     Where it shows what was reported of a party by its hash, that party's 14 days to contest begin now.
     """
     filed = await commands.file_document(

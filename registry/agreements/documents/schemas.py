@@ -47,8 +47,8 @@ class NewDocument(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
         Annotated[
             Reason,
             Meta(
-                description="Why more may read now what you can read as restricted, on file or in a clause; it is "
-                "recorded with it."
+                description="Why more may read now what you can read as restricted in the same agreement, on file or "
+                "in a clause; it is recorded with it. With other agreements nothing is compared."
             ),
         ]
         | None

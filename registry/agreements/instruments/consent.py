@@ -437,11 +437,13 @@ class Reliance(msgspec.Struct, kw_only=True, frozen=True):
     did: str
     on: date
     version_no: int | None = None
+    is_to_come: bool = False
 
     def __str__(self) -> str:
-        """In words, as a part of a sentence."""
+        """In words, as a part of a sentence; of what counts from a day to come that it does."""
         act = _RELYING.get(self.did, f"consented to the {self.did}")
-        return f"{self.agency} {act}{'' if self.version_no is None else f' version {self.version_no}'} on {self.on}"
+        when = ", which counts from" if self.is_to_come else " on"
+        return f"{self.agency} {act}{'' if self.version_no is None else f' version {self.version_no}'}{when} {self.on}"
 
 
 _RELYING: Mapping[str, str] = {

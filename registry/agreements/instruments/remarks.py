@@ -202,10 +202,18 @@ def how_often(renewal: Renewal) -> str:
 def about_suspension(terms: Terms, notice: Notice) -> Iterator[Remark]:
     """That it is not entered whether a party may suspend its own participation: then it is bound as by its notice."""
     if is_silent(terms, "suspension"):
-        runs = "once its notice would have run out" if notice.periods else "not without the consent of each"
+        if notice.by_receipt:
+            takes = (
+                "no party can, since notice counts from its receipt, and none of a suspension is recorded; the whole "
+                "is suspended"
+            )
+        elif notice.periods:
+            takes = "that takes effect once its notice would have run out; sooner the whole is suspended"
+        else:
+            takes = "that takes effect not without the consent of each; sooner the whole is suspended"
         detail = (
-            "Whether a party may suspend its own participation is not entered (`suspension`). Here that takes effect "
-            f"{runs}; sooner the whole is suspended, with the consent of each. Have counsel review."
+            "Whether a party may suspend its own participation is not entered (`suspension`). Here "
+            f"{takes}, with the consent of each. Have counsel review."
         )
         yield Remark(code=RemarkCode.SUSPENSION_SILENT, detail=detail)
 

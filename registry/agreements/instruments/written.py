@@ -31,6 +31,10 @@ _AHEAD: Final = ("in advance", "prior to", "before", "ahead of", "notice")
 _ASKED: Final = ("request",)
 _OVER: Final = ("exceed", "longer than", "more than", "beyond")
 _PERMIT: Final = ("approv",)
+_LASTING: Final = (
+    *("term is", "term shall be", "term will be", "duration is", "duration of", "duration shall be"),
+    *("shall last", "will last", "lasts", "continue for", "continues for", "run for", "runs for"),
+)
 _RECALL: Final = ("notice", "within")
 
 
@@ -185,7 +189,7 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
         words="the term",
         named=None,
         headings=("term", "general"),
-        about=("term of", "period of", "in effect for", "effective for", "in force for", "effect for a"),
+        about=("term of", "period of", "in effect for", "effective for", "in force for", "effect for a", *_LASTING),
         unless=("notice",),
         before=("renew", "extend", "additional", "thereafter"),
         units=("months",),

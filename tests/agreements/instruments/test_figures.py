@@ -200,6 +200,12 @@ def test_figures_of_clauses_that_no_term_names_are_compared_under_a_heading_that
                 "It remains in effect for a period of five years.",
                 "“five years”, yet the term ends on 2028-12-31",
             ),
+            (
+                "term",
+                "The term is five (5) years from the effective date.",
+                "“five (5) years”, yet the term ends on 2028-12-31",
+            ),
+            ("term", "This agreement shall last two years.", "“two years”, yet the term ends on 2028-12-31"),
             ("scope", "Assistance shall not exceed four days.", "“four days”, yet the longest loan is 72 hours"),
             (
                 "request_procedure",
@@ -223,6 +229,7 @@ def test_figures_of_clauses_that_no_term_names_are_compared_under_a_heading_that
                 assert expected in told
         for heading, text in (
             ("term", "It remains in effect for a term of three (3) years."),
+            ("term", "The term is three (3) years from the effective date."),
             ("term", "It is renewed for a period of five years."),
             ("term", "A party in breach may be terminated upon ten days' notice."),
             ("records", "Records are kept for a term of five years."),

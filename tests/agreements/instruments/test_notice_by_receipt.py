@@ -405,6 +405,11 @@ async def test_nobody_is_free_sooner_by_a_suspension_of_its_own_of_which_no_rece
     path = f"{PATH}/{found['id']}"
     problem = assert_problem(await leaver.legal.post(f"{path}/suspend", {"reason": "a pause"}), 422, "notice_silent")
     assert "counts notice from its receipt" in problem["detail"]
+    assert problem["errors"][0]["detail"] == "counts from a receipt", "a period is entered"
+    said = [each["detail"] for each in found["remarks"] if each["code"] == "suspension_silent"]
+    assert len(said) == (terms["suspension"] == "silent")
+    assert all("no party can, since notice counts from its receipt" in each for each in said)
+    assert not any("once its notice would have run out" in each for each in said)
     seen = await leaver.legal.done("GET", path)
     (offered,) = (each for each in seen["allowed_actions"] if each["action"] == "suspend")
     assert (offered["allowed"], offered["reason"]) == (False, problem["detail"])

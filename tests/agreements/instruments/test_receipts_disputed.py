@@ -6,7 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
+from registry.agreements.instruments.consent import Reliance
 from tests.agreements.dossier.test_agreement_file import unpacked
 from tests.agreements.instruments.reporting import DAY, PATH, give, report, runs_out
 from tests.agreements.instruments.test_notice_by_receipt import (
@@ -208,6 +210,13 @@ async def test_a_receipt_is_corrected_by_who_recorded_it_while_the_notice_runs_a
     await received(one, found, leaver, today() - 39 * DAY)
     over = await one.legal.post(path, correction(leaver, today()))
     assert "has run out" in assert_problem(over, 409, "wrong_status")["detail"]
+
+
+def test_what_counts_from_a_day_to_come_is_not_told_as_done() -> None:
+    done = Reliance(agency="Lakeside", did="departure", on=date(2099, 12, 21))
+    assert str(done) == "Lakeside agreed to its day on 2099-12-21"
+    to_come = replace(done, is_to_come=True)
+    assert str(to_come) == "Lakeside agreed to its day, which counts from 2099-12-21"
 
 
 async def test_the_index_of_a_file_says_which_receipts_are_awaited_of_whom_and_since_when(

@@ -7,7 +7,7 @@ import pytest
 
 from registry.agreements.instruments.repeated import Wording
 from tests.support.agreements import agreement_body, sign_agreement
-from tests.support.cast import Cast
+from tests.support.cast import Cast, today
 from tests.support.documents import PDF, PLAIN, WORD, file_document, make_pdf, make_word, send_file
 from tests.support.problems import assert_problem
 from tests.support.service import Service
@@ -37,6 +37,14 @@ def test_a_sentence_is_known_again_whatever_stands_around_it_and_however_it_is_p
     printed = SENTENCE.upper().replace("TWO HOURS", "TWO\n HOURS,").replace("ANNOUNCED", "AN-\nNOUNCED")
     for text in (AROUND.format(SENTENCE), AROUND.format(printed), "And keys are kept at desk nine, too"):
         assert found_in(text)
+
+
+def test_a_scanners_mistakes_hide_nothing() -> None:
+    said = "The key of the armory is changed in the first month of the new year by officer ten."
+    wording = Wording([("9", said)])
+    for old, new in (("armory", "arrnory"), ("month", "rnonth"), ("first", "f1rst"), ("key of", "key 0f")):
+        assert wording.repeated_in([said.replace(old, new)]), new
+    assert Wording([("9", said.replace("month", "rnonth"))]).repeated_in([said])
 
 
 def test_half_of_a_long_sentence_is_enough_and_a_few_words_are_not() -> None:
@@ -179,3 +187,37 @@ async def test_an_amendment_lifts_no_restriction_without_a_reason(service: Servi
     assert "clause 9" in assert_problem(refused, 422, "repeats_restricted")["detail"]
     body["declassify_reason"] = "The operation is over."
     assert (await legal.patch(path, body, if_match=tag)).status_code == 200
+
+
+async def test_a_comment_and_the_reason_of_a_notice_or_a_pause_repeat_no_restricted_clause_to_all_parties(
+    service: Service, cast: Cast
+) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting, provisions=PROVISIONS)
+    path, legal = f"{PATH}/{made['id']}", cast.assisting.legal
+    comment = {"version_no": 1, "provision": "1", "audience": "parties", "text": AROUND.format(SENTENCE)}
+    notice = {"notice_on": str(today()), "reason": AROUND.format(SENTENCE)}
+    for route, body, pointer in (
+        ("comments", comment, "/text"),
+        ("suspend", {"reason": SENTENCE}, "/reason"),
+        ("give-notice", notice, "/reason"),
+    ):
+        problem = assert_problem(await legal.post(f"{path}/{route}", body), 422, "repeats_restricted")
+        assert problem["errors"][0]["pointer"] == pointer
+        assert "clause 9 of version 1" in problem["detail"]
+    about_it = {**comment, "provision": "9"}
+    for body in ({**comment, "audience": "agency"}, about_it, {**comment, "text": "As clause 9 has it."}):
+        assert (await legal.post(f"{path}/comments", body)).status_code == 201
+    mine = await legal.done("POST", f"{path}/comments", {**comment, "text": "More of this."})
+    edit = f"{path}/comments/{mine['id']}"
+    tag = (await legal.get(edit)).headers["etag"]
+    assert_problem(await legal.patch(edit, {"text": SECRET}, if_match=tag), 422, "repeats_restricted")
+    given = await cast.requesting.legal.post(f"{path}/give-notice", {**notice, "reason": "We leave."})
+    assert given.status_code == 200, given.text
+
+
+async def test_of_another_agreements_restricted_wording_nothing_is_compared(service: Service, cast: Cast) -> None:
+    """That is a limit, and docs/security.md and the contract say so."""
+    await sign_agreement(service, cast.assisting, cast.requesting, provisions=PROVISIONS)
+    again = {"number": "2", "heading": "general", "text": SECRET}
+    body = agreement_body(cast.assisting, cast.requesting, provisions=[PROVISIONS[0], again])
+    assert (await cast.assisting.legal.post(PATH, body)).status_code == 201

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.holding import audience_of, permitted
+from registry.agreements.instruments.commands.repeating import check_unrepeated
 from registry.agreements.instruments.queries.comments import (
     LegibleVersion,
     comment_row,
@@ -67,6 +68,8 @@ async def create_comment(
         place = {"thread_id": comment_id, **await _place(write, caller, row, new)}
     else:
         place = await _reply(write, caller, row, new, new.parent_id)
+    if place["audience"] == Audience.PARTIES and not place["restricted"]:
+        await check_unrepeated(write, caller, row.id, new.text, "/text")
     role = next(role for role in _SPEAKS_AS if role in caller.principal.roles)
     comment = {
         "id": comment_id,
@@ -114,6 +117,8 @@ async def update_comment(
     if found.thread_resolved_at is not None:
         raise WrongStatus("The thread is resolved; reopen it first.", "thread_resolved")
     if patch.text is not UNSET and patch.text != found.text:
+        if found.audience == Audience.PARTIES and not found.is_restricted:
+            await check_unrepeated(write, caller, row.id, patch.text, "/text")
         edited = {"text": patch.text, "edited_at": caller.now, "updated_at": caller.now}
         await write.run(_UPDATE, {"its_id": comment_id, **edited})
         said = {

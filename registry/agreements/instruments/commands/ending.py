@@ -26,6 +26,7 @@ from registry.agreements.instruments.commands.proposing import (
     report_consents,
 )
 from registry.agreements.instruments.commands.receiving import drop_receipts, report_receipts
+from registry.agreements.instruments.commands.repeating import check_unrepeated
 from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports, stop_silences
 from registry.agreements.instruments.consent import (
     LEAVING,
@@ -115,6 +116,7 @@ async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str,
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     await check_bound(write, row.id, caller.agency_id, caller.now)
+    await check_unrepeated(write, caller, row.id, reason, "/reason")
     paused = await _is_paused(write, row.id, caller.agency_id)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     terms = await terms_that_bind(write, row, caller.agency_id, caller.now)
@@ -132,7 +134,8 @@ async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str,
 def _pause_starts_at(text: BindingTerms, agency_id: UUID, today: Today) -> datetime:
     """From when a party that suspends its participation today is not bound. Raises RuleBroken for a silent notice."""
     if (silent := pause_silent(text, agency_id)) is not None:
-        raise RuleBroken.at(silent, "notice_silent", "no period is entered")
+        by_receipt = text.notice.unreceived("a suspension") is not None
+        raise RuleBroken.at(silent, "notice_silent", "counts from a receipt" if by_receipt else "no period is entered")
     period = pause_notice(text, agency_id)
     return today.now if period is None else withdrawal_ends_at(today.later, period, today.agreement_zone)
 
@@ -174,6 +177,7 @@ async def give_notice(
     notice already.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    await check_unrepeated(write, caller, row.id, notice.reason, "/reason")
     own = await write.first(_OWN_PART, {"id": row.id, "agency_id": caller.agency_id})
     over_at = None if own is None else over_without_notice(own, row.terminated_at, caller.now)
     refuse(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from registry.agreements.instruments.queries.repeating import Repeated, RestrictedSource, restricted_repeated
-from registry.agreements.instruments.repeated import check_repeated
+from registry.agreements.instruments.repeated import check_repeated, check_said
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.given import NewProvision
 from registry.agreements.instruments.tables import document_repetition
@@ -67,6 +67,15 @@ async def declassified(
         ],
         "declassify_reason": reason,
     }
+
+
+async def check_unrepeated(write: Write, caller: Caller, agreement_id: UUID, said: str, pointer: str) -> None:
+    """Let nobody repeat to all parties, in a comment or a reason, what it may read as restricted of the same agreement.
+
+    Raises RuleBroken. To who may not read it nothing is told, as elsewhere.
+    """
+    repeated = await restricted_repeated(write, caller.principal, agreement_id, [said], Sensitivity.PARTIES)
+    check_said([each.source.named for each in repeated if each.readable], pointer=pointer)
 
 
 async def keep_repeated(write: Write, document_id: UUID, repeated: Sequence[Repeated]) -> None:

@@ -222,7 +222,7 @@ async def relied_on(read: Read, agreement_id: UUID, agency_id: UUID, time_zone: 
     if part.notice_recorded_at is None:
         acts += await read.all(_REPORTERS, its)
     passed = await _let_pass_since(read, agreement_id, agency_id, since, part.leaves_at, time_zone, now)
-    return _in_order(acts, [(day, name) for day, _, name in passed], since, time_zone)
+    return _in_order(acts, [(day, name) for day, _, name in passed], since, time_zone, now)
 
 
 async def gone_by_receipt(
@@ -242,7 +242,7 @@ async def gone_by_receipt(
     acts = await _done_since(read, agreement_id, recipient_id, since, time_zone, now)
     passed = await _let_pass_since(read, agreement_id, giver_id, since, leaves_at, time_zone, now)
     others = [(day, name) for day, agency_id, name in passed if agency_id != recipient_id]
-    return _in_order(acts, others, since, time_zone)
+    return _in_order(acts, others, since, time_zone, now)
 
 
 async def _done_since(
@@ -281,11 +281,19 @@ async def _let_pass_since(
     return found
 
 
-def _in_order(acts: Rows, passed: Iterable[tuple[date, str]], since: datetime, time_zone: str) -> list[Reliance]:
+def _in_order(
+    acts: Rows, passed: Iterable[tuple[date, str]], since: datetime, time_zone: str, now: datetime
+) -> list[Reliance]:
     found = [
         (
             max(row.at, since),
-            Reliance(agency=row.name, did=row.did, version_no=row.no, on=civil_day(max(row.at, since), time_zone)),
+            Reliance(
+                agency=row.name,
+                did=row.did,
+                version_no=row.no,
+                on=civil_day(max(row.at, since), time_zone),
+                is_to_come=row.at > now,
+            ),
         )
         for row in acts
     ]

@@ -93,6 +93,7 @@ async def get_agreement_comment(
         "no_such_passage",
         "place_missing",
         "quote_without_provision",
+        "repeats_restricted",
         "reply_elsewhere",
         "thread_resolved",
         "unknown_comment",
@@ -123,7 +124,7 @@ async def create_agreement_comment(
     permission=Action.AGREEMENTS_COMMENT,
     example={"text": "“Consecutive” needs a start: from dispatch (demo)."},
     etag=True,
-    problems=("thread_resolved",),
+    problems=("repeats_restricted", "thread_resolved"),
 )
 async def update_agreement_comment(
     agreement_id: FromPath[UUID],

@@ -29,7 +29,7 @@ from registry.platform.kernel.versions import Expected
     status=200,
     example=examples.REASON,
     etag=True,
-    problems=("notice_silent", "wrong_status"),
+    problems=("notice_silent", "repeats_restricted", "wrong_status"),
 )
 async def suspend_agreement(
     agreement_id: FromPath[UUID],
@@ -83,6 +83,7 @@ async def reinstate_agreement(
         "not_then",
         "notice_silent",
         "receipt_missing",
+        "repeats_restricted",
         "wrong_status",
     ),
 )

@@ -39,8 +39,8 @@ class NewProvision(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
 DeclassifyReason = Annotated[
     Reason | None,
     Meta(
-        description="Why more may read now what a provision repeats of restricted wording that you can read; it is "
-        "recorded."
+        description="Why more may read now what a provision repeats of restricted wording of the same "
+        "agreement that you can read; it is recorded. With other agreements nothing is compared."
     ),
 ]
 Provisions = Annotated[list[NewProvision], Meta(max_length=300)]
