@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, Receive, Send
 
 from registry.platform.access.acting import RevocationCache
 from registry.platform.access.denials import Denial, Denials
-from registry.platform.access.permissions import Action, in_scope, may_ever
+from registry.platform.access.permissions import Action, may_ever, refusal
 from registry.platform.access.principals import Caller, Principal
 from registry.platform.access.rates import RateLimits
 from registry.platform.access.refusals import KeysUnavailable, Reason, TokenRefused
@@ -163,8 +163,7 @@ def _refused_by_token(scope: Scope) -> str | None:
     action: Action | None = scope["route_handler"].opt.get("permission")
     if action is None or may_ever(scope["user"], action):
         return None
-    why = "scopes do not include" if not in_scope(scope["user"], action) else "roles do not allow"
-    return f"Your {why} {action}."
+    return refusal(scope["user"], action, ())
 
 
 def caller_from(scope: Any) -> Caller:

@@ -282,10 +282,10 @@ def refusal_by(
         return f"Your token's scopes do not include {action}."
     cells = [PERMISSIONS[action][role] for role in roles if role in PERMISSIONS[action]]
     if not cells:
-        allowed = ", ".join(sorted(PERMISSIONS[action]))
         people = [role for role in sorted(PERMISSIONS[action]) if _does_for_its_agency(role, action)]
-        who = f" In your agency somebody with the role {' or '.join(people)} can do it." if people else ""
-        return f"{action} needs one of the roles {allowed}.{who}"
+        if people:
+            return f"In your agency somebody with the role {' or '.join(people)} can do this (`{action}`)."
+        return f"Somebody with the role {' or '.join(sorted(PERMISSIONS[action]))} can do this (`{action}`)."
     reach = {"anyone", *relations}
     if any(cell & reach for cell in cells):
         return None
@@ -294,8 +294,8 @@ def refusal_by(
 
 
 def _does_for_its_agency(role: Role, action: Action) -> bool:
-    """Whether a person with the role does that to what is their own agency's."""
-    return role is not Role.SERVICE and "own" in PERMISSIONS[action][role]
+    """Whether a person with the role does that to what is their own agency's, or for its side."""
+    return role is not Role.SERVICE and bool(PERMISSIONS[action][role] - {"anyone"})
 
 
 def permit(principal: Principal, action: Action, relations: Collection[Relation]) -> None:

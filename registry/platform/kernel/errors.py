@@ -9,6 +9,8 @@ from typing import Self
 
 import msgspec
 
+from registry.platform.kernel.text import spoken
+
 
 class Fault(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """One fault at one place: in the body at `pointer`, or in a query, path or header `parameter`."""
@@ -114,7 +116,7 @@ class WrongStatus(DomainError):
     @classmethod
     def of(cls, thing: str, status: str, action: str) -> Self:
         """The error for an action that the status of a thing does not allow; `thing` includes its article."""
-        stands, act = (word.replace("_", " ") for word in (status, action))
+        stands, act = (spoken(word) for word in (status, action))
         return cls(f"{thing} that is {stands} does not allow “{act}”. Its `allowed_actions` say what can be done now.")
 
 

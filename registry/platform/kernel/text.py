@@ -130,6 +130,11 @@ def counted(many: int, one: str, several: str | None = None) -> str:
     return f"{many} {one if many == 1 else several or f'{one}s'}"
 
 
+def spoken(word: str) -> str:
+    """A status or an action as it is said within a sentence: “on scene”, “waiting for approval”."""
+    return {"needs_approval": "waiting for approval", "closed_manually": "closed"}.get(word, word.replace("_", " "))
+
+
 LONGEST_TOKEN = 64  # PostgreSQL refuses lexemes longer than 2 KB
 # A hyphen at the end of a line joins as well: scanned and justified texts divide words there.
 _WORD = re.compile(r"[^\W_]+(?:(?:['’.]|[-‐](?:[ \t]*\n[ \t]*)?)[^\W_]+)*")

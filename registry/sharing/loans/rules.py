@@ -124,6 +124,7 @@ TRANSITIONS: dict[tuple[LoanStatus, LoanAction], LoanStatus] = {
     (_S.NO_SHOW, _A.WITHDRAW_NO_SHOW): _S.RESERVED,
     (_S.RETURNED, _A.CLOSE): _S.CLOSED,
     (_S.RETURNED, _A.REPORT_FOUND): _S.RETURNED,
+    (_S.CLOSED, _A.REPORT_FOUND): _S.CLOSED,
     (_S.LOST, _A.REPORT_FOUND): _S.ON_SCENE,
 }
 # When an act was done is one agency's word, too: the other may contest it from the first act on, and once all is over.

@@ -155,7 +155,7 @@ def _followed(
     row: Row[Any], moments: Moments, step: Step, asked: set[tuple[str, str]] | None, now: datetime
 ) -> dict[str, object]:
     """What changes in a pending obligation's row; empty where nothing does."""
-    due = deadline(row.code, row.due, row.within_hours, moments)
+    due = deadline(row.code, row.due, row.within_hours, moments, row.created_at)
     still_asked = asked is None or (row.layer, row.policy_id) in asked
     status = after_step(row.code, row.due, step, moments, still_asked=still_asked)
     values: dict[str, object] = {}
@@ -305,7 +305,7 @@ def _record(
 
 
 def _columns(of: OfLoan, each: ObligationAttached, decision_id: UUID, now: datetime) -> dict[str, object]:
-    due = deadline(each.code, each.due, each.within_hours, of.moments)
+    due = deadline(each.code, each.due, each.within_hours, of.moments, now)
     sides = {"requesting": of.requesting_agency_id, "assisting": of.assisting_agency_id}
     other = "assisting" if each.owed_by == "requesting" else "requesting"
     return {

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
@@ -96,8 +96,21 @@ class Deadline(Struct, kw_only=True, frozen=True):
     reminder: bool = False
 
 
-def deadline(code: str, due: Due, within_hours: int | None, moments: Moments) -> Deadline:
-    """When the obligation is due, by what is known of the loan now.
+def deadline(code: str, due: Due, within_hours: int | None, moments: Moments, made_at: datetime) -> Deadline:
+    """When an obligation is due that was made known at `made_at`, by what is known of the loan now.
+
+    What was to be done before it was made known, as of help that is given first and entered later, is due so long
+    after that as a record may take, or its source's shorter figure: nobody is late with what nobody had been told.
+    """
+    found = _by_the_loan(code, due, within_hours, moments)
+    if found.at >= made_at:
+        return found
+    grace = RECORD_WITHIN if within_hours is None else min(timedelta(hours=within_hours), RECORD_WITHIN)
+    return structs.replace(found, at=made_at + grace)
+
+
+def _by_the_loan(code: str, due: Due, within_hours: int | None, moments: Moments) -> Deadline:
+    """When it is due by the loan's own times.
 
     Until an event has come, its planned time stands for it. What is due during the loan and has a figure of its own is
     counted from the departure, as what it reports begins then.

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.text import spoken
 
 
 class RequestStatus(StrEnum):
@@ -441,7 +442,7 @@ def next_tier(asks: Iterable[tuple[int, LineStatus]], remaining: int) -> int | N
 
 
 def _late(what: str, status: StrEnum) -> str:
-    return f"Not while the {what} is {status.replace('_', ' ')}."
+    return f"Not while the {what} is {spoken(status)}."
 
 
 def what_is_void(edited: Iterable[str]) -> Literal["decisions", "approvals"] | None:

@@ -89,12 +89,13 @@ def test_a_service_may_only_what_its_scopes_name() -> None:
 
 def test_a_refusal_for_want_of_a_role_says_who_in_the_agency_can_do_it() -> None:
     refused = refusal(principal(Role.COORDINATOR), Action.ASSETS_UPDATE, ["own"])
-    assert refused == (
-        "assets:update needs one of the roles agency_admin, service. "
-        "In your agency somebody with the role agency_admin can do it."
+    assert refused == "In your agency somebody with the role agency_admin can do this (`assets:update`)."
+    of_a_side = refusal(principal(Role.COORDINATOR), Action.REQUESTS_APPROVE, ["requesting"])
+    assert of_a_side == (
+        "In your agency somebody with the role agency_admin or approver or legal can do this (`requests:approve`)."
     )
     elsewhere = refusal(principal(Role.COORDINATOR), Action.AGENCIES_ADMIT, ["own"])
-    assert elsewhere == "agencies:admit needs one of the roles registry_admin.", "which is for nobody in the agency"
+    assert elsewhere == "Somebody with the role registry_admin can do this (`agencies:admit`).", "nobody in the agency"
 
 
 def test_a_registry_administrator_neither_asks_nor_approves_nor_lends() -> None:

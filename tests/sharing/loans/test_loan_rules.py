@@ -64,7 +64,7 @@ LIFE = {
     "withdraw_recall>on_scene",
     S.RETURNING: "return>returned report_lost>lost report_found>returning recall>returning withdraw_recall>returning",
     S.RETURNED: "close>closed report_found>returned",
-    S.CLOSED: "",
+    S.CLOSED: "report_found>closed",
     S.CANCELLED: "",
     S.NO_SHOW: "contest_no_show>no_show withdraw_no_show>reserved",
     S.LOST: "report_found>on_scene",

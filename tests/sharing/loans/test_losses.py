@@ -85,15 +85,22 @@ async def test_what_its_owner_put_into_service_meanwhile_is_not_counted_twice(pa
     assert await _seen(partners, asset) == (1, "in_service")
 
 
-async def test_what_is_found_after_the_rest_is_back_is_at_home_when_its_owner_says_so(partners: Partners) -> None:
+@pytest.mark.parametrize("status", ["returned", "closed"])
+async def test_what_is_found_after_the_rest_is_back_is_at_home_when_its_owner_says_so(
+    partners: Partners, status: str
+) -> None:
     asset, loan = await _six(partners)
     await step(partners.requesting, loan, "report-lost", {**REASON, "quantity": 2})
     await step(partners.assisting, loan, "return")
+    if status == "closed":
+        await step(partners.assisting, loan, "close")
     refused = await partners.requesting.coordinator.post(f"/v1/loans/{loan['id']}/report-found", REASON)
     assert_problem(refused, 409, "wrong_status")
     assert "bring it to the assisting agency" in refused.json()["detail"]
     found = await step(partners.assisting, loan, "report-found")
-    assert (found["status"], found["lost_quantity"]) == ("returned", 0)
+    assert (found["status"], found["lost_quantity"], found["ended_reason"]) == (status, 0, None)
+    assert (await see(partners.requesting, loan["id"]))["lost_quantity"] == 0
+    assert await _seen(partners, asset) == (10, "in_service")
     assert await _free(partners, asset, 10)
 
 

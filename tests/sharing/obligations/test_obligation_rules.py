@@ -39,6 +39,7 @@ pytestmark = pytest.mark.one_database
 START = datetime(2026, 7, 4, 8, tzinfo=UTC)
 END = START + timedelta(hours=8)
 LEFT, ARRIVED, BACK = START + timedelta(minutes=30), START + timedelta(hours=2), END + timedelta(hours=3)
+MADE = START - timedelta(days=1)
 PLANNED = Moments(starts_at=START, planned_end_at=END)
 OUT = Moments(starts_at=START, planned_end_at=END, dispatched_at=LEFT, arrived_at=ARRIVED)
 RETURNED = Moments(starts_at=START, planned_end_at=END, dispatched_at=LEFT, arrived_at=ARRIVED, ended_at=BACK)
@@ -46,23 +47,33 @@ S, A = ObligationStatus, ObligationAction
 
 
 def test_each_phase_is_counted_from_its_event_and_from_the_planned_time_until_that_has_come() -> None:
-    assert deadline("name_the_crew", "before_dispatch", None, PLANNED).at == START
-    assert deadline("name_the_crew", "before_dispatch", None, OUT).at == LEFT
-    assert deadline("custody", "on_handover", None, PLANNED).at == START + RECORD_WITHIN
-    assert deadline("custody", "on_handover", None, OUT).at == ARRIVED + RECORD_WITHIN
-    assert deadline("hours", "during", None, OUT).at == END + RECORD_WITHIN
-    assert deadline("hours", "during", None, RETURNED).at == BACK + RECORD_WITHIN
-    assert deadline("inspection", "on_return", None, RETURNED).at == BACK + RECORD_WITHIN
+    assert deadline("name_the_crew", "before_dispatch", None, PLANNED, MADE).at == START
+    assert deadline("name_the_crew", "before_dispatch", None, OUT, MADE).at == LEFT
+    assert deadline("custody", "on_handover", None, PLANNED, MADE).at == START + RECORD_WITHIN
+    assert deadline("custody", "on_handover", None, OUT, MADE).at == ARRIVED + RECORD_WITHIN
+    assert deadline("hours", "during", None, OUT, MADE).at == END + RECORD_WITHIN
+    assert deadline("hours", "during", None, RETURNED, MADE).at == BACK + RECORD_WITHIN
+    assert deadline("inspection", "on_return", None, RETURNED, MADE).at == BACK + RECORD_WITHIN
 
 
 def test_a_figure_of_the_source_is_counted_from_the_event_and_binds() -> None:
-    assert deadline("drone_use_report", "during", 24, OUT) == Deadline(at=LEFT + timedelta(hours=24))
-    assert deadline("claim", "after_return", 60 * 24, RETURNED) == Deadline(at=BACK + timedelta(days=60))
-    assert deadline("custody", "on_handover", 2, OUT).at == ARRIVED + timedelta(hours=2)
+    assert deadline("drone_use_report", "during", 24, OUT, MADE) == Deadline(at=LEFT + timedelta(hours=24))
+    assert deadline("claim", "after_return", 60 * 24, RETURNED, MADE) == Deadline(at=BACK + timedelta(days=60))
+    assert deadline("custody", "on_handover", 2, OUT, MADE).at == ARRIVED + timedelta(hours=2)
+
+
+def test_nothing_is_due_before_it_was_made_known() -> None:
+    """Help is given after a call and entered hours later: what was to be done before has a time of its own then."""
+    late_entry = LEFT + timedelta(hours=5)
+    assert deadline("name_the_crew", "before_dispatch", None, OUT, late_entry).at == late_entry + RECORD_WITHIN
+    assert deadline("custody", "on_handover", 1, OUT, late_entry).at == late_entry + timedelta(hours=1)
+    long_after = BACK + timedelta(days=90)
+    assert deadline("claim", "after_return", 60 * 24, RETURNED, long_after).at == long_after + RECORD_WITHIN
+    assert deadline("hours", "during", None, OUT, late_entry).at == END + RECORD_WITHIN, "what is to come stays"
 
 
 def test_after_the_return_without_a_figure_there_is_a_reminder_and_nobody_is_late() -> None:
-    due = deadline("after_action_report", "after_return", None, RETURNED)
+    due = deadline("after_action_report", "after_return", None, RETURNED, MADE)
     assert due == Deadline(at=BACK + REMINDED_AFTER, reminder=True)
     long_after = due.at + timedelta(days=900)
     assert status_at(S.PENDING, due, long_after) is S.PENDING
@@ -70,9 +81,9 @@ def test_after_the_return_without_a_figure_there_is_a_reminder_and_nobody_is_lat
 
 
 def test_what_is_returned_when_recalled_is_due_by_the_hour_of_the_recall_and_binds_only_then() -> None:
-    assert deadline(RETURN_WHEN_RECALLED, "during", None, OUT).reminder
+    assert deadline(RETURN_WHEN_RECALLED, "during", None, OUT, MADE).reminder
     recalled = Moments(starts_at=START, planned_end_at=END, dispatched_at=LEFT, recall_due_at=ARRIVED)
-    assert deadline(RETURN_WHEN_RECALLED, "during", None, recalled) == Deadline(at=ARRIVED)
+    assert deadline(RETURN_WHEN_RECALLED, "during", None, recalled, MADE) == Deadline(at=ARRIVED)
 
 
 def test_breached_begins_at_the_deadline_itself() -> None:

@@ -33,8 +33,8 @@ async def _listed(agency: Any, **query: Any) -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def loan(partners: Partners) -> dict[str, Any]:
-    """A reserved loan."""
-    return await make_loan(partners)
+    """A loan that was reserved as it began, an hour ago."""
+    return await make_loan(partners, as_it_began=True)
 
 
 def _statuses(loan: dict[str, Any]) -> dict[str, str]:
@@ -125,7 +125,7 @@ async def test_the_owing_side_meets_it_once_and_the_other_reads_how(partners: Pa
 
 
 async def test_what_was_met_in_time_is_not_late_however_late_it_is_recorded(partners: Partners) -> None:
-    loan = await make_loan(partners)
+    loan = await make_loan(partners, as_it_began=True)
     owed = _by_code(loan)["settle_command"]
     assert owed["status"] == "breached", "the loan began an hour ago"
     path = f"/v1/obligations/{owed['id']}/fulfil"
@@ -136,11 +136,11 @@ async def test_what_was_met_in_time_is_not_late_however_late_it_is_recorded(part
     yet = (utc_now() + timedelta(hours=1)).isoformat()
     assert_problem(await partners.requesting.coordinator.post(path, {**DONE, "occurred_at": yet}), 422, "not_then")
     met = await partners.requesting.coordinator.done("POST", path, {**DONE, "occurred_at": loan["created_at"]})
-    assert (met["occurred_at"], met["late"]) == (loan["created_at"], True)
+    assert (met["occurred_at"], met["late"]) == (loan["created_at"], False)
 
 
 async def test_nothing_is_met_before_that_has_come_of_which_it_speaks(partners: Partners) -> None:
-    loan = await make_loan(partners)
+    loan = await make_loan(partners, as_it_began=True)
     claim = _by_code(loan)["claim_itemisation"]
     path, owing = f"/v1/obligations/{claim['id']}", partners.side(claim["owed_by"]).coordinator
     for verb in ("dispatch", "return"):
@@ -241,7 +241,7 @@ async def test_who_may_not(partners: Partners, loan: dict[str, Any]) -> None:
 async def test_lists_are_filtered_by_side_status_and_what_they_are_about(
     partners: Partners, loan: dict[str, Any]
 ) -> None:
-    other = await make_loan(partners)
+    other = await make_loan(partners, as_it_began=True)
     every = await _listed(partners.assisting)
     assert len(every) == len(loan["obligations"]) + len(other["obligations"])
     mine = await _listed(partners.assisting, owed=False)
@@ -264,8 +264,8 @@ async def test_lists_are_filtered_by_side_status_and_what_they_are_about(
 
 
 async def test_pages_join_without_a_gap(partners: Partners) -> None:
-    await make_loan(partners)
-    await make_loan(partners)
+    await make_loan(partners, as_it_began=True)
+    await make_loan(partners, as_it_began=True)
     for sort in ("due_at", "-updated_at"):
         whole = [each["id"] for each in await _listed(partners.assisting, sort=sort)]
         read, cursor = [], None
@@ -335,7 +335,7 @@ async def test_a_breach_is_told_to_both_sides_once_and_counted(partners: Partner
 async def test_insurance_that_is_on_file_at_dispatch_needs_no_proof_any_more(cast: Cast) -> None:
     """What the decision at dispatch does not ask for any more was settled otherwise."""
     partners = await make_partners(cast, insurance_required=True)
-    loan = await make_loan(partners)
+    loan = await make_loan(partners, as_it_began=True)
     assert _statuses(loan)["insurance_proof"] == "breached"
     day = today()
     body = {
@@ -346,3 +346,10 @@ async def test_insurance_that_is_on_file_at_dispatch_needs_no_proof_any_more(cas
     await partners.requesting.admin.done("POST", f"/v1/agencies/{partners.requesting.id}/insurance", body)
     out = await step(partners.assisting, loan, "dispatch")
     assert _statuses(out)["insurance_proof"] == "lapsed"
+
+
+async def test_help_that_is_entered_after_it_was_given_breaches_nothing_at_once(partners: Partners) -> None:
+    """It began an hour before it was entered: what was to be done before it left is due once there was time for it."""
+    owed = _by_code(await make_loan(partners))["settle_command"]
+    assert owed["status"] == "pending"
+    assert owed["due_at"] > owed["created_at"]

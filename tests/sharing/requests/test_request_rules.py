@@ -6,6 +6,7 @@ import pytest
 
 from registry.directory.taxonomy.rules import AttributeValue
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.text import spoken
 from registry.sharing.requests.need_rules import what_is_lacking
 from registry.sharing.requests.rules import (
     ENDED,
@@ -94,7 +95,7 @@ def test_each_action_on_each_status_is_decided() -> None:
                 else:
                     with pytest.raises(WrongStatus) as refused:
                         advance(status, action)
-                    assert f" that is {status} does not allow".replace("_", " ") in refused.value.detail
+                    assert f" that is {spoken(status)} does not allow" in refused.value.detail
 
 
 def test_each_action_on_each_status_of_a_line_is_decided() -> None:
@@ -108,7 +109,7 @@ def test_each_action_on_each_status_of_a_line_is_decided() -> None:
                 else:
                     with pytest.raises(WrongStatus) as refused:
                         advance_line(status, action)
-                    assert f" that is {status} does not allow".replace("_", " ") in refused.value.detail
+                    assert f" that is {spoken(status)} does not allow" in refused.value.detail
 
 
 def test_a_refusal_says_where_the_caller_reads_what_is_possible() -> None:
@@ -301,3 +302,8 @@ def test_an_asset_meets_a_need_by_its_category_type_and_what_it_states() -> None
                 assert lacks({}, level, category) == expected
         with case("no number"):
             assert lacks({"seats_from": "many"})
+
+
+def test_a_refusal_speaks_of_a_status_in_words() -> None:
+    assert why_not_declined(S.CLOSED_MANUALLY, L.PERMITTED) == "Not while the request is closed."
+    assert why_not_sourced(S.OPEN, L.NEEDS_APPROVAL, 1) == "Not while the line is waiting for approval."

@@ -187,7 +187,7 @@ def overlays_of(
     return Overlays(
         stays=not row.travels,
         some_lost=row.lost_quantity > 0,
-        found_by_owner=row.status == LoanStatus.RETURNED and side is Side.REQUESTING,
+        found_by_owner=row.status in (LoanStatus.RETURNED, LoanStatus.CLOSED) and side is Side.REQUESTING,
         own_no_show=row.status == LoanStatus.NO_SHOW and row.ended_side == side,
         no_show_settled=no_show_settled(
             row.no_show_reported_at, row.no_show_contested_at, row.no_show_withdrawn_at, now

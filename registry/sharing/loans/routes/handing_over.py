@@ -257,7 +257,8 @@ async def report_loan_found(
     """Record that something lost is found again, or was reported lost by mistake.
 
     It is lent again, with the rest, until it is returned; of a loan that was `lost`, it is `on_scene`. For either side,
-    and for the assisting agency alone once the rest is back: then what was found is at home too.
+    and for the assisting agency alone once the rest is back, also when the loan is closed: then what was
+    found is at home too.
     """
     return answer(await losing.report_found(write, caller, loan_id, data, if_match))
 
