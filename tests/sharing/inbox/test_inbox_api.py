@@ -144,7 +144,7 @@ async def test_a_request_waits_for_the_answer_and_an_obligation_for_who_owes_it(
     (entry,) = [each for each in await _inbox(partners.assisting) if each["kind"] == "answer"]
     assert (entry["subject"]["id"], entry["subject"]["path"]) == (asked["id"], f"/v1/requests/{asked['id']}")
     assert "answer" in {each["kind"] for each in await _inbox(partners.requesting, "partners")}
-    loan = await make_loan(partners)
+    loan = await make_loan(partners, as_it_began=True)
     (owed,) = [each for each in loan["obligations"] if each["code"] == "settle_command"]
     (waits,) = [each for each in await _inbox(partners.requesting) if each["subject"]["id"] == owed["id"]]
     assert (waits["action"]["operation"], waits["late"]) == ("fulfil_obligation", True)

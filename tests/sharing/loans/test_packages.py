@@ -128,10 +128,11 @@ async def test_the_decisions_are_one_on_each_asset_for_one_agency_and_one_window
     owner, asking = partners.assisting, partners.requesting
     team = await dive_team(partners)
     boat, kits = team["members"]
-    one, two = await decided_on(asking, team)
+    window = under_way()
+    one, two = await decided_on(asking, team, window=window)
     later = await decided_on(asking, team, window=window_of())
-    few = await make_decision(asking, {"id": kits["asset_id"]}, quantity=3, window=under_way())
-    foreign = await make_decision(asking, await make_asset(owner), window=under_way())
+    few = await make_decision(asking, {"id": kits["asset_id"]}, quantity=3, window=window)
+    foreign = await make_decision(asking, await make_asset(owner), window=window)
     cases: dict[str, tuple[list[str], int, str, str | None]] = {
         "one asset only": ([one], 422, "package_incomplete", None),
         "one twice": ([one, two, one], 422, "decision_not_of_package", "/decision_ids/2"),
