@@ -53,6 +53,8 @@ _OF_THE_WHOLE = (
 _OF_THE_PUBLIC = (
     "The file holds the public provisions of each version, and the public documents, that every party agreed to "
     "publish. Signatures, duties, redlines and the history are for the parties.",
+    "Notices, reports or other acts may be out that are not public: they may change until when a party is bound, and "
+    "this file tells nothing of them. Ask a party.",
     "An exemption is cited as the agency that withheld the passage gave it; have counsel review.",
 )
 

@@ -5,7 +5,7 @@ from html import escape
 
 from registry.agreements.dossier.rules import Audience, where_kept
 from registry.agreements.dossier.schemas import FileIndex
-from registry.agreements.dossier.writing import towards_in_words
+from registry.agreements.dossier.writing import end_not_known, towards_in_words
 from registry.agreements.redline.markup import section, table
 from registry.agreements.redline.style import STYLE
 from registry.agreements.timeline.rules import ActBasis, ActStatus
@@ -112,6 +112,8 @@ def bound_rows(index: FileIndex) -> list[tuple[str, str, str, str, str, str]]:
         beside = [
             *(f"CONTESTED: act {each}, which changes nothing here." for each in party.contested),
             *(f"Reported and without effect so far: act {each}." for each in party.pending),
+            *([said] if (said := end_not_known(party)) else []),
+            *(f"A receipt of its notice was corrected: act {each}." for each in party.receipts_corrected),
         ]
         if not party.windows:
             rows.append((name, "none", "never", "", "", " ".join(["It was bound to no other on any day.", *beside])))

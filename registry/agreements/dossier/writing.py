@@ -9,9 +9,10 @@ from uuid import UUID
 
 import msgspec
 
+from registry.agreements.instruments.receipt import awaited_in_words
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.shown import Provision
-from registry.agreements.timeline.schemas import BoundWindow, Timeline
+from registry.agreements.timeline.schemas import BoundWindow, PartyTimeline, Timeline
 from registry.platform.bulk.harmless import harmless
 from registry.platform.kernel.time import format_instant
 
@@ -38,6 +39,7 @@ def events_as_json(events: Sequence[msgspec.Raw], agencies: object) -> bytes:
 _COLUMNS = (
     *("party", "agency_id", "version_no", "first_on", "last_on", "start", "end", "towards"),
     *("bound_by", "begins_by", "ends_by", "reported_only", "contested", "pending"),
+    *("end_not_known", "receipts_corrected"),
 )
 
 
@@ -53,7 +55,10 @@ def timeline_as_csv(timeline: Timeline) -> bytes:
     table = csv.writer(written, lineterminator="\r\n")
     table.writerow(_COLUMNS)
     for party in timeline.parties:
-        otherwise = (acts(party.contested), acts(party.pending))
+        otherwise = (
+            *(acts(party.contested), acts(party.pending)),
+            *(end_not_known(party), acts(party.receipts_corrected)),
+        )
         rows: list[tuple[object, ...]] = [
             (
                 *(each.version_no, each.first_on, each.last_on, _instant(each.start), _instant(each.end)),
@@ -67,6 +72,17 @@ def timeline_as_csv(timeline: Timeline) -> bytes:
             cells = (party.agency.name, party.agency.id, *row, *otherwise)
             table.writerow(["" if cell is None else harmless(str(cell)) for cell in cells])
     return written.getvalue().encode()
+
+
+def end_not_known(party: PartyTimeline) -> str:
+    """That the party has given notice, and that until when it is bound is not known; empty where that is not so."""
+    notice = party.awaiting_receipt
+    if notice is None:
+        return ""
+    return (
+        f"Notice given, of {notice.notice_on}; until when {party.agency.name} is bound is not known: the notice counts "
+        f"from its receipt, which {awaited_in_words(notice.receipts)}. The last day here is the one without it."
+    )
 
 
 def towards_in_words(window: BoundWindow, names: Mapping[UUID, str]) -> Iterator[str]:

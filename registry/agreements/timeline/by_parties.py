@@ -166,6 +166,22 @@ def _add_departure(
     )
 
 
+def of_receipts_corrected(acts: Acts, corrected: Iterable[wording.Corrected]) -> None:
+    """Each correction of the day on which a party received another's notice."""
+    for each in corrected:
+        agency, giver = acts.parties.get(each.agency_id), acts.parties.get(each.giver_id)
+        if agency is not None and giver is not None:
+            acts.add(
+                ActKind.RECEIPT_CORRECTED,
+                wording.corrected_receipt(agency.name, giver.name, each, acts.days),
+                basis=ActBasis.OWN,
+                agency=agency,
+                acted_on=acts.days.of(agency.id, each.at),
+                recorded_by=agency,
+                recorded_at=each.at,
+            )
+
+
 def of_notices_taken_back(acts: Acts, taken: Iterable[tuple[wording.TakenBack, Evidence | None]]) -> None:
     """Each notice that was taken back, with its evidence, and that it was. Comes before what the parties did."""
     for each, evidence in taken:

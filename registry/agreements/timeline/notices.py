@@ -1,4 +1,7 @@
-"""Notices that were given and taken back: nothing of them binds, so they stand nowhere but in the ledger. Pure."""
+"""Notices that were given and taken back, and receipts of notices that were corrected, as the ledger alone has them.
+
+Nothing of them binds, so they stand nowhere else. Pure.
+"""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -8,12 +11,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from registry.agreements.timeline.wording import Given, TakenBack
+from registry.agreements.timeline.wording import Corrected, Given, TakenBack
 from registry.platform.ledger.event_types import EventType
 
 _GIVEN = (EventType.AGREEMENT_NOTICE_GIVEN, EventType.AGREEMENT_NOTICE_RECORDED)
 _RESCINDED, _PROPOSAL_TAKEN_BACK = EventType.AGREEMENT_NOTICE_RESCINDED, EventType.AGREEMENT_PROPOSAL_TAKEN_BACK
-EVENTS = (*_GIVEN, _RESCINDED, _PROPOSAL_TAKEN_BACK)
+_CORRECTED = EventType.AGREEMENT_RECEIPT_CORRECTED
+EVENTS = (*_GIVEN, _RESCINDED, _PROPOSAL_TAKEN_BACK, _CORRECTED)
 """What the ledger tells of notices."""
 
 
@@ -25,6 +29,10 @@ class _Data(Struct, frozen=True):
     evidence_sha256: str | None = None
     evidence_location: str | None = None
     proposal_id: UUID | None = None
+    notice_of_agency_id: UUID | None = None
+    received_on: date | None = None
+    recorded_before: date | None = None
+    reason: str = ""
 
 
 class _Event(Struct, frozen=True):
@@ -48,9 +56,31 @@ def notices_taken_back(events: Iterable[Any]) -> list[TakenBack]:
         elif row.type == _RESCINDED:
             given, _ = standing.pop(agency_id, (None, None))
             found.append(TakenBack(agency_id=agency_id, at=at, given=given))
-        elif agency_id in standing and its.proposal_id == standing[agency_id][1]:
+        elif row.type == _PROPOSAL_TAKEN_BACK and agency_id in standing and its.proposal_id == standing[agency_id][1]:
             given, _ = standing.pop(agency_id)
             found.append(TakenBack(agency_id=agency_id, at=at, given=given))
+    return found
+
+
+def receipts_corrected(events: Iterable[Any]) -> list[Corrected]:
+    """In the order in which they were corrected; `events` as of `notices_taken_back`."""
+    found: list[Corrected] = []
+    for row in events:
+        if row.type == _CORRECTED:
+            its = _event(row.canonical).data
+            assert its.notice_of_agency_id is not None, "each is of somebody's notice"
+            assert its.received_on is not None, "with the day that counts"
+            assert its.recorded_before is not None, "and the one that did"
+            found.append(
+                Corrected(
+                    agency_id=row.actor_agency_id,
+                    giver_id=its.notice_of_agency_id,
+                    received_on=its.received_on,
+                    recorded_before=its.recorded_before,
+                    reason=its.reason,
+                    at=row.recorded_at,
+                )
+            )
     return found
 
 

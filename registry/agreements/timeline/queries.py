@@ -47,9 +47,10 @@ from registry.agreements.timeline.by_parties import (
     of_notices_taken_back,
     of_parties,
     of_pauses,
+    of_receipts_corrected,
     of_signatures,
 )
-from registry.agreements.timeline.notices import EVENTS, notices_taken_back
+from registry.agreements.timeline.notices import EVENTS, notices_taken_back, receipts_corrected
 from registry.agreements.timeline.rules import (
     ActKind,
     Bound,
@@ -70,7 +71,7 @@ from registry.agreements.timeline.wording import TakenBack, Waiting
 from registry.directory.agencies.queries import zones_of_agencies
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal
-from registry.platform.database.handles import Read
+from registry.platform.database.handles import Read, Rows
 from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.time import civil_day
 from registry.platform.ledger.tables import ledger_event
@@ -214,7 +215,10 @@ async def _whole(read: Read, found: Agreement, viewer: UUID, now: datetime) -> T
     of_governing_bodies(acts, approvals, await read.all(_RULES_TOLD, {"id": found.id, "viewer": viewer}), shown)
     pauses = await read.all(_PAUSES, {"id": found.id})
     of_pauses(acts, ((each.agency_id, each.starts_at, end_of(each.ends_at)) for each in pauses))
-    of_notices_taken_back(acts, await _taken_back(read, found.id, papers))
+    told_of_notices = await read.all(_NOTICES, {"id": found.id})
+    of_notices_taken_back(acts, _taken_back(told_of_notices, papers))
+    corrected = receipts_corrected(told_of_notices)
+    of_receipts_corrected(acts, corrected)
     of_proposals(acts)
     of_parties(
         acts,
@@ -222,10 +226,10 @@ async def _whole(read: Read, found: Agreement, viewer: UUID, now: datetime) -> T
         {each.agency_id: each.notice_recorded_at for each in parties},
     )
     of_reports(acts)
-    return timeline_shown(found, days, bound, bound_towards(windows, bound), acts.numbered())
+    return timeline_shown(found, days, bound, bound_towards(windows, bound), acts.numbered(), corrected)
 
 
-async def _taken_back(read: Read, agreement_id: UUID, papers: Papers) -> list[tuple[TakenBack, Evidence | None]]:
+def _taken_back(told: Rows, papers: Papers) -> list[tuple[TakenBack, Evidence | None]]:
     """Each notice that was taken back, with what shows it."""
     return [
         (
@@ -234,7 +238,7 @@ async def _taken_back(read: Read, agreement_id: UUID, papers: Papers) -> list[tu
             if each.given is None
             else shown_evidence(each.given.evidence_sha256, each.given.evidence_location, papers, each.agency_id),
         )
-        for each in notices_taken_back(await read.all(_NOTICES, {"id": agreement_id}))
+        for each in notices_taken_back(told)
     ]
 
 

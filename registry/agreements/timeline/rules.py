@@ -55,6 +55,7 @@ class ActKind(StrEnum):
     SUPERSESSION = "supersession"
     TEXT_RENEWS = "text_renews"
     NOTICE_TAKEN_BACK = "notice_taken_back"
+    RECEIPT_CORRECTED = "receipt_corrected"
 
 
 class ActBasis(StrEnum):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from registry.agreements.instruments.receipt import AwaitedNotice
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.timeline.rules import ActBasis, ActKind, ActStatus
 from registry.directory.agencies.schemas import AgencyReference
@@ -119,6 +120,17 @@ class PartyTimeline(Struct, kw_only=True, frozen=True):
     contested: Annotated[ActNos, Meta(description="What is reported of it, and it or another party contests.")]
     pending: Annotated[
         ActNos, Meta(description="What is reported of it and has not taken effect: the windows are those without.")
+    ]
+    awaiting_receipt: Annotated[
+        AwaitedNotice | None,
+        Meta(
+            description="Its notice, while a receipt from which that counts is awaited or contested: until when it is "
+            "bound is not known then, and its windows are those without the notice. Null otherwise, and for others "
+            "than the parties."
+        ),
+    ]
+    receipts_corrected: Annotated[
+        ActNos, Meta(description="What those who received its notice corrected of the day on which they did.")
     ]
 
 

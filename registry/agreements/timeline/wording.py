@@ -191,6 +191,26 @@ class TakenBack(Struct, kw_only=True, frozen=True):
     given: Given | None
 
 
+class Corrected(Struct, kw_only=True, frozen=True):
+    """That a party corrected the day on which it had said to have received the notice of `giver_id`."""
+
+    agency_id: UUID
+    giver_id: UUID
+    received_on: date
+    recorded_before: date
+    reason: str
+    at: datetime
+
+
+def corrected_receipt(name: str, giver: str, each: Corrected, days: Days) -> str:
+    """Which day a party took back, which it said instead, when, and why."""
+    on = days.of(each.agency_id, each.at)
+    return (
+        f"{name} corrected on {on} the day on which it received {giver}'s notice: {each.received_on}, where it had "
+        f"recorded {each.recorded_before} (“{each.reason}”)."
+    )
+
+
 def _of(kind: str | None) -> str:
     return "of non-renewal" if kind == "non_renewal" else "of withdrawal"
 

@@ -75,6 +75,7 @@ def timeline(words: str) -> Timeline:
         ends_by=[],
         reported_only=True,
     )
+    no_notice: dict[str, Any] = {"awaiting_receipt": None, "receipts_corrected": []}
     return Timeline(
         agreement_id=UUID(int=1),
         number=words,
@@ -83,8 +84,8 @@ def timeline(words: str) -> Timeline:
         term_ends_on=None,
         view="party",
         parties=[
-            PartyTimeline(agency=one, windows=[window], contested=[], pending=[]),
-            PartyTimeline(agency=other, windows=[], contested=[2], pending=[]),
+            PartyTimeline(agency=one, windows=[window], contested=[], pending=[], **no_notice),
+            PartyTimeline(agency=other, windows=[], contested=[2], pending=[], **no_notice),
         ],
         acts=[signed, contested],
         acts_withheld=None,

@@ -224,6 +224,21 @@ async def test_it_says_who_was_bound_when_and_of_no_partys_act(service: Service,
     assert acts["reason"].encode() in parts["index.html"]
 
 
+async def test_it_cautions_that_acts_may_be_out_that_are_not_public(service: Service, cast: Cast) -> None:
+    """Always, whether there are any: else the caution would tell."""
+    one, two = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, two, provisions=provisions(Marks()))
+    caution = "Notices, reports or other acts may be out that are not public"
+    for gives_notice in (False, True):
+        if gives_notice:
+            body = {"notice_on": str(today()), "reason": "The council decided."}
+            await two.legal.done("POST", f"/v1/agreements/{found['id']}/give-notice", body)
+        parts = await unpacked(cast.stranger.coordinator, found["id"], PUBLIC)
+        assert caution in parts["index.html"].decode()
+        assert any(caution in each for each in data(parts, "manifest.json")["notes"])
+    assert caution not in (await unpacked(one.legal, found["id"]))["index.html"].decode()
+
+
 async def test_it_is_the_same_whoever_asks_and_the_asking_is_on_record(service: Service, cast: Cast) -> None:
     made = await sign_agreement(service, cast.assisting, cast.requesting, provisions=provisions(Marks()))
     path = f"/v1/agreements/{made['id']}/{PUBLIC}"

@@ -1,5 +1,7 @@
 """A receipt that is awaited, contested, shown anew, or was mistyped: what parties read of it, and how it is mended."""
 
+import json
+from csv import DictReader
 from datetime import date
 from html import unescape
 from typing import Any
@@ -239,6 +241,60 @@ async def test_the_index_of_a_file_says_which_receipts_are_awaited_of_whom_and_s
     await received(one, found, leaver, today())
     page = text_of((await unpacked(three.legal, found["id"]))["index.html"])
     assert "not known" not in page
+
+
+async def test_the_rows_of_a_file_say_that_an_end_is_not_known_while_a_receipt_is_awaited(
+    service: Service, cast: Cast
+) -> None:
+    """Also where the term has a last day, which alone would read as though nobody had given notice."""
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, **BY_RECEIPT, expires_on="2199-12-31")
+    given_on = today() - 5 * DAY
+    await give(leaver, found, given_on)
+    _, its = await came(leaver, found, one, given_on + DAY)
+    await one.legal.done("POST", f"{its}/contest", NOT_SO)
+    parts = await unpacked(three.legal, found["id"])
+    rows = {row["party"]: row for row in DictReader(parts["timeline.csv"].decode().splitlines())}
+    said = rows[leaver.name]["end_not_known"]
+    assert said.startswith(f"Notice given, of {given_on}; until when {leaver.name} is bound is not known")
+    assert f"is awaited of {three.name}; is contested by {one.name}" in said
+    assert rows[leaver.name]["last_on"] == "2199-12-31"
+    assert rows[one.name]["end_not_known"] == rows[three.name]["end_not_known"] == ""
+    assert said in text_of(parts["index.html"])
+    its_parties = json.loads(parts["timeline.json"])["parties"]
+    waits = {each["agency"]["name"]: each["awaiting_receipt"] for each in its_parties}
+    assert waits[one.name] is waits[three.name] is None
+    assert waits[leaver.name]["notice_on"] == str(given_on)
+    assert {each["status"] for each in waits[leaver.name]["receipts"]} == {"awaited", "contested"}
+    for recipient in (one, three):
+        await received(recipient, found, leaver, today())
+    after = await unpacked(three.legal, found["id"])
+    assert "is not known" not in after["timeline.csv"].decode()
+
+
+async def test_a_file_says_that_a_receipt_was_corrected_from_which_day_to_which_when_and_why(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT)
+    before, after = today() - 9 * DAY, today() - 6 * DAY
+    await give(leaver, found, before)
+    await received(one, found, leaver, before)
+    body = correction(leaver, after)
+    await one.legal.done("POST", f"{PATH}/{found['id']}/correct-receipt", body)
+    parts = await unpacked(leaver.legal, found["id"])
+    told = (
+        f"{one.name} corrected on {today()} the day on which it received {leaver.name}'s notice: {after}, where it had "
+        f"recorded {before} (“{body['reason']}”)."
+    )
+    assert told in text_of(parts["index.html"])
+    timeline = json.loads(parts["timeline.json"])
+    (act,) = (each for each in timeline["acts"] if each["kind"] == "receipt_corrected")
+    assert (act["detail"], act["agency"]["name"]) == (told, one.name)
+    numbers = {each["agency"]["name"]: each["receipts_corrected"] for each in timeline["parties"]}
+    assert numbers == {leaver.name: [act["act_no"]], one.name: []}
+    rows = {row["party"]: row for row in DictReader(parts["timeline.csv"].decode().splitlines())}
+    assert (rows[leaver.name]["receipts_corrected"], rows[one.name]["receipts_corrected"]) == (told, "")
 
 
 def text_of(page: bytes) -> str:
