@@ -73,6 +73,13 @@ _UNANSWERED = sa.exists().where(
     _report.c.status.in_(UNANSWERED),
     ~_report.c.is_settled,
 )
+# Who reports that another left has agreed to that by the report: one of a day before is no act since.
+_REPORTED_EARLIER = sa.exists().where(
+    _report.c.proposal_id == _consent.c.proposal_id,
+    _report.c.recorded_by_id == _consent.c.agency_id,
+    _report.c.kind.in_(LEAVING),
+    _report.c.acted_on < _SINCE_ON,
+)
 _LASTS_AT = sa.bindparam("now", type_=_INSTANT)
 _pause = agreement_party_suspension
 _SAID_SINCE = (
@@ -125,6 +132,7 @@ _ACTS = sa.union_all(
         _consent.c.counts_from.is_not(None),
         sa.or_(_proposal.c.proposed_at >= _SINCE, _consent.c.counts_from >= _SINCE),
         ~_UNANSWERED,
+        ~_REPORTED_EARLIER,
     ),
     sa.select(agreement_party.c.agency_id, sa.literal("left"), _NOTHING, agreement_party.c.notice_recorded_at).where(
         agreement_party.c.agreement_id == _ID, agreement_party.c.notice_recorded_at >= _SINCE
