@@ -149,9 +149,12 @@ async def test_reading_one_agreement(trips: RoundTrips, cast: Cast) -> None:
 
 
 async def test_recording_what_all_agreed_on_paper(trips: RoundTrips, cast: Cast) -> None:
-    """Of each party it is reported that it did; what is asked of one of them is asked of all at once."""
+    """Of each party it is reported that it did; what is asked of one of them is asked of all at once.
+
+    A statement may have to be prepared anew meanwhile: the fewest of several rounds count.
+    """
     counted: list[int] = []
-    for many in (3, 12, 3, 12):
+    for many in (3, 12, 3, 12, 3, 12):
         others = [await make_agency(cast.assisting.service, f"Consenting {each}") for each in range(many - 1)]
         found = await sign_agreement(cast.assisting.service, cast.assisting, *others)
         paper = {"acted_on": str(today()), "evidence_sha256": await proof(cast.assisting, found)}
@@ -160,7 +163,7 @@ async def test_recording_what_all_agreed_on_paper(trips: RoundTrips, cast: Cast)
         said = await cast.assisting.legal.done("POST", f"/v1/agreements/{found['id']}/propose-suspension", body)
         assert [each["status"] for each in said["reported_acts"]] == ["open"] * (many - 1)
         counted.append(len(trips.counted(besides=STANDING)))
-    assert counted[2] == counted[3], counted
+    assert min(counted[::2]) == min(counted[1::2]), counted
 
 
 async def test_reading_an_inbox(trips: RoundTrips, cast: Cast) -> None:
