@@ -42,7 +42,8 @@ async def set_agreement_approval_rule(
 ) -> Answer[Agreement]:
     """Say whether your agency is bound only while its governing body's approval lasts.
 
-    Once it is bound, a rule that asks for the approval names its law and begins as a notice of today would run out.
+    Once it is bound, a rule that asks for the approval names its law and begins as a notice of today would run out; it
+    is refused where notice counts from its receipt, for of a rule none is recorded.
     """
     return agreement_answer(await governing_body.set_approval_rule(write, caller, agreement_id, data, if_match))
 

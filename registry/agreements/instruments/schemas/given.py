@@ -245,8 +245,9 @@ class ApprovalRule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
         Meta(
             description="The first day of the rule, in the agreement's time zone; null is from the beginning: of an "
             "agency that has signed, or is said to have, from now on, and where it asks one that is bound for an "
-            "approval, when a notice given today would have run out, and never sooner. A day that is over needs the "
-            "citation, and is refused of an agency that has signed."
+            "approval, when a notice given today would have run out, and never sooner; where notice counts from its "
+            "receipt it would not, and the rule is refused. A day that is over needs the citation, and is refused of "
+            "an agency that has signed."
         ),
     ]
     citation: Citation | None = None
@@ -310,7 +311,8 @@ class Termination(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True
         Literal["mutual_consent", "right_to_end"],
         Meta(
             description="`mutual_consent`: once each party that is bound, on record then, has consented. "
-            "`right_to_end`: the term of that name lets your agency end it for all. To leave alone, give notice."
+            "`right_to_end`: the term of that name lets your agency end it for all; not by a period of notice where "
+            "the text counts notice from its receipt. To leave alone, give notice."
         ),
     ] = "mutual_consent"
     effective_on: Annotated[
