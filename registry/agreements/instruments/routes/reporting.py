@@ -110,9 +110,9 @@ async def confirm_reported_act(
     """Confirm that your agency did what another recorded of it; it counts from the day of the act.
 
     A notice, or a departure, counts from its day for those alone who reported it or agree to it; where the text counts
-    notice from its receipt it stands as your own, and waits for each receipt. That it was bound on a day that is over is
-    put to the parties that did not report it (`earlier_day` in `proposals`). What was contested may be confirmed after
-    all.
+    notice from its receipt it stands as your own, and waits for each receipt. That it was bound on a day that is over
+    is put to the parties that did not report it (`earlier_day` in `proposals`). What was contested may be confirmed
+    after all.
     """
     return agreement_answer(
         await reporting.confirm_report(write, caller, agreement_id, reported_act_id, data.note, if_match)
