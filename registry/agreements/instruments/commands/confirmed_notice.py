@@ -9,18 +9,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.noticing import notices_end_at
-from registry.agreements.instruments.commands.proposing import NO_NOTICE, drop_departures
+from registry.agreements.instruments.commands.noticing import notices_end_at, write_own_notice
+from registry.agreements.instruments.commands.proposing import drop_departures
 from registry.agreements.instruments.commands.receiving import report_receipts
 from registry.agreements.instruments.commands.settling.effects import apply_receipt
 from registry.agreements.instruments.consent import ClosedBecause, ReportedKind, ReportStatus
 from registry.agreements.instruments.consent_tables import agreement_reported_act
-from registry.agreements.instruments.delivery import read_deliveries, received_days, told_deliveries
+from registry.agreements.instruments.delivery import read_deliveries, received_days
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.governing import bound_on
 from registry.agreements.instruments.receipt import NOTHING_RECEIVED, awaited
 from registry.agreements.instruments.rules import is_gone
-from registry.agreements.instruments.schemas.evidence import OnPaper
+from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -29,10 +29,6 @@ _report = agreement_reported_act
 _PART = sa.select(agreement_party).where(
     agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
     agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
-)
-_NOTICE = agreement_party.update().where(
-    agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
-    agreement_party.c.agency_id == sa.bindparam("its_agency", type_=agreement_party.c.agency_id.type),
 )
 _SAID_BY_OTHERS = sa.select(*(_report.c[name] for name in ("agency_id", "acted_on", "answered_at"))).where(
     _report.c.proposal_id == sa.bindparam("proposal_id", type_=_report.c.proposal_id.type),
@@ -62,28 +58,25 @@ async def stand_as_own(write: Write, caller: Caller, row: Row[Any], report: Row[
     said = [] if report.proposal_id is None else await write.all(_SAID_BY_OTHERS, {"proposal_id": report.proposal_id})
     replaced = ClosedBecause.REPLACED
     await drop_departures(write, row.id, caller.agency_id, report.reason, caller.now, because=replaced)
-    deliveries = read_deliveries(report.deliveries)
-    its = (caller.agency_id, report.notice_kind or "withdrawal", counts_on, report.leaves_on)
-    values = {
-        **NO_NOTICE,
-        "withdrawal_notice_on": report.acted_on,
-        "notice_kind": report.notice_kind or "withdrawal",
-        "notice_counts_on": counts_on,
-        "notice_recorded_at": caller.now,
-        "notice_leaves_on": report.leaves_on,
-        "leaves_at": notices_end_at(bound_by, row.time_zone, *its, NOTHING_RECEIVED, bears=report.acted_on),
-        "notice_evidence_sha256": report.evidence_sha256,
-        "notice_evidence_location": report.evidence_location,
-        "notice_deliveries": told_deliveries(deliveries),
-    }
-    await write.run(_NOTICE, {"its_id": row.id, "its_agency": caller.agency_id, **values})
-    days = {each: day for each, day in received_days(deliveries).items() if each in waits_for}
+    notice = WithdrawalNotice(
+        notice_on=report.acted_on,
+        kind=report.notice_kind or "withdrawal",
+        leaves_on=report.leaves_on,
+        reason=report.reason,
+        evidence_sha256=report.evidence_sha256,
+        evidence_location=report.evidence_location,
+        deliveries=read_deliveries(report.deliveries),
+    )
+    its = (caller.agency_id, notice.kind, counts_on, notice.leaves_on)
+    leaves_at = notices_end_at(bound_by, row.time_zone, *its, NOTHING_RECEIVED, bears=notice.notice_on)
+    own = (row.id, caller.agency_id, notice)
+    await write_own_notice(write, *own, counts_on=counts_on, leaves_at=leaves_at, now=caller.now)
+    days = {each: day for each, day in received_days(notice.deliveries).items() if each in waits_for}
     own_words = {each.agency_id: (each.acted_on, each.answered_at) for each in said if each.agency_id in waits_for}
     if report.recorded_by_id in days:
         own_words.setdefault(report.recorded_by_id, (days[report.recorded_by_id], report.recorded_at))
     for agency_id, (received_on, said_at) in own_words.items():
         await apply_receipt(write, row.id, caller.agency_id, agency_id, received_on, recorded_at=said_at)
-    paper = OnPaper(evidence_sha256=report.evidence_sha256, evidence_location=report.evidence_location)
     others = {each: day for each, day in days.items() if each not in own_words}
-    await report_receipts(write, caller, row, others, paper, report.reason)
+    await report_receipts(write, caller, row, others, notice, notice.reason)
     return {"awaited_from": sorted(map(str, waits_for - own_words.keys()))}

@@ -17,6 +17,7 @@ from registry.agreements.instruments.commands.noticing import (
     is_silent,
     notice_runs_out_at,
     notices_end_at,
+    write_own_notice,
 )
 from registry.agreements.instruments.commands.proposing import (
     NO_NOTICE,
@@ -220,18 +221,8 @@ async def give_notice(
     waits_for = awaited(bound_by, NOTHING_RECEIVED)
     if counted is None and not waits_for:
         counted = await notice_runs_out_at(write, row, *said, counts_on)
-    values = {
-        "withdrawal_notice_on": notice.notice_on,
-        "notice_kind": notice.kind,
-        "notice_counts_on": counts_on,
-        "notice_recorded_at": caller.now,
-        "notice_leaves_on": notice.leaves_on,
-        "leaves_at": counted,
-        "notice_evidence_sha256": notice.evidence_sha256,
-        "notice_evidence_location": notice.evidence_location,
-        "notice_deliveries": told_deliveries(notice.deliveries),
-    }
-    await write.run(_OWN_NOTICE, {"its_id": row.id, "its_agency": caller.agency_id, **values})
+    its = (row.id, caller.agency_id, notice)
+    await write_own_notice(write, *its, counts_on=counts_on, leaves_at=counted, now=caller.now)
     told = {
         "agency_id": str(caller.agency_id),
         "kind": notice.kind,

@@ -14,10 +14,11 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.commands.settling.effects import open_reports
 from registry.agreements.instruments.consent import BINDING, ProposalKind, Reported
 from registry.agreements.instruments.consent_tables import agreement_proposal
-from registry.agreements.instruments.delivery import NoticeDelivery, received_days
+from registry.agreements.instruments.delivery import NoticeDelivery, received_days, told_deliveries
 from registry.agreements.instruments.notice import Period, last_notice_day, needed_period, read_notice
 from registry.agreements.instruments.queries.governing import bound_on
 from registry.agreements.instruments.receipt import BindingText, CountedOn, Receipts, awaited, counted_on, recipients
+from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.agreements.instruments.term_days import renewal_of, term_ends, withdrawal_ends_at
 from registry.platform.database.handles import Read, Write
@@ -38,6 +39,37 @@ _SAID_SINCE = sa.select(sa.func.min(agreement_proposal.c.not_before, type_=agree
     agreement_proposal.c.approval_id.is_(None),
     agreement_proposal.c.taken_back_at.is_(None),
 )
+
+
+_OWN_NOTICE = agreement_party.update().where(
+    agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("its_agency", type_=agreement_party.c.agency_id.type),
+)
+
+
+async def write_own_notice(
+    write: Write,
+    agreement_id: UUID,
+    agency_id: UUID,
+    notice: WithdrawalNotice,
+    *,
+    counts_on: date,
+    leaves_at: datetime | None,
+    now: datetime,
+) -> None:
+    """Write down a party's own notice: the day from which it counts, and when it has run out, where that is known."""
+    values = {
+        "withdrawal_notice_on": notice.notice_on,
+        "notice_kind": notice.kind,
+        "notice_counts_on": counts_on,
+        "notice_recorded_at": now,
+        "notice_leaves_on": notice.leaves_on,
+        "leaves_at": leaves_at,
+        "notice_evidence_sha256": notice.evidence_sha256,
+        "notice_evidence_location": notice.evidence_location,
+        "notice_deliveries": told_deliveries(notice.deliveries),
+    }
+    await write.run(_OWN_NOTICE, {"its_id": agreement_id, "its_agency": agency_id, **values})
 
 
 async def joined_at_of(read: Read, agreement_id: UUID, agency_id: UUID) -> datetime | None:
