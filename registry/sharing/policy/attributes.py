@@ -21,6 +21,10 @@ _COMPARES: Final = {
 _UNCLEAR: Final = "?"
 CONTAINERS: Final = frozenset({"principal", "resource", "context", "context.ask", OF_AGREEMENT})
 """What holds other attributes, where a policy names it by itself."""
+OWNER: Final = "resource.owner"
+REQUESTING: Final = "context.ask.requesting"
+OF_AGENCIES: Final = frozenset({"id", "state", "kind", "status"})
+"""What the records of the two agencies hold. Such a record is a value: a policy may also compare it as a whole."""
 
 
 class Comparison(Struct, frozen=True):
@@ -78,6 +82,22 @@ def _none_of(node: pst.Expr) -> Iterator[pst.Expr]:
         yield from _all_of(node.arg)
     else:
         yield pst.UnaryOp(op="not", arg=node)
+
+
+def members_read(paths: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """The names of the attributes that are read by these paths, by the path of what holds them.
+
+    What is no plain chain may be an attribute of anything; of a record that is named by itself, all are read.
+    """
+    found: dict[str, set[str]] = {holder: set() for holder in (*CONTAINERS, OWNER, REQUESTING)}
+    unclear: set[str] = set()
+    for path in paths:
+        if path in (OWNER, REQUESTING):
+            found[path] |= OF_AGENCIES
+        while "." in path:
+            path, _, name = path.rpartition(".")
+            (unclear if path == _UNCLEAR else found.setdefault(path, set())).add(name)
+    return {holder: frozenset(names | unclear) for holder, names in found.items()}
 
 
 def terms_read(paths: Iterable[str]) -> frozenset[str]:

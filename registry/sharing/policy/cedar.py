@@ -19,6 +19,7 @@ from cedarpy import pst
 from registry.agreements.law.rules import Law, Matter, applies, checked_laws
 from registry.platform.kernel.yaml_text import read_yaml
 from registry.sharing.policy.annotations import Policy, PolicySetError, read_policy
+from registry.sharing.policy.attributes import members_read
 from registry.sharing.policy.locating import in_lines, policies_in, unseen_in
 
 # Fifty states and 70 categories occur in a few hundred combinations; beyond this limit the cache is emptied.
@@ -49,9 +50,9 @@ class Layer:
 class Selection:
     """The policies that can apply to one kind of case, as Cedar handles.
 
-    `whole` contains all of them; `unbarred` excludes every forbid and is used for near misses. `reads` and `categories`
-    name every attribute and category that some policy uses; others need not be sent. `left` are the policies of these
-    layers that are not evaluated, since their law does not apply.
+    `whole` contains all of them; `unbarred` excludes every forbid and is used for near misses. `reads` names every
+    attribute that some policy uses, by the path of what holds it, and `categories` every category; others need not be
+    sent. `left` are the policies of these layers that are not evaluated, since their law does not apply.
     """
 
     __slots__ = ("_positions", "categories", "layers", "left", "policies", "reads", "unbarred", "whole")
@@ -69,7 +70,7 @@ class Selection:
         self.policies = {p.key: p for p in sorted(applying, key=_reading_order)}
         self._positions = {key: position for position, key in enumerate(self.policies)}
         self.categories = frozenset(name for p in self.policies.values() for name in p.mentions)
-        self.reads = frozenset(name for p in self.policies.values() for name in p.reads)
+        self.reads = members_read(path for p in self.policies.values() for path in p.paths)
         self.whole = _handle(self.policies.values())
         self.unbarred = _handle(p for p in self.policies.values() if p.effect == "permit")
 

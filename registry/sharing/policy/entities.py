@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import cedarpy
 import msgspec
 
+from registry.sharing.policy.attributes import OF_AGENCIES, OF_AGREEMENT, OWNER, REQUESTING
 from registry.sharing.policy.cedar import Selection
 from registry.sharing.policy.facts import AgencyFacts, AgreementFacts, Facts
 
@@ -43,35 +44,38 @@ _encode = msgspec.json.Encoder().encode
 class Scene:
     """Entities and requests for one batch of evaluations with one selection.
 
-    Equal entities are sent once, so that a page of assets shares its principal, its ask and its agreements.
+    Equal entities are sent once, so that a page of assets shares its principal, its ask, its agreements, and assets that
+    differ in nothing that a policy reads.
     """
 
     def __init__(self, selection: Selection) -> None:
         self._reads = selection.reads
         self._categories = selection.categories
-        self._references: dict[bytes, dict[str, str]] = {}
+        self._references: dict[tuple[str, bytes, tuple[str, ...]], dict[str, str]] = {}
         self._entities: list[_Attributes] = []
         self.requests: list[_Attributes] = []
 
     def ask(self, facts: Facts, agreement: AgreementFacts | None) -> None:
         """Add the request for these facts under this agreement."""
-        reads = self._reads
-        context: _Attributes = {
-            "estimated_cost_minor": facts.ask.whole_cost_minor,
-            "distance_km": facts.ask.distance_km,
-            "lent_out_quantity": facts.lent_out_quantity,
-            "owned_quantity": facts.owned_quantity,
-        }
-        context = {name: value for name, value in context.items() if value is not None and name in reads}
+        context = self._sent(
+            "context",
+            {
+                "estimated_cost_minor": facts.ask.whole_cost_minor,
+                "distance_km": facts.ask.distance_km,
+                "lent_out_quantity": facts.lent_out_quantity,
+                "owned_quantity": facts.owned_quantity,
+            },
+        )
         context["ask"] = {"__entity": self._entity("Ask", self._asked(facts))}
-        context["agreement"] = {"__entity": self._entity("Agreement", _agreement(agreement, facts.now))}
+        context["agreement"] = {
+            "__entity": self._entity("Agreement", self._sent(OF_AGREEMENT, _agreement(agreement, facts.now)))
+        }
+        principal = {"agency_id": facts.principal.agency_id, "roles": facts.principal.roles}
+        path = tuple(name for name in facts.asset.category_path if name in self._categories)
         request: _Attributes = {
             "action": {"type": "Action", "id": "borrow"},
-            "principal": self._entity(
-                "Principal",
-                {"agency_id": str(facts.principal.agency_id), "roles": facts.principal.roles},
-            ),
-            "resource": self._entity("Asset", self._asset(facts), facts.asset.category_path),
+            "principal": self._entity("Principal", self._sent("principal", principal)),
+            "resource": self._entity("Asset", self._asset(facts), path),
             "context": _encode(context).decode(),
         }
         self.requests.append(request)
@@ -82,60 +86,68 @@ class Scene:
 
     def _entity(self, kind: str, attributes: _Attributes, categories: tuple[str, ...] = ()) -> dict[str, str]:
         """A reference to the entity with these attributes, which is added if it is new."""
-        reads = self._reads
-        sent = {name: value for name, value in attributes.items() if value is not None and name in reads}
-        parents = [{"type": "Category", "id": name} for name in categories if name in self._categories]
-        content = _encode((kind, sent, parents))
+        encoded = _encode(attributes)
+        content = (kind, encoded, categories)
         reference = self._references.get(content)
         if reference is None:
             reference = {"type": kind, "id": str(len(self._entities))}
             self._references[content] = reference
-            self._entities.append({"uid": reference, "attrs": sent, "parents": parents})
+            parents = [{"type": "Category", "id": name} for name in categories]
+            self._entities.append({"uid": reference, "attrs": msgspec.Raw(encoded), "parents": parents})
         return reference
+
+    def _sent(self, holder: str, attributes: _Attributes) -> _Attributes:
+        """Of these attributes of `holder` the known ones that some policy reads, as Cedar reads them."""
+        reads = self._reads[holder]
+        return {
+            name: _instant(value) if isinstance(value, datetime) else value
+            for name, value in attributes.items()
+            if value is not None and name in reads
+        }
 
     def _asked(self, facts: Facts) -> _Attributes:
         ask = facts.ask
-        return {
-            "now": _instant(facts.now),
-            "start": _instant(ask.start),
-            "end": _instant(ask.end),
-            "duration_hours": ask.duration_hours,
-            "notice_hours": ask.notice_hours(facts.now),
-            "purpose": ask.purpose,
-            "priority": ask.priority,
-            "quantity": ask.quantity,
-            "action_at": facts.action_at,
-            "currency": ask.currency,
-            "requesting": self._agency(facts.requesting),
-        }
+        return self._sent(
+            "context.ask",
+            {
+                "now": facts.now,
+                "start": ask.start,
+                "end": ask.end,
+                "duration_hours": ask.duration_hours,
+                "notice_hours": ask.notice_hours(facts.now),
+                "purpose": ask.purpose,
+                "priority": ask.priority,
+                "quantity": ask.quantity,
+                "action_at": facts.action_at,
+                "currency": ask.currency,
+                "requesting": self._agency(REQUESTING, facts.requesting),
+            },
+        )
 
     def _asset(self, facts: Facts) -> _Attributes:
         asset = facts.asset
         first = asset.first_to_lapse()
-        return {
-            "id": str(asset.id),
-            "owner": self._agency(facts.assisting),
-            "owner_id": str(asset.agency_id),
-            "category": asset.category,
-            "type_level": asset.type_level,
-            "service_status": asset.service_status,
-            "sharing": asset.sharing,
-            "capacity": asset.capacity,
-            "funding": asset.funding,
-            "crew_required": asset.crew_required,
-            "certification_required": asset.certification_required,
-            "certified_until": _instant(first.lapses_at or _NEVER_LAPSES) if first else None,
-            "hourly_cost_minor": asset.hourly_cost_minor,
-        }
+        return self._sent(
+            "resource",
+            {
+                "id": asset.id,
+                "owner": self._agency(OWNER, facts.assisting),
+                "owner_id": asset.agency_id,
+                "category": asset.category,
+                "type_level": asset.type_level,
+                "service_status": asset.service_status,
+                "sharing": asset.sharing,
+                "capacity": asset.capacity,
+                "funding": asset.funding,
+                "crew_required": asset.crew_required,
+                "certification_required": asset.certification_required,
+                "certified_until": (first.lapses_at or _NEVER_LAPSES) if first else None,
+                "hourly_cost_minor": asset.hourly_cost_minor,
+            },
+        )
 
-    def _agency(self, agency: AgencyFacts) -> _Attributes:
-        record: _Attributes = {
-            "id": str(agency.id),
-            "state": agency.state,
-            "kind": agency.kind,
-            "status": agency.status,
-        }
-        return {name: value for name, value in record.items() if value is not None and name in self._reads}
+    def _agency(self, holder: str, agency: AgencyFacts) -> _Attributes:
+        return self._sent(holder, {name: getattr(agency, name) for name in OF_AGENCIES})
 
 
 def _agreement(agreement: AgreementFacts | None, now: datetime) -> _Attributes:
@@ -143,13 +155,13 @@ def _agreement(agreement: AgreementFacts | None, now: datetime) -> _Attributes:
         return _NO_AGREEMENT
     return {
         **msgspec.structs.asdict(agreement.terms),
-        "id": str(agreement.id),
+        "id": agreement.id,
         "kind": agreement.kind,
         "in_force": agreement.in_force,
         "covers_category": agreement.covers_category,
         "covers_direction": agreement.covers_direction,
-        "covers_until": _instant(agreement.covers_until) if agreement.covers_until else None,
-        "effective_at": _instant(agreement.effective_at),
+        "covers_until": agreement.covers_until,
+        "effective_at": agreement.effective_at,
         "days_past_review": agreement.days_past_review(now),
     }
 

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from registry.agreements.instruments.rules import AgreementKind
 from registry.agreements.law.rules import applies
 from registry.sharing.policy.annotations import PolicySetError
+from registry.sharing.policy.attributes import members_read
 from registry.sharing.policy.cedar import PolicySet, load_policy_set
 from registry.sharing.policy.decisions import Decision
 from registry.sharing.policy.entities import Scene
@@ -147,7 +148,8 @@ def test_cedar_asked_plainly_for_both_actions_says_the_same(facts: Facts) -> Non
     states = {s.lower() for s in (facts.requesting.state, facts.assisting.state) if s}
 
     class Everything:
-        reads = frozenset(w.strip('"?:') for w in (POLICIES / "schema.cedarschema").read_text().split())
+        words = frozenset(w.strip('"?:') for w in (POLICIES / "schema.cedarschema").read_text().split())
+        reads = dict.fromkeys(members_read(()), words)
         categories = frozenset(facts.asset.category_path)
 
     scene = Scene(Everything)  # type: ignore[arg-type]  # has the two attributes a scene reads
