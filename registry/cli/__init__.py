@@ -30,15 +30,16 @@ _AGAIN_SECONDS = 0.05
 _COLLECTED = (10_000, 5, 5)
 """The same while the service runs. With Python's own numbers, a fifth of the time went into looking through what
 belongs to the requests of a crowd that waits."""
-_UNCOLLECTED = 50_000
-"""How many new objects may be there before garbage is looked for. With Python's own number, looking through modules
-again and again, of which nothing is garbage, took two fifths of a command's start."""
+_UNCOLLECTED = (50_000, 100, 10)
+"""How many new objects may be there before garbage is looked for among them, and how often that is done before what has
+stayed is looked through as well. With Python's own numbers, looking through modules again and again, of which nothing
+is garbage, took two fifths of a command's start."""
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def start() -> None:
     """The command as a process: a signal ends it at any moment, also before a server can be stopped in order."""
-    gc.set_threshold(_UNCOLLECTED)
+    gc.set_threshold(*_UNCOLLECTED)
     end_by_signals()
     main()
 

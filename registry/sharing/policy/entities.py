@@ -44,8 +44,8 @@ _encode = msgspec.json.Encoder().encode
 class Scene:
     """Entities and requests for one batch of evaluations with one selection.
 
-    Equal entities are sent once, so that a page of assets shares its principal, its ask, its agreements, and assets that
-    differ in nothing that a policy reads.
+    Equal entities are sent once, so that a page shares its principal, its ask, its agreements, and assets that differ
+    in nothing that a policy reads.
     """
 
     def __init__(self, selection: Selection) -> None:

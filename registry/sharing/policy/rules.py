@@ -65,7 +65,7 @@ def best_first(trials: Sequence[Evaluation]) -> list[Evaluation]:
     because its reasons are the most helpful; bars by withheld terms are counted as one, and not beside others.
     Remaining ties are settled by the agreement's id, so that the order of arrival has no effect.
     """
-    return sorted(trials, key=_rank)
+    return sorted(trials, key=_rank) if len(trials) > 1 else list(trials)
 
 
 def _rank(trial: Evaluation) -> tuple[int, int, bool, bool, int, float, int]:
