@@ -11,6 +11,7 @@ SHORTEST: Final = 5
 SHORTEST_TURNED: Final = 3
 """Words as short as this are slips where two letters changed places alone: `dgo`, `baot`."""
 _TWO_FROM: Final = 8
+_VOWELS: Final = frozenset("aeiouy")
 
 
 def nearest_word(word: str, vocabulary: Iterable[str]) -> str | None:
@@ -35,6 +36,19 @@ def _is_turned(word: str, other: str) -> bool:
         and word[0] == other[0]
         and word != other
         and sorted(word) == sorted(other)
+        and is_one_slip(word, other)
+    )
+
+
+def lacks_vowel(word: str, other: str) -> bool:
+    """Whether `word` is the other one without its only vowel: `dgs` for `dogs`.
+
+    Too little to tell a short word by alone; it is asked where a neighbour says already which few words may be meant.
+    """
+    return (
+        SHORTEST_TURNED <= len(word) == len(other) - 1
+        and word[0] == other[0]
+        and _VOWELS.isdisjoint(word)
         and is_one_slip(word, other)
     )
 

@@ -1,6 +1,5 @@
 """Days by their names: weekdays, weekends, weeks, dates in American forms, holidays."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -9,6 +8,7 @@ from msgspec.structs import replace
 
 from registry.platform.kernel.spelling import SHORTEST, is_one_slip
 from registry.platform.kernel.time import add_months
+from registry.resources.search.rules.holidays import HOLIDAYS
 from registry.resources.search.rules.numbers import number_at
 from registry.resources.search.rules.tokens import Sentence, Span
 
@@ -58,6 +58,8 @@ _TONIGHT = frozenset("tonight tonite 2nite tonit tonght tonigh".split())
 _TOMORROW = frozenset("tomorrow tomorow tommorow tommorrow tomorro tmrw tmw tmr tmrow tomm 2morrow".split())
 _WEEK, _SUNDAY, _MOST_COUNTED, _MONTHS_OF_A_YEAR = ("week", "wk"), 6, 100, 12
 _WEEKEND = frozenset("weekend wkend wknd weekends".split())
+_WORKING_DAYS, _FRIDAY = frozenset("weekday weekdays workday workdays".split()), 4
+_SHIFTS = frozenset("shift shifts".split())
 _THIS, _NEXT = frozenset(("this", "the", "coming", "on")), frozenset(("next", "nxt"))
 _PARTS = {
     "morning": (6, 12),
@@ -72,12 +74,13 @@ _PARTS = {
     "nite": (18, 30),
     "tonight": (18, 30),
     "overnight": (18, 30),
+    "day shift": (6, 18),
 }
 _AGAINST_NUMBERS = frozenset("a p am pm at to til by from on".split()) | {*_WEEKDAYS, *_MONTHS, *_PARTS}
 """Words that people write against the number of an hour or a day, as in “sat9pm” and “8a-2p”."""
 _LETTERS_OF_A_NAME = 2
 """As many stand before the hyphen of such names as K-9 and UH-1."""
-_AFTER_A_DATE = frozenset(("", ",", *"at from for near in around within by on starting beginning (".split()))
+AFTER_A_DATE = frozenset(("", ",", *"at from for near in around within by on starting beginning (".split()))
 """What may follow a date. A number before another word counts something, and before a sign or “am” it is an hour."""
 
 
@@ -146,9 +149,16 @@ _LONG_NAMES = tuple(
 """Names of days that are long enough for a slip to be told."""
 
 
-def part_hours(word: str) -> tuple[int, int] | None:
+def part_hours(part: str) -> tuple[int, int] | None:
     """The hours of a part of the day, counted from its midnight; None for another word."""
-    return _PARTS.get(word)
+    return _PARTS.get(part)
+
+
+def part_at(sentence: Sentence, at: int) -> tuple[str, Span] | None:
+    """The part of a day that is named there: “morning”, “night shift”, “day shift”."""
+    word, of_shift = sentence.word(at), sentence.word(at + 1) in _SHIFTS
+    part = "day shift" if word == "day" and of_shift else word
+    return (part, Span(at, at + 1 + of_shift)) if part in _PARTS else None
 
 
 @lru_cache(maxsize=1_024)
@@ -175,7 +185,9 @@ def day_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
             return replace(early[0], part=early[0].part or "morning"), Span(at, early[1].end)
     if word == "day" and sentence.word(at + 1) == "after" and sentence.word(at + 2) in _TOMORROW:
         return _one(today + 2 * _DAY), Span(at, at + 3)
-    if word in _THIS | _NEXT or word in _WEEKEND or word in _WEEKDAYS:
+    if word == "end" and sentence.word(at + 1) == "of":
+        return _end_of(sentence, at, today)
+    if word in _THIS | _NEXT or word in _WEEKEND or word in _WEEKDAYS or word in _WORKING_DAYS:
         found = _of_week(sentence, at, today)
         if found is not None:
             return found
@@ -228,6 +240,22 @@ def _week_of(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | Non
     named = of[0].first
     first = named if named.weekday() == _SUNDAY else named - named.weekday() * _DAY
     return Day(first=first, last=first + 6 * _DAY), Span(at, of[1].end)
+
+
+def _end_of(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
+    """“the end of the week”: its Friday, beside which Sunday may be meant; “the end of next month”: its last day."""
+    here = at + 2 + (sentence.word(at + 2) == "the")
+    later = sentence.word(here) in _NEXT
+    here += sentence.word(here) in _THIS | _NEXT
+    end = Span(at, here + 1)
+    if sentence.word(here) == "month":
+        last = add_months(today.replace(day=1), 2 if later else 1) - _DAY
+        return _one(last, is_date=True), end
+    if sentence.word(here) not in _WEEK:
+        return None
+    monday = today - today.weekday() * _DAY + (7 if later else 0) * _DAY
+    friday, sunday = _one(monday + _FRIDAY * _DAY), _one(monday + _SUNDAY * _DAY)
+    return (replace(friday, other=sunday) if friday.first >= today else sunday), end
 
 
 def _days_from(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
@@ -283,6 +311,10 @@ def _of_week(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | Non
     if word in _WEEKEND:
         saturday = monday + (12 if later else 5) * _DAY
         return Day(first=saturday, last=saturday + _DAY, weekdays=frozenset((5, 6))), end
+    if word in _WORKING_DAYS:
+        first = monday + 7 * _DAY if later or today.weekday() > _FRIDAY else today
+        friday = first - first.weekday() * _DAY + _FRIDAY * _DAY
+        return Day(first=first, last=friday, weekdays=frozenset(range(_FRIDAY + 1))), end
     if here > at and word in ("week", "wk"):
         first = monday + 7 * _DAY if later else today
         return Day(first=first, last=monday + (13 if later else 6) * _DAY), end
@@ -328,11 +360,13 @@ def _date_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | Non
     sign, second = sentence.word(at + 1), sentence.word(at + 2)
     if (word, sign, second) == ("24", "/", "7"):
         return None  # at any hour, and no 24th of July
-    if sign == "/" and second.isdecimal() and len(word) <= 2 and len(second) <= 2:
+    has_year = sentence.word(at + 3) == sign and sentence.word(at + 4).isdecimal()
+    hyphened = sign == "-" and has_year and len(sentence.word(at + 4)) in (2, 4)
+    if (sign == "/" or hyphened) and second.isdecimal() and len(word) <= 2 and len(second) <= 2:
         end, month, day = at + 3, int(word), int(second)
         if month > _MONTHS_OF_A_YEAR:  # “24/12”: no month has that number
             month, day = day, month
-        if sentence.word(end) == "/" and sentence.word(end + 1).isdecimal():
+        if has_year:
             year = int(sentence.word(end + 1))
             return _made(year + 2000 if year < 100 else year, month, day, Span(at, end + 2))
         found = _dated(sentence, month, day, end, at, today, year=False)
@@ -346,12 +380,21 @@ def _date_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | Non
     return None
 
 
+def hyphened_date_at(sentence: Sentence, at: int, today: date) -> Day | None:
+    """“12-5” as December 5, and not as hours; None for what is no date."""
+    month, sign, day = sentence.word(at), sentence.word(at + 1), sentence.word(at + 2)
+    if not (sign == "-" and month.isdecimal() and day.isdecimal()):
+        return None
+    found = _dated(sentence, int(month), int(day), at + 3, at, today, year=False)
+    return None if found is None else found[0]
+
+
 def _is_day_of_month(sentence: Sentence, at: int) -> bool:
     """Whether the number behind a month's name is its day, and neither an hour nor how many of something."""
     word = sentence.word(at)
     if not (word.isdecimal() and len(word) <= 2 and 1 <= int(word) <= 31):
         return False
-    return _past_ordinal(sentence, at + 1) > at + 1 or sentence.word(at + 1) in _AFTER_A_DATE
+    return _past_ordinal(sentence, at + 1) > at + 1 or sentence.word(at + 1) in AFTER_A_DATE
 
 
 def _past_ordinal(sentence: Sentence, at: int) -> int:
@@ -384,35 +427,8 @@ def _made(year: int, month: int, day: int, span: Span) -> tuple[Day, Span] | Non
         return None
 
 
-def _nth(year: int, month: int, weekday: int, n: int) -> date:
-    first = date(year, month, 1)
-    return first + ((weekday - first.weekday()) % 7 + 7 * (n - 1)) * _DAY
-
-
-_HOLIDAYS: dict[tuple[str, ...], Callable[[int], date]] = {
-    ("christmas", "eve"): lambda y: date(y, 12, 24),
-    ("christmas", "day"): lambda y: date(y, 12, 25),
-    ("christmas",): lambda y: date(y, 12, 25),
-    ("new", "years", "eve"): lambda y: date(y, 12, 31),
-    ("new", "years", "day"): lambda y: date(y, 1, 1),
-    ("new", "years"): lambda y: date(y, 1, 1),
-    ("xmas",): lambda y: date(y, 12, 25),
-    ("nye",): lambda y: date(y, 12, 31),
-    ("halloween",): lambda y: date(y, 10, 31),
-    ("thanksgiving",): lambda y: _nth(y, 11, 3, 4),
-    ("mlk", "day"): lambda y: _nth(y, 1, 0, 3),
-    ("presidents", "day"): lambda y: _nth(y, 2, 0, 3),
-    ("columbus", "day"): lambda y: _nth(y, 10, 0, 2),
-    ("labor", "day"): lambda y: _nth(y, 9, 0, 1),
-    ("memorial", "day"): lambda y: date(y, 5, 31) - date(y, 5, 31).weekday() * _DAY,
-    ("independence", "day"): lambda y: date(y, 7, 4),
-    ("veterans", "day"): lambda y: date(y, 11, 11),
-    ("juneteenth",): lambda y: date(y, 6, 19),
-}
-
-
 def _holiday_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
-    for names, of in _HOLIDAYS.items():
+    for names, of in HOLIDAYS.items():
         if all(sentence.word(at + i) == name for i, name in enumerate(names)):
             day = of(today.year)
             return _one(day if day >= today else of(today.year + 1), is_date=True), Span(at, at + len(names))

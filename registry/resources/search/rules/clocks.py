@@ -5,7 +5,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from registry.platform.kernel.time import instant_on_clock
-from registry.resources.search.rules.calendar import day_at, is_of_word
+from registry.resources.search.rules.calendar import AFTER_A_DATE, day_at, is_of_word
 from registry.resources.search.rules.numbers import number_at
 from registry.resources.search.rules.tokens import Sentence, Span
 
@@ -26,6 +26,7 @@ _EARLY_HOURS = frozenset(f"{hour:02}" for hour in range(10))
 _LONGEST = timedelta(days=366)
 _MOST = 10**6  # of any unit more than the longest, and few enough to be multiplied
 _AFTER_MIDNIGHT = 5
+_EARLIEST = 6  # at which a day's work begins
 _ANY_DAY = date(2000, 1, 1)
 """Whether a day is named does not depend on which day it is."""
 
@@ -114,7 +115,7 @@ def clock_at(sentence: Sentence, at: int, *, alone: bool) -> tuple[Clock, Span] 
     between = after == "and" and sentence.word(at - 1) == "between"
     if after in _UNTIL_OR_TO or between:
         # “8-12 Saturday”: by the day behind the range; “Saturday 8-12”: by the one before; “22-06” by its digits.
-        is_hour |= alone and _is_hour_of_a_day(sentence, at + 2)
+        is_hour |= alone and (_is_hour_of_a_day(sentence, at + 2) or _is_past_noon(sentence, at))
         is_hour |= not alone and sentence.word(at + 2).isdecimal()
         is_hour |= number > 12 and sentence.word(at + 2) in _EARLY_HOURS
     return (Clock(number, bare=True), Span(at, at + 1)) if is_hour else None
@@ -125,6 +126,14 @@ def _is_hour_of_a_day(sentence: Sentence, at: int) -> bool:
     word = sentence.word(at)
     may_be = word.isdecimal() and len(word) <= 2 and int(word) <= 24
     return may_be and day_at(sentence, at + 1, _ANY_DAY) is not None
+
+
+def _is_past_noon(sentence: Sentence, at: int) -> bool:
+    """Whether the hours there go past noon, as “12-5” and “10-2”: of how many of something, the second is more."""
+    first, sign, last = sentence.word(at), sentence.word(at + 1), sentence.word(at + 2)
+    if not (sign == "-" and all(each.isdecimal() and len(each) <= 2 for each in (first, last))):
+        return False
+    return _EARLIEST <= int(first) <= 12 and 1 <= int(last) < int(first) and sentence.word(at + 3) in AFTER_A_DATE
 
 
 def _with_meridiem(sentence: Sentence, hour: int, minute: int, span: Span, *, bare: bool) -> tuple[Clock, Span] | None:
@@ -185,6 +194,8 @@ def length_at(sentence: Sentence, at: int) -> tuple[Length, Span] | None:
         return None
     if sentence.word(end + 1) in ("away", "out", "drive", "old", "notice"):
         return None
+    if sentence.word(end) == "day" and sentence.word(end + 1) == "shift":
+        return None  # “for a day shift”: a part of a day
     if not led and sentence.word(end + 1) == "from" and (word := sentence.word(end + 2)) and not word[0].isdecimal():
         return None  # “two weeks from Friday”: a day, and no length
     if not 0 < value <= _MOST or (amount := unit * value) > _LONGEST:

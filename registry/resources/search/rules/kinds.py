@@ -10,7 +10,7 @@ from itertools import islice
 
 from msgspec import Struct
 
-from registry.platform.kernel.spelling import long_words, nearest_word
+from registry.platform.kernel.spelling import lacks_vowel, long_words, nearest_word
 from registry.platform.kernel.words import Slip, stem
 from registry.resources.search.rules.ordinary import is_ordinary
 from registry.resources.search.rules.tokens import SIGNS, Sentence, Span, tokenise
@@ -77,6 +77,18 @@ class Lexicon:
         meant = nearest_word(word, self._words)
         return (its_stem, None) if meant is None else (stem(meant), Slip(word, meant))
 
+    def is_known(self, its_stem: str) -> bool:
+        """Whether a phrase has that word."""
+        return its_stem in self._stems
+
+    def reading_behind(self, word: str, before: str) -> tuple[str, Slip | None]:
+        """The same of a short word without its vowel, as the second of two that make a phrase: “bomb dgs”."""
+        pairs = (phrase for phrase in self.with_word(before) if len(phrase) == 2 and phrase[0] == before)
+        meant = [second for _, second in pairs if lacks_vowel(word, second) or lacks_vowel(word, f"{second}s")]
+        if len(meant) != 1:
+            return stem(word), None
+        return meant[0], Slip(word, next((each for each in self._words if stem(each) == meant[0]), meant[0]))
+
     def meanings(self, stems: Sequence[str]) -> Sequence[Meaning]:
         """What the phrase means; empty where it means nothing."""
         return self._meanings.get(tuple(stems), ())
@@ -132,6 +144,9 @@ def purpose_at(sentence: Sentence) -> int:
 def _readings(sentence: Sentence, lexicon: Lexicon) -> tuple[list[int], list[str], list[Slip | None]]:
     places = [at for at in sentence.left() if not _is_plural_of_number(sentence, at)]
     read = [lexicon.reading(sentence.tokens[at].word) for at in places]
+    for i, (before, _) in enumerate(read[:-1]):
+        if read[i + 1][1] is None and not lexicon.is_known(read[i + 1][0]):
+            read[i + 1] = lexicon.reading_behind(sentence.tokens[places[i + 1]].word, before)
     return places, [each for each, _ in read], [slip for _, slip in read]
 
 

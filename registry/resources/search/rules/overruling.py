@@ -8,12 +8,12 @@ from msgspec import structs
 from registry.directory.places.gazetteer import Place, find_places, nearly_named
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.time import Window
+from registry.resources.search.rules.bounds import ASSUMED_HOURS
 from registry.resources.search.rules.kinds import Kind, Meaning, Means
 from registry.resources.search.rules.ordinary import is_ordinary
 from registry.resources.search.rules.places import Where
 from registry.resources.search.rules.saying import ASSUMED, ASSUMED_KM, PARAMETER, Part, Said, is_whole_state
 from registry.resources.search.rules.slots import as_slot
-from registry.resources.search.rules.times import ASSUMED_HOURS
 from registry.resources.search.rules.tokens import Sentence, Span
 from registry.resources.search.rules.understanding import Setting, Understanding
 from registry.resources.search.schemas import SearchQuery, UnderstoodFrom

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from registry.platform.kernel.time import Window, instant_on_clock, wall_clock, written_day
 from registry.resources.certificates.rules import LAB_CATEGORY
+from registry.resources.search.rules.bounds import ASSUMED_HOURS
 from registry.resources.search.rules.kinds import Meaning, root_of
-from registry.resources.search.rules.times import ASSUMED_HOURS, When
+from registry.resources.search.rules.times import When
 
 _LONGEST = timedelta(hours=25)  # a day on which clocks are put back
 _DAY, _SATURDAY = timedelta(days=1), 5

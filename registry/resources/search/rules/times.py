@@ -10,19 +10,25 @@ two readings is read one way, and the other is an alternative.
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from registry.platform.kernel.time import Window, instant_on_clock, wall_clock, written_day
-from registry.resources.search.rules.calendar import Day, both, day_at, part_hours, time_word
+from registry.resources.search.rules.bounds import ASSUMED_HOURS, Point, alone, both_bare, bounds, zoned
+from registry.resources.search.rules.calendar import (
+    Day,
+    both,
+    day_at,
+    hyphened_date_at,
+    part_at,
+    time_word,
+)
 from registry.resources.search.rules.clocks import Clock, Length, amount_at, clock_at, length_at
 from registry.resources.search.rules.numbers import HOUR_DIGITS
 from registry.resources.search.rules.tokens import JOINS, Sentence, Span
 
-ASSUMED_HOURS = 8
 NOW = frozenset("now asap immediately stat immediate urgent urgently".split())
 _FROM = frozenset("from on at starting beginning start starts between by after since for".split())
 _UNTIL = frozenset("to til till until thru through and".split())
@@ -47,18 +53,6 @@ class When(Struct, kw_only=True, frozen=True):
     """The other reading, where there are two."""
     remarks: tuple[str, ...] = ()
     """What was taken where the sentence names a day twice, and differently, or one that is over."""
-
-
-class _Point(NamedTuple):
-    """A day, a part of it, an hour of it, or now; and the tokens that say it."""
-
-    day: Day | None
-    part: str
-    clock: Clock | None
-    now: bool
-    span: Span
-    day_last: bool = False
-    """The day stands after the hour, and so may be that of a whole range: “2 to 4 pm Friday”."""
 
 
 def find_when(
@@ -99,9 +93,10 @@ def find_when(
             elif length is None:
                 start, end = _now_at(at), start
                 remarks += (f"“{sentence.said([spans])}” says no beginning, so now is taken.",)
-        elif end is None and start.day is not None and length is None and sentence.word(first - 1) in _WHOLE_DAYS:
+        elif end is None and start.day is not None and length is None and _led_by(sentence, first) in _WHOLE_DAYS:
             start, end = _now_at(at), start
             remarks += (f"“{sentence.said([spans])}” says no beginning, so now is taken; the whole of the day counts.",)
+        dated = _as_date(sentence, start, end, written_day(local))
         if of_digits and start.clock is not None:
             said = sentence.said([Span(first, start.span.end)])
             remarks += (f"“{said}” is read as the hour, {start.clock.hour:02}:{start.clock.minute:02}.",)
@@ -110,6 +105,8 @@ def find_when(
         remarks += tuple(_another(sentence, local))
         found = (spans, length_span) if length_span is not None else (spans,)
         told = _window(start, end, length, local, zone, found)
+        if dated is not None:
+            told = replace(told, other=zoned(*alone(dated, local)[:2], zone))
         return replace(told, remarks=(*remarks, *told.remarks))
     if length is not None and length_span is not None:
         began = instant_on_clock(local, zone)
@@ -117,8 +114,16 @@ def find_when(
     return None
 
 
-def _now_at(at: int) -> _Point:
-    return _Point(None, "", None, True, Span(at, at))
+def _now_at(at: int) -> Point:
+    return Point(None, "", None, True, Span(at, at))
+
+
+def _as_date(sentence: Sentence, start: Point, end: Point | None, today: date) -> Point | None:
+    """The day that hours by themselves may be meant as: “12-5” is noon to five, or December 5."""
+    if end is None or start.day is not None or end.day is not None or not both_bare(start, end):
+        return None
+    day = hyphened_date_at(sentence, start.span.first, today)
+    return None if day is None else Point(day, "", None, False, start.span)
 
 
 def _slips(sentence: Sentence, span: Span) -> Iterator[str]:
@@ -149,16 +154,16 @@ def _delayed(
     begins = local + soon[0]
     if length is None or length_span is None:
         over = begins + timedelta(hours=ASSUMED_HOURS)
-        return When(window=_zoned(begins, over, zone), span=(soon[1],), assumed=f"{ASSUMED_HOURS} hours")
+        return When(window=zoned(begins, over, zone), span=(soon[1],), assumed=f"{ASSUMED_HOURS} hours")
     window = Window(start=instant_on_clock(begins, zone), end=length.after(begins, zone))
     return When(window=window, span=(soon[1], length_span))
 
 
-def _bare_only(point: _Point) -> bool:
+def _bare_only(point: Point) -> bool:
     return point.clock is not None and point.clock.bare and point.day is None and not point.part
 
 
-def _is_hour(sentence: Sentence, point: _Point, first: int) -> bool:
+def _is_hour(sentence: Sentence, point: Point, first: int) -> bool:
     """Whether a number without “am”, “hrs” or a colon is an hour: by its day, or by a range or word about time."""
     if point.day is not None or point.part:
         return True
@@ -190,6 +195,11 @@ def _lead(sentence: Sentence, at: int) -> int:
     return at
 
 
+def _led_by(sentence: Sentence, first: int) -> str:
+    """The word that leads to what begins there, past its article: “until the end of the week”."""
+    return sentence.word(first - 1 - (sentence.word(first - 1) == "the"))
+
+
 def _find_delay(sentence: Sentence) -> tuple[timedelta, Span] | None:
     """“in 2 hours”, “two weeks from now”: it begins then."""
     for at in range(len(sentence)):
@@ -213,7 +223,7 @@ def _find_length(sentence: Sentence) -> tuple[Length | None, Span | None]:
     return None, None
 
 
-def _point(sentence: Sentence, at: int, today: date) -> _Point | None:
+def _point(sentence: Sentence, at: int, today: date) -> Point | None:
     """The point of time that begins there, in either order of day and hour."""
     day: Day | None = None
     part, clock, here, day_last = "", None, at, False
@@ -221,7 +231,7 @@ def _point(sentence: Sentence, at: int, today: date) -> _Point | None:
         here_now = here + (sentence.word(here) in _BESIDE_A_TIME and here > at)
         word = sentence.word(here_now)
         if here == at and (word in NOW or (word == "right" and sentence.word(at + 1) == "now")):
-            return _Point(None, "", None, True, Span(at, here_now + 1 + (word == "right")))
+            return Point(None, "", None, True, Span(at, here_now + 1 + (word == "right")))
         if day is None and (found := day_at(sentence, here_now, today)) is not None:
             day, here, day_last = found[0], found[1].end, clock is not None
             part = part or day.part
@@ -230,11 +240,15 @@ def _point(sentence: Sentence, at: int, today: date) -> _Point | None:
             del span
         elif clock is None and (hour := clock_at(sentence, here_now, alone=day is None and not part)) is not None:
             clock, here = hour[0], hour[1].end
-        elif not part and part_hours(word) is not None and (word not in _HALVES or (day is not None and clock is None)):
-            part, here = word, here_now + 1
+        elif (
+            not part
+            and (named := part_at(sentence, here_now)) is not None
+            and (word not in _HALVES or (day is not None and clock is None))
+        ):
+            part, here = named[0], named[1].end
         else:
             break
-    return _Point(day, part, clock, False, Span(at, here), day_last) if here > at else None
+    return Point(day, part, clock, False, Span(at, here), day_last) if here > at else None
 
 
 def _same_day(sentence: Sentence, at: int, day: Day, today: date) -> tuple[Day, Span] | None:
@@ -247,7 +261,7 @@ def _same_day(sentence: Sentence, at: int, day: Day, today: date) -> tuple[Day, 
     return same, Span(at, end + (bracket and sentence.word(end) == ")"))
 
 
-def _second(sentence: Sentence, start: _Point, local: datetime) -> _Point | None:
+def _second(sentence: Sentence, start: Point, local: datetime) -> Point | None:
     """The end of a range that begins with `start`."""
     joint = start.span.end
     if sentence.word(joint) not in _UNTIL | {"-", "–", "—", "&"}:
@@ -266,12 +280,12 @@ def _second(sentence: Sentence, start: _Point, local: datetime) -> _Point | None
     return end
 
 
-def _is_between(sentence: Sentence, start: _Point) -> bool:
+def _is_between(sentence: Sentence, start: Point) -> bool:
     """“between 8 and 12”, “Saturday between 8 and 12”."""
     return any(sentence.word(at) == "between" for at in range(max(start.span.first - 1, 0), start.span.end))
 
 
-def _is_next_day(start: _Point, end: _Point | None) -> bool:
+def _is_next_day(start: Point, end: Point | None) -> bool:
     """“Friday and Saturday”: whole days, of which the second follows the first."""
     if end is None or start.day is None or end.day is None or start.clock or end.clock or start.part or end.part:
         return False
@@ -279,7 +293,7 @@ def _is_next_day(start: _Point, end: _Point | None) -> bool:
     return days == timedelta(days=1) or (start.day.is_weekday and days == timedelta(days=-6))
 
 
-def _bare_end(sentence: Sentence, at: int, today: date) -> _Point | None:
+def _bare_end(sentence: Sentence, at: int, today: date) -> Point | None:
     """The second hour of “6-10”, with the day that may stand behind it."""
     word = sentence.word(at)
     if not (word.isdecimal() and len(word) <= 2 and int(word) <= 24):
@@ -287,11 +301,11 @@ def _bare_end(sentence: Sentence, at: int, today: date) -> _Point | None:
     clock = Clock(int(word), bare=True)
     day = day_at(sentence, at + 1, today)
     if day is None:
-        return _Point(None, "", clock, False, Span(at, at + 1))
-    return _Point(day[0], day[0].part, clock, False, Span(at, day[1].end), True)
+        return Point(None, "", clock, False, Span(at, at + 1))
+    return Point(day[0], day[0].part, clock, False, Span(at, day[1].end), True)
 
 
-def _same_month(sentence: Sentence, at: int, day: Day) -> _Point | None:
+def _same_month(sentence: Sentence, at: int, day: Day) -> Point | None:
     """“July 4-6”: the second number is a day of the same month."""
     word = sentence.word(at)
     if not (word.isdecimal() and day.first.day < int(word) <= 31):
@@ -300,18 +314,18 @@ def _same_month(sentence: Sentence, at: int, day: Day) -> _Point | None:
         other = day.first.replace(day=int(word))
     except ValueError:
         return None
-    return _Point(Day(first=other, last=other, is_date=True), "", None, False, Span(at, at + 1))
+    return Point(Day(first=other, last=other, is_date=True), "", None, False, Span(at, at + 1))
 
 
 def _window(
-    start: _Point, end: _Point | None, length: Length | None, local: datetime, zone: ZoneInfo, span: tuple[Span, ...]
+    start: Point, end: Point | None, length: Length | None, local: datetime, zone: ZoneInfo, span: tuple[Span, ...]
 ) -> When:
     if start.now and end is None:
         if length is None:
             over, assumed = local + timedelta(hours=ASSUMED_HOURS), f"{ASSUMED_HOURS} hours"
-            return When(window=_zoned(local, over, zone), span=span, assumed=assumed)
+            return When(window=zoned(local, over, zone), span=span, assumed=assumed)
         return When(window=Window(start=instant_on_clock(local, zone), end=length.after(local, zone)), span=span)
-    begins, ends, exact = _bounds(start, end, local)
+    begins, ends, exact = bounds(start, end, local)
     if ends <= local and any(
         point is not None and point.day is not None and point.day.is_weekday for point in (start, end)
     ):
@@ -325,124 +339,25 @@ def _window(
             remarks += (
                 f"The time that the sentence names is over today; {begins:%A}, {begins:%B} {begins.day} is taken.",
             )
+    if length is None and _of_one_of_days(start, end):
+        remarks += (
+            f"The hours are those of {begins:%A}, {begins:%B} {begins.day} alone: search for each other day by itself.",
+        )
     other = None
     if start.day is not None and start.day.other is not None and end is None:
         shifted = start._replace(day=start.day.other)
-        other = _zoned(*_bounds(shifted, None, local)[:2], zone)
-    if end is not None and _both_bare(start, end) and not start.part and begins.hour < 12:
+        other = zoned(*bounds(shifted, None, local)[:2], zone)
+    if end is not None and both_bare(start, end) and not start.part and begins.hour < 12:
         later = timedelta(hours=12)
-        other = _zoned(begins + later, ends + later if ends.hour <= 12 else ends, zone) if ends.hour <= 12 else None
+        other = zoned(begins + later, ends + later if ends.hour <= 12 else ends, zone) if ends.hour <= 12 else None
     if length is not None:
         window = Window(start=instant_on_clock(begins, zone), end=length.after(begins, zone))
         return When(window=window, span=span, remarks=remarks)
     unsaid = None if exact else f"{ASSUMED_HOURS} hours"
-    return When(window=_zoned(begins, ends, zone), span=span, assumed=unsaid, other=other, remarks=remarks)
+    return When(window=zoned(begins, ends, zone), span=span, assumed=unsaid, other=other, remarks=remarks)
 
 
-def _both_bare(start: _Point, end: _Point) -> bool:
-    """Whether neither hour tells its half of the day: “6-10”."""
-    hours = [point.clock for point in (start, end) if point.clock is not None]
-    return len(hours) == 2 and all(each.bare and not each.meridiem and 1 <= each.hour <= 12 for each in hours)
-
-
-def _is_past_noon(start: _Point, end: _Point) -> bool:
-    """“9-5” is from nine to seventeen."""
-    return (
-        _both_bare(start, end)
-        and not start.part
-        and start.clock is not None
-        and end.clock is not None
-        and end.clock.hour <= start.clock.hour
-    )
-
-
-def _next_hour(clock: Clock, local: datetime) -> Clock:
-    """“now until 6” ends at the next hand of a clock on six."""
-    if not clock.bare or clock.meridiem or not 1 <= clock.hour <= 12:
-        return clock
-    later = clock._replace(hour=clock.hour % 12 + 12)
-    return later if clock.on(written_day(local)) <= local < later.on(written_day(local)) else clock
-
-
-def _zoned(begins: datetime, ends: datetime, zone: ZoneInfo) -> Window:
-    start, end = instant_on_clock(begins, zone), instant_on_clock(ends, zone, last=True)
-    return Window(start=start, end=end if end > start else start + (ends - begins))
-
-
-def _bounds(start: _Point, end: _Point | None, local: datetime) -> tuple[datetime, datetime, bool]:
-    """Beginning and end on the wall clock, and whether the end was said."""
-    if end is not None and end.day_last and start.day is None and not start.now:
-        start, end = start._replace(day=end.day, part=end.part), end._replace(day=None)
-    if end is not None and end.clock is not None and start.now and end.day is None:
-        end = end._replace(clock=_next_hour(end.clock, local))
-    if end is not None and end.clock is not None and start.clock is not None and start.clock.bare:
-        if end.clock.meridiem in ("am", "pm"):
-            start = start._replace(clock=start.clock.like(end.clock))
-        end = end._replace(clock=end.clock.in_part(start.part))
-        if _is_past_noon(start, end) and end.clock is not None:
-            end = end._replace(clock=end.clock._replace(hour=end.clock.hour + 12))
-    begins, ends, exact = _alone(start, local)
-    if end is None:
-        return begins, ends, exact
-    if end.day is None and end.clock is not None:
-        ends = end.clock.on(written_day(begins))
-        if ends <= begins:
-            ends += timedelta(days=1)
-        return begins, ends, True
-    _, ends, _ = _alone(end, begins)
-    if end.clock is not None:
-        ends = _alone(end, begins)[0]
-    while ends <= begins:
-        ends += timedelta(days=7)
-    return begins, ends, True
-
-
-def _alone(point: _Point, local: datetime) -> tuple[datetime, datetime, bool]:
-    """The window that a point tells by itself: a whole day, a part of one, or from an hour on."""
-    assumed = timedelta(hours=ASSUMED_HOURS)
-    if point.now:
-        return local, local + assumed, False
-    if point.clock is not None:
-        begins = _at_hour(point, local)
-        return begins, begins + assumed, False
-    if point.part:
-        begins, ends = _part_of(point, local)
-        return (max(begins, local) if begins < local < ends else begins), ends, True
-    day = point.day
-    assert day is not None
-    begins = datetime.combine(day.first, datetime.min.time())
-    ends = datetime.combine(day.last + timedelta(days=1), datetime.min.time())
-    return (max(begins, local) if begins < local < ends else begins), ends, True
-
-
-def _at_hour(point: _Point, local: datetime) -> datetime:
-    assert point.clock is not None
-    clock = point.clock
-    if point.day is None:
-        if point.part:
-            clock = clock.in_part(point.part)
-        found = clock.on(written_day(local))
-        return found if found > local else found + timedelta(days=1)
-    if point.part:
-        clock = clock.in_part(point.part)
-    found = clock.on(point.day.first)
-    if (
-        point.part == "night"
-        and clock.hour < 12
-        and not (point.day.first == written_day(local) and found > local and local.hour < 5)
-    ):
-        found += timedelta(days=1)
-    return found
-
-
-def _part_of(point: _Point, local: datetime) -> tuple[datetime, datetime]:
-    hours = part_hours(point.part)
-    assert hours is not None
-    first = point.day.first if point.day is not None else written_day(local)
-    midnight = datetime.combine(first, datetime.min.time())
-    if point.part in ("tonight", "night", "overnight") and first == written_day(local) and local.hour < 5:
-        midnight -= timedelta(days=1)  # in the small hours “tonight” is the night that is under way
-    begins, ends = midnight + timedelta(hours=hours[0]), midnight + timedelta(hours=hours[1])
-    if point.day is None and ends <= local:
-        begins, ends = begins + timedelta(days=1), ends + timedelta(days=1)
-    return begins, ends
+def _of_one_of_days(start: Point, end: Point | None) -> bool:
+    """Whether hours are named of several days, as “weekdays 8-5”: one time is searched at a time."""
+    day, of_hours = start.day, start.clock is not None or bool(start.part)
+    return day is not None and day.last > day.first and of_hours and (end is None or end.day is None)

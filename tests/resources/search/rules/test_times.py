@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 
 from registry.platform.kernel.time import wall_clock
-from registry.resources.search.rules.times import ASSUMED_HOURS, When, find_when
+from registry.resources.search.rules.bounds import ASSUMED_HOURS
+from registry.resources.search.rules.times import When, find_when
 from registry.resources.search.rules.tokens import Sentence
 
 CHICAGO = ZoneInfo("America/Chicago")
@@ -120,6 +121,16 @@ UNDERSTOOD = {
     "22-06": ("11-24 22:00", "11-25 06:00"),
     "20 hundred hours": ("11-24 20:00", "11-25 04:00"),
     "12 hour shift tomorrow 6am": ("11-25 06:00", "11-25 18:00"),
+    "weekdays": ("11-24 15:00", "11-28 00:00"),
+    "next weekdays": ("11-30 00:00", "12-05 00:00"),
+    "end of the week": ("11-27 00:00", "11-28 00:00"),
+    "until the end of the week": ("11-24 15:00", "11-28 00:00"),
+    "end of next month": ("12-31 00:00", "01-01 00:00"),
+    "tomorrow 12-5": ("11-25 12:00", "11-25 17:00"),
+    "12-5-2026": ("12-05 00:00", "12-06 00:00"),
+    "day shift tomorrow": ("11-25 06:00", "11-25 18:00"),
+    "for a day shift saturday": ("11-28 06:00", "11-28 18:00"),
+    "friday night shift": ("11-27 18:00", "11-28 06:00"),
     "xmas": ("12-25 00:00", "12-26 00:00"),
     "mlk day": ("01-18 00:00", "01-19 00:00"),
     "july 4": ("07-04 00:00", "07-05 00:00"),
@@ -164,6 +175,10 @@ NO_TIME = [
     "may we borrow a dog",
     "24/7 coverage",
     "route 2026",
+    "2-3 dogs",
+    "12-5 dogs",
+    "team 3-2",
+    "9-1-1",
 ]
 
 
@@ -214,6 +229,31 @@ def test_a_misspelt_day_and_a_second_time_are_said() -> None:
     assert day_first is not None
     assert day_first.other is not None, "the fifth of December is sooner than the twelfth of May"
     assert (shown(day_first.window.start), shown(day_first.other.start)) == ("05-12 00:00", "12-05 00:00")
+
+
+def test_hours_that_are_written_like_a_date_may_be_one() -> None:
+    found = understood("drone 12-5 near Duluth")
+    assert found is not None
+    assert found.other is not None
+    assert (shown(found.window.start), shown(found.window.end)) == ("11-25 12:00", "11-25 17:00")
+    assert (shown(found.other.start), shown(found.other.end)) == ("12-05 00:00", "12-06 00:00")
+
+
+def test_the_end_of_the_week_is_its_friday_and_may_be_its_sunday() -> None:
+    found = understood("end of the week")
+    assert found is not None
+    assert found.other is not None
+    assert (shown(found.window.start), shown(found.other.start)) == ("11-27 00:00", "11-29 00:00")
+    saturday = understood("end of the week", now=TUESDAY + timedelta(days=4))
+    assert saturday is not None
+    assert (shown(saturday.window.start), saturday.other) == ("11-29 00:00", None)
+
+
+def test_hours_of_several_days_are_searched_on_the_first_and_that_is_said() -> None:
+    found = understood("drone next weekdays 8-5")
+    assert found is not None
+    assert (shown(found.window.start), shown(found.window.end)) == ("11-30 08:00", "11-30 17:00")
+    assert found.remarks == ("The hours are those of Monday, November 30 alone: search for each other day by itself.",)
 
 
 def test_what_is_assumed_is_said() -> None:
