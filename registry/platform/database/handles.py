@@ -107,7 +107,8 @@ class Write(Read):
         violates a constraint makes `finish` raise its domain error.
 
         Rows that another transaction may insert at the same time are inserted `in_order_of` a column, whatever the
-        order in which they were deferred: who inserts the same then waits, and is not waited for.
+        order in which they were deferred: who inserts the same then waits, and is not waited for. Of those with the
+        same value the first is inserted alone: the others are there already.
         """
         self._deferred.setdefault(insertion, []).extend(rows)
         if in_order_of is not None:
@@ -118,7 +119,8 @@ class Write(Read):
         found = dict(self._deferred)
         for insertion, column in self._in_order_of.items():
             if insertion in found:
-                found[insertion] = sorted(found[insertion], key=lambda row: str(row[column]))
+                once = {str(row[column]): row for row in reversed(found[insertion])}
+                found[insertion] = [row for _, row in sorted(once.items())]
         return found
 
     def at_the_end(self, step: Callable[[], Awaitable[None]]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import sqlalchemy as sa
@@ -97,6 +98,7 @@ def _words(name: str, tag: str) -> list[str]:
     return sorted({each for text in (name, tag) for each in tokens(text) if _may_be_misspelt(each)})
 
 
+@lru_cache(maxsize=4_096)  # what an agency has is called by the same few words
 def _may_be_misspelt(word: str) -> bool:
     digits = sum(letter.isdecimal() for letter in word)
     return len(word) - digits >= SHORTEST - 1 and digits <= _MOST_DIGITS
