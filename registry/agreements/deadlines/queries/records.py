@@ -494,6 +494,7 @@ def _due_duties(facts: Iterable[DutyFact]) -> dict[UUID, list[DutyDue]]:
                     due_on=duty.due_on,
                     met=duty.status is DutyStatus.MET,
                     reminder=duty.reminder,
+                    condition=duty.condition,
                 )
             )
     return found
