@@ -6,7 +6,6 @@ from msgspec.structs import replace
 from registry.agreements.deadlines.endings import goes_on_without
 from registry.agreements.deadlines.rules import DeadlineKind, Due, DutyDue, Record
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
-from registry.agreements.instruments.term_days import term_end
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import civil_day
 
@@ -183,7 +182,7 @@ def _notice(record: Record, due: Due) -> Words:
 def _renewal(record: Record, due: Due) -> Words:
     assert record.expires_on is not None
     assert record.renewal is not None
-    until = term_end(record.expires_on, record.renewal.months * (due.term + 1))
+    until = record.renewal.ends_on(record.expires_on, due.term + 1)
     in_time = "give notice in time."
     if not record.notice.periods:
         in_time = "give notice; how long before is not entered, so have counsel review."

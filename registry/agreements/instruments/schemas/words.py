@@ -30,7 +30,14 @@ Resolution = Annotated[
     ),
 ]
 RenewMonths = Annotated[
-    int, Meta(ge=1, le=120, description="Months by which the term goes on by itself unless notice is given in time.")
+    int,
+    Meta(
+        ge=1,
+        le=120,
+        description="Months by which the term goes on by itself unless notice is given in time. Each term ends on the "
+        "day that corresponds to the first one's, or the month's last: from 30 January through 28 February it goes on "
+        "to 30 March, from 1 February to 31 March.",
+    ),
 ]
 RenewTimes = Annotated[int, Meta(ge=1, le=100)] | Literal["no_limit", "silent"]
 """How often at most; needed beside the months, since nothing that a text leaves unsaid is taken as unlimited."""
