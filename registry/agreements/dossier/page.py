@@ -5,7 +5,7 @@ from html import escape
 
 from registry.agreements.dossier.rules import Audience, where_kept
 from registry.agreements.dossier.schemas import FileIndex
-from registry.agreements.dossier.writing import end_not_known, towards_in_words
+from registry.agreements.dossier.writing import end_disputed, end_not_known, towards_in_words
 from registry.agreements.redline.markup import section, table
 from registry.agreements.redline.style import STYLE
 from registry.agreements.timeline.rules import ActBasis, ActStatus
@@ -112,7 +112,7 @@ def bound_rows(index: FileIndex) -> list[tuple[str, str, str, str, str, str]]:
         beside = [
             *(f"CONTESTED: act {each}, which changes nothing here." for each in party.contested),
             *(f"Reported and without effect so far: act {each}." for each in party.pending),
-            *([said] if (said := end_not_known(party)) else []),
+            *(said for said in (end_not_known(party), end_disputed(party)) if said),
             *(f"A receipt of its notice was corrected: act {each}." for each in party.receipts_corrected),
         ]
         if not party.windows:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from registry.agreements.instruments.receipt import awaited_in_words
+from registry.agreements.instruments.receipt import awaited_in_words, disputed_in_words
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.shown import Provision
 from registry.agreements.timeline.schemas import BoundWindow, PartyTimeline, Timeline
@@ -39,7 +39,7 @@ def events_as_json(events: Sequence[msgspec.Raw], agencies: object) -> bytes:
 _COLUMNS = (
     *("party", "agency_id", "version_no", "first_on", "last_on", "start", "end", "towards"),
     *("bound_by", "begins_by", "ends_by", "reported_only", "contested", "pending"),
-    *("end_not_known", "receipts_corrected"),
+    *("end_not_known", "end_disputed", "receipts_corrected"),
 )
 
 
@@ -57,7 +57,7 @@ def timeline_as_csv(timeline: Timeline) -> bytes:
     for party in timeline.parties:
         otherwise = (
             *(acts(party.contested), acts(party.pending)),
-            *(end_not_known(party), acts(party.receipts_corrected)),
+            *(end_not_known(party), end_disputed(party), acts(party.receipts_corrected)),
         )
         rows: list[tuple[object, ...]] = [
             (
@@ -82,6 +82,17 @@ def end_not_known(party: PartyTimeline) -> str:
     return (
         f"Notice given, of {notice.notice_on}; until when {party.agency.name} is bound is not known: the notice counts "
         f"from its receipt, which {awaited_in_words(notice.receipts)}. The last day here is the one without it."
+    )
+
+
+def end_disputed(party: PartyTimeline) -> str:
+    """That until when the party is bound is disputed, and both words of it; empty where that is not so."""
+    notice = party.disputed_receipts
+    if notice is None:
+        return ""
+    return (
+        f"Notice given, of {notice.notice_on}; until when {party.agency.name} is bound is disputed: "
+        f"{disputed_in_words(party.agency.name, notice.receipts)}. The last day here is by the word of who received it."
     )
 
 

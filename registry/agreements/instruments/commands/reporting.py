@@ -26,7 +26,12 @@ from registry.agreements.instruments.commands.open_text import (
     waiting_paper,
 )
 from registry.agreements.instruments.commands.proposing import drop_departures, drop_unsaid_end, propose_departure
-from registry.agreements.instruments.commands.receiving import check_receipt, give_way
+from registry.agreements.instruments.commands.receiving import (
+    check_confirmed_day,
+    check_receipt,
+    give_way,
+    own_word_of,
+)
 from registry.agreements.instruments.commands.report_members import check_given, check_members
 from registry.agreements.instruments.commands.reported import (
     about,
@@ -255,7 +260,8 @@ async def confirm_report(
 
     That it was bound on that day is put to the others than who reported it, where that is over. A notice that counts
     from receipt stands as the own one, and waits for those receipts that nobody has said yet. One that was contested
-    may be confirmed after all. Unless another than the own agency filed a signed copy that shows it, the office's
+    may be confirmed after all, and so may a receipt of another day than the own agency has said, as far as that can
+    still be corrected. Unless another than the own agency filed a signed copy that shows it, the office's
     authority must hold on the day of `authority.day_given` too. Raises Forbidden for another's act, and for who
     approved the text to which the signature or word that is confirmed binds, WrongStatus, RuleBroken.
     """
@@ -266,6 +272,7 @@ async def confirm_report(
     ):
         raise WrongStatus(NOTHING_TO_SIGN)
     values = {"status": ReportStatus.CONFIRMED, "answered_at": caller.now, "answer_reason": note, "is_settled": True}
+    corrects = report.kind == ReportedKind.RECEIVED_NOTICE and await own_word_of(write, caller, row, report)
     if report.kind in BINDING:
         told = await _bound_by_report(write, caller, row, report, values)
     else:
@@ -282,6 +289,8 @@ async def confirm_report(
         because = ClosedBecause.REPLACED
         await drop_departures(write, row.id, caller.agency_id, reason, caller.now, kept=kept, because=because)
     await finished(write, caller, row, EventType.AGREEMENT_REPORT_CONFIRMED, {**about(report), "note": note, **told})
+    if corrects:
+        await check_confirmed_day(write, caller, row, report)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 

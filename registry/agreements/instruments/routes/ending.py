@@ -147,7 +147,8 @@ async def record_agreement_receipt(
     """Say on which day your agency received another party's notice, where that counts from its receipt.
 
     It runs out once each of those has received it to whom it goes. Who gave it may report that it came, with what shows
-    that (`report-act`, `received_notice`).
+    that (`report-act`, `received_notice`), also that it came before the day that you say: then both words stand, and
+    yours counts until you agree.
     """
     return agreement_answer(await receiving.record_receipt(write, caller, agreement_id, data, if_match))
 

@@ -97,7 +97,7 @@ async def second_reported_act(
     status=200,
     example=examples.STEP_ANSWER,
     etag=True,
-    problems=("no_signing_authority", "separation_of_duties", "wrong_status"),
+    problems=("no_signing_authority", "not_then", "separation_of_duties", "wrong_status"),
 )
 async def confirm_reported_act(
     agreement_id: FromPath[UUID],
@@ -112,7 +112,7 @@ async def confirm_reported_act(
     A notice, or a departure, counts from its day for those alone who reported it or agree to it; where the text counts
     notice from its receipt it stands as your own, and waits for each receipt. That it was bound on a day that is over
     is put to the parties that did not report it (`earlier_day` in `proposals`). What was contested may be confirmed
-    after all.
+    after all. So may the day of a receipt where your agency said another: as far as it could correct its own.
     """
     return agreement_answer(
         await reporting.confirm_report(write, caller, agreement_id, reported_act_id, data.note, if_match)

@@ -141,7 +141,8 @@ async def apply_report(
             # What would follow from it is of a day to come, so it is written down once the report has effect.
             if manner is not None and counts_from is not None:
                 its_receipt = (report.recorded_by_id, report.agency_id, report.acted_on)
-                await apply_receipt(write, report.agreement_id, *its_receipt)
+                own_word = manner == "confirmed"  # which may be another than the one that it gave before
+                await apply_receipt(write, report.agreement_id, *its_receipt, corrected=own_word)
         case ReportedKind.FULFILLED_DUTY | ReportedKind.OWES_DUTY:
             pass  # whether it has effect is read from the report itself, where the duty is
 
