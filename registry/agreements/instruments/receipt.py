@@ -242,16 +242,15 @@ def own_receipt(kept: msgspec.Raw | None, agency_id: UUID) -> NoticeReceipt | No
     return next(own, None)
 
 
-def dispute_barred(own: NoticeReceipt | None, leaves_at: datetime | None, now: datetime) -> str | None:
+def dispute_barred(
+    recipient_id: UUID, own: NoticeReceipt | None, leaves_at: datetime | None, now: datetime
+) -> str | None:
     """Why who gave a notice cannot contest the day on which another said to have received it.
 
     `own`: what that party said itself; `leaves_at`: when the notice has run out.
     """
     if own is None:
-        return (
-            "No notice of your agency waits for this receipt: it gave none, its text does not count it from receipt, "
-            "or the day of receipt is what both of you have said."
-        )
+        return no_receipt_awaited((), recipient_id)
     if leaves_at is not None and leaves_at <= now:
         return "That notice has run out, and the day on which it was received stands."
     return None

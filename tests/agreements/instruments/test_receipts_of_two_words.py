@@ -114,7 +114,7 @@ async def test_who_received_it_ends_the_dispute_by_confirming_the_other_day(serv
     assert "confirmed or did not contest" in assert_problem(refused, 409, "wrong_status")["detail"]
     again = {"agency_id": str(one.id), "kind": "received_notice", "acted_on": str(given_on()), "reason": "card"}
     refused = await leaver.legal.post(f"{PATH}/{said['id']}/report-act", {**again, "evidence_sha256": EVIDENCE})
-    assert "what both of you have said" in assert_problem(refused, 409, "wrong_status")["detail"]
+    assert "the receipt is on record" in assert_problem(refused, 409, "wrong_status")["detail"]
     assert (await told_in_force(one, one, leaver))["disputed_receipts"] == []
 
 

@@ -22,12 +22,12 @@ from registry.agreements.instruments.commands.noticing import (
 from registry.agreements.instruments.commands.proposing import (
     NO_NOTICE,
     NewProposal,
-    drop_departures,
     propose,
     report_consents,
 )
 from registry.agreements.instruments.commands.receiving import drop_receipts, report_receipts
 from registry.agreements.instruments.commands.repeating import check_unrepeated
+from registry.agreements.instruments.commands.settling.closing import drop_departures
 from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports, stop_silences
 from registry.agreements.instruments.consent import (
     LEAVING,

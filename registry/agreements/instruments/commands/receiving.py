@@ -161,7 +161,7 @@ async def check_receipt(write: Write, caller: Caller, row: Row[Any], recipient_i
     kept = None if giver is None else giver.notice_receipts
     if recipient_id not in awaited_from(kept):
         own = own_receipt(kept, recipient_id)
-        refuse(dispute_barred(own, None if giver is None else giver.leaves_at, caller.now))
+        refuse(dispute_barred(recipient_id, own, None if giver is None else giver.leaves_at, caller.now))
         assert own is not None, "what is not on record was refused"
         assert own.received_on is not None, "and so was what is awaited"
         if received_on >= own.received_on:

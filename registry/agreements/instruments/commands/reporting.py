@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.being_bound import check_bound, check_hand
-from registry.agreements.instruments.commands.confirmed_notice import stand_as_own
+from registry.agreements.instruments.commands.confirmed_notice import confirmed_as_own
 from registry.agreements.instruments.commands.earlier_days import count_from_its_day, reaches_back
 from registry.agreements.instruments.commands.given_up import check_not_given_up
 from registry.agreements.instruments.commands.holding import finished, held, parties_of
@@ -25,7 +25,7 @@ from registry.agreements.instruments.commands.open_text import (
     own_text,
     waiting_paper,
 )
-from registry.agreements.instruments.commands.proposing import drop_departures, drop_unsaid_end, propose_departure
+from registry.agreements.instruments.commands.proposing import drop_unsaid_end, propose_departure
 from registry.agreements.instruments.commands.receiving import (
     check_confirmed_day,
     check_receipt,
@@ -44,6 +44,7 @@ from registry.agreements.instruments.commands.reported import (
     report_of,
     write_report,
 )
+from registry.agreements.instruments.commands.settling.closing import drop_departures
 from registry.agreements.instruments.commands.settling.dated_back import OwnAct
 from registry.agreements.instruments.commands.settling.effects import (
     apply_report,
@@ -277,7 +278,7 @@ async def confirm_report(
         told = await _bound_by_report(write, caller, row, report, values)
     else:
         report, told = await answer_report(write, report, caller.now, **values), {}
-        own = await stand_as_own(write, caller, row, report) if report.kind == ReportedKind.GAVE_NOTICE else None
+        own = await confirmed_as_own(write, caller, row, report) if report.kind == ReportedKind.GAVE_NOTICE else None
         if own is None:
             await count_report(write, row, report, caller.now, manner="confirmed")
         told |= own or {}
