@@ -25,6 +25,7 @@ from registry.agreements.duties.rules import DutyAction, DutyStatus, ProofKind, 
 from registry.agreements.duties.schemas import Duty, Fulfilment, NewDuty, Waiver
 from registry.agreements.duties.tables import agreement_duty
 from registry.agreements.instruments.commands.holding import changed, finished, held, parties_of
+from registry.agreements.instruments.commands.repeating import check_unrepeated
 from registry.agreements.instruments.commands.reported import write_report
 from registry.agreements.instruments.commands.settling.effects import replace_reports
 from registry.agreements.instruments.consent import OF_DUTY, Reported, ReportedKind
@@ -95,6 +96,9 @@ async def enter_duty(write: Write, caller: Caller, agreement_id: UUID, new: NewD
     theirs = await today_of(write, agency_id, row.time_zone, caller.now)
     if agency_id != caller.agency_id:
         checked_due(new.due_on, theirs, "/due_on")
+    for pointer, said in (("/title", new.title), ("/note", new.note)):
+        if said is not None:
+            await check_unrepeated(write, caller, row.id, said, pointer)
     duty = DutyFact(
         id=new_id(),
         agreement_id=row.id,

@@ -61,7 +61,14 @@ async def list_agreement_duties(
     permission=Action.AGREEMENTS_FILE,
     example=NEW_DUTY_EXAMPLE,
     etag=True,
-    problems=("due_in_past", "duty_without_clause", "not_a_party", "unknown_provision", "wrong_status"),
+    problems=(
+        "due_in_past",
+        "duty_without_clause",
+        "not_a_party",
+        "repeats_restricted",
+        "unknown_provision",
+        "wrong_status",
+    ),
 )
 async def create_agreement_duty(
     agreement_id: FromPath[UUID],
@@ -140,7 +147,10 @@ async def acknowledge_agreement_duty(
     status=200,
     example=WAIVER_EXAMPLE,
     etag=True,
-    problems=("wrong_status",),
+    problems=(
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def waive_agreement_duty(
     agreement_id: FromPath[UUID],

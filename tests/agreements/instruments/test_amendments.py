@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from registry.agreements.instruments.commands import ending, holding, signing
-from registry.agreements.instruments.schemas.given import Signing, WithdrawalNotice
+from registry.agreements.instruments.schemas.given import OwnSuspension, Signing, WithdrawalNotice
 from registry.agreements.instruments.term_days import utc_bounds
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
@@ -252,7 +252,7 @@ async def test_the_last_party_that_is_waited_for_executes_an_amendment_by_leavin
             await signing.sign(write, lawyer, UUID(found["id"]), body, None)
     async with unit_of_work(service.database) as write:
         custodian = acting_for(cast.assisting, Role.LEGAL, now=later)
-        done = await ending.suspend(write, custodian, UUID(found["id"]), "inquiry", None)
+        done = await ending.suspend(write, custodian, UUID(found["id"]), OwnSuspension(reason="inquiry"), None)
     assert (done.amendment, done.version_no, done.title) == (None, 2, "Without them (demo)")
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from registry.platform.kernel.text import NAME_PATTERN
+from registry.platform.kernel.text import NAME_PATTERN, Reason
 from registry.platform.kernel.time import CivilDate
 
 AgreementNumber = Annotated[str, Meta(min_length=1, max_length=60, pattern=NAME_PATTERN, examples=["MA-2026-014"])]
@@ -87,3 +87,12 @@ class AgreementReference(Struct, kw_only=True, frozen=True):
     number: str
     version_no: Annotated[int, Meta(description="The version that it rests on, for ever.")]
     clause: Annotated[str | None, Meta(description="Number of the provision that permits it, where one does.")]
+
+
+DeclassifyReason = Annotated[
+    Reason | None,
+    Meta(
+        description="Why more may read now what this repeats of restricted wording of the same agreement "
+        "that you can read; it is recorded. With other agreements nothing is compared."
+    ),
+]
