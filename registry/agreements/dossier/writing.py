@@ -61,7 +61,8 @@ def timeline_as_csv(timeline: Timeline) -> bytes:
         )
         rows: list[tuple[object, ...]] = [
             (
-                *(each.version_no, each.first_on, each.last_on, _instant(each.start), _instant(each.end)),
+                *(each.version_no, each.first_on, None if end_is_open(party, each) else each.last_on),
+                *(_instant(each.start), None if end_is_open(party, each) else _instant(each.end)),
                 "; ".join(towards_in_words(each, names)),
                 *(acts(each.bound_by), acts(each.begins_by), acts(each.ends_by)),
                 "yes" if each.reported_only else "no",
@@ -81,8 +82,21 @@ def end_not_known(party: PartyTimeline) -> str:
         return ""
     return (
         f"Notice given, of {notice.notice_on}; until when {party.agency.name} is bound is not known: the notice counts "
-        f"from its receipt, which {awaited_in_words(notice.receipts)}. The last day here is the one without it."
+        f"from its receipt, which {awaited_in_words(notice.receipts)}.{_no_later(party)}"
     )
+
+
+def _no_later(party: PartyTimeline) -> str:
+    last_on = party.windows[-1].last_on if party.windows else None
+    return "" if last_on is None else f" Not later than {last_on}, by which the text ends it."
+
+
+def end_is_open(party: PartyTimeline, window: BoundWindow) -> bool:
+    """Whether until when the window binds is not known, since the party's notice waits for a receipt.
+
+    The last one alone: the notice ends no other. What it ends without the notice is the latest that it may.
+    """
+    return party.awaiting_receipt is not None and window is party.windows[-1]
 
 
 def end_disputed(party: PartyTimeline) -> str:

@@ -236,11 +236,6 @@ async def test_no_reason_note_or_title_repeats_a_restricted_clause_to_all_partie
             {"agency_id": str(two.id), "kind": "withdrew", "acted_on": "2026-01-31", **paper},
             "/reason",
         ),
-        (
-            f"{path}/set-approval-rule",
-            {"required": True, "effective_on": str(today()), "citation": "Charter 3 (demo)", "reason": said},
-            "/reason",
-        ),
         (f"{path}/complete-review", {"reviewed_on": "2026-01-31", "outcome": "keep", "note": said}, "/note"),
         (f"{path}/place-hold", hold, "/reason"),
         (f"{path}/duties", {"title": SENTENCE, "due_on": "2099-01-31"}, "/title"),
