@@ -29,7 +29,8 @@ from registry.platform.mail.signing import MailKey
 from registry.platform.mail.tables import mail_recipient
 from registry.platform.settings import load
 from registry.resources.personnel.commands.releasing import release_all_due
-from tests.support.cast import Agency
+from tests.support.agreements import sign_agreement
+from tests.support.cast import Agency, make_agency
 from tests.support.databases import copy_sqlite, sqlite_template
 from tests.support.mail_server import mail_server, sending_by
 from tests.support.personnel import enter_person
@@ -156,6 +157,7 @@ async def play(story: Story) -> None:
     await _outcomes(story, police, agreement)
     await _problems(story, sheriff, police, asset)
     await _endings(story, sheriff, police, state, agreement)
+    await _under_a_condition(story)
     await story.do(sheriff.legal, "get_agreement_timeline", agreement)
     await story.do(sheriff.legal, "get_agreement_file", agreement)
     await story.do(sheriff.legal, "get_agreement_public_file", agreement)
@@ -168,6 +170,14 @@ async def _agency(story: Story, name: str) -> Agency:
     made = await story.do(story.service.operator, "create_agency", body={**body, "oris": oris})
     await story.do(story.service.operator, "activate_agency", made["id"])
     return Agency(service=story.service, id=made["id"], name=body["name"])
+
+
+async def _under_a_condition(story: Story) -> None:
+    """An agreement that brings a duty only if it is made under one act, which its agency says that it is."""
+    home, other = [await make_agency(story.service, name, state) for name, state in (("Elk", "WA"), ("Fen", "MN"))]
+    signed = await sign_agreement(story.service, home, other, kind="mutual_aid")
+    listed = await home.legal.done("GET", f"/v1/agreements/{signed['id']}/duties")
+    await story.do(home.legal, "acknowledge_agreement_duty", signed["id"], listed["items"][0]["id"])
 
 
 async def _clients(story: Story, sheriff: Agency) -> None:

@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from registry.agreements.deadlines.rules import LEAD_DAYS, Due, Record, asks_for_an_act
 from registry.agreements.deadlines.wording import TITLES, words
-from registry.agreements.instruments.term_days import term_end
 from registry.platform.kernel.time import day_ends_at
 
 _DAY = timedelta(days=1)
@@ -35,7 +34,7 @@ def changed_at(record: Record, due: Due) -> datetime:
     if due.changed_at is not None:
         known.append(due.changed_at)
     if due.term and record.expires_on is not None and record.renewal is not None:
-        began = term_end(record.expires_on, record.renewal.months * (due.term - 1))
+        began = record.renewal.ends_on(record.expires_on, due.term - 1)
         known.append(day_ends_at(began, record.time_zone))
     return max(known).replace(microsecond=0)
 

@@ -59,7 +59,7 @@ _VERSION = (
     sa.select(
         agreement_version,
         *(agreement_version_dates.c[name] for name in ("effective_on", "expires_on", "notice")),
-        *(agreement_version_dates.c[name] for name in ("auto_renew_months", "auto_renew_times")),
+        *(agreement_version_dates.c[name] for name in ("auto_renew_months", "auto_renew_times", "renewal_day")),
         reads_restricted().label("reached"),
     )
     .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)

@@ -163,7 +163,7 @@ def _of_notice(record: Record, over: datetime | None, now: datetime) -> Iterator
         notice = open_notice_day(record.expires_on, record.renewal, period, _today(record, now))
         if notice is None or record.renewal is None or not renews(record.renewal, notice.renewals):
             continue
-        term_on = term_end(record.expires_on, record.renewal.months * notice.renewals)
+        term_on = record.renewal.ends_on(record.expires_on, notice.renewals)
         ends_anyway = over is not None and over <= day_ends_at(term_on, record.time_zone)
         if on_calendar(notice.ends_on) and not ends_anyway:
             at = day_ends_at(notice.ends_on, record.time_zone)

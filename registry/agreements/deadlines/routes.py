@@ -79,7 +79,11 @@ async def get_agreement_periodic_review(
     permission=Action.AGREEMENTS_KEEP,
     example=REVIEW_EXAMPLE,
     etag=True,
-    problems=("not_then", "wrong_status"),
+    problems=(
+        "not_then",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def complete_agreement_review(
     agreement_id: FromPath[UUID],
@@ -130,7 +134,13 @@ async def set_agreement_retention(
 
 
 @operation(
-    "post", _PATH + "/place-hold", permission=Action.AGREEMENTS_HOLD, status=200, example=HOLD_EXAMPLE, etag=True
+    "post",
+    _PATH + "/place-hold",
+    permission=Action.AGREEMENTS_HOLD,
+    status=200,
+    example=HOLD_EXAMPLE,
+    etag=True,
+    problems=("repeats_restricted",),
 )
 async def place_agreement_hold(
     agreement_id: FromPath[UUID],
@@ -150,7 +160,11 @@ async def place_agreement_hold(
     status=200,
     example=LIFTING_EXAMPLE,
     etag=True,
-    problems=("unknown_hold", "wrong_status"),
+    problems=(
+        "repeats_restricted",
+        "unknown_hold",
+        "wrong_status",
+    ),
 )
 async def lift_agreement_hold(
     agreement_id: FromPath[UUID],

@@ -83,7 +83,10 @@ class Proof(Struct, kw_only=True, frozen=True):
 
 
 class DutyDue(Struct, kw_only=True, frozen=True):
-    """A filing or publication duty that is not waived. A `reminder` is the registry's day and not the law's."""
+    """A filing or publication duty that is not waived. A `reminder` is the registry's day and not the law's.
+
+    `condition`: on what it depends that it is one at all, as long as its agency has not settled that.
+    """
 
     id: UUID
     agency_id: UUID
@@ -92,6 +95,7 @@ class DutyDue(Struct, kw_only=True, frozen=True):
     due_on: date
     met: bool
     reminder: bool = False
+    condition: str | None = None
 
 
 class ReportDue(Struct, kw_only=True, frozen=True):

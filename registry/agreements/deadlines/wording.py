@@ -4,9 +4,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from registry.agreements.deadlines.endings import goes_on_without
-from registry.agreements.deadlines.rules import DeadlineKind, Due, Record
+from registry.agreements.deadlines.rules import DeadlineKind, Due, DutyDue, Record
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
-from registry.agreements.instruments.term_days import term_end
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import civil_day
 
@@ -136,8 +135,7 @@ def _words(record: Record, due: Due) -> Words:
             return Words("The party is bound only while its governing body's approval is current.", None, action)
         case DeadlineKind.FILING:
             assert due.duty is not None
-            done = "Done, with proof." if due.met else "Do it and enter the proof, or waive the duty with a reason."
-            return Words(due.duty.title, due.duty.citation, done)
+            return Words(due.duty.title, due.duty.citation, _filing(due.duty))
         case DeadlineKind.SURVIVAL_END:
             months = next(each.months for each in record.surviving if each.clause == due.clause)
             assert months is not None, "what survives without end has no last day"
@@ -154,6 +152,17 @@ def _words(record: Record, due: Due) -> Words:
                 record.keeping.citation,
                 "Check for holds and pending records requests, then follow the schedule; have counsel review.",
             )
+
+
+def _filing(duty: DutyDue) -> str:
+    if duty.met:
+        return "Done, with proof."
+    if duty.condition is not None:
+        return (
+            "Settle by then whether it applies, and have counsel review: do it and enter the proof, acknowledge that "
+            "it is still to do, or waive it with a reason where it does not apply."
+        )
+    return "Do it and enter the proof, or waive the duty with a reason."
 
 
 def _notice(record: Record, due: Due) -> Words:
@@ -173,7 +182,7 @@ def _notice(record: Record, due: Due) -> Words:
 def _renewal(record: Record, due: Due) -> Words:
     assert record.expires_on is not None
     assert record.renewal is not None
-    until = term_end(record.expires_on, record.renewal.months * (due.term + 1))
+    until = record.renewal.ends_on(record.expires_on, due.term + 1)
     in_time = "give notice in time."
     if not record.notice.periods:
         in_time = "give notice; how long before is not entered, so have counsel review."

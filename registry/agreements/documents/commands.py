@@ -44,7 +44,7 @@ from registry.agreements.instruments.commands.indexing import (
 )
 from registry.agreements.instruments.commands.legal_holds import refuse_under_hold
 from registry.agreements.instruments.commands.locking import lock
-from registry.agreements.instruments.commands.repeating import keep_repeated
+from registry.agreements.instruments.commands.repeating import check_unrepeated, keep_repeated
 from registry.agreements.instruments.commands.settling.published import forget_proposed_document, propose_document
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.repeating import Repeated, restricted_repeated
@@ -346,6 +346,7 @@ async def withdraw_document(
     await settle_due(write, row.agreement_id, caller.now)
     if (await document_row(write, caller.principal, document_id, caller.now)).rested_on:
         raise WrongStatus(STAYS) if row.past_or_to_come else Conflict(RESTED_ON, "document_rested_on")
+    await check_unrepeated(write, caller, row.agreement_id, reason, "/reason")
     await write.run(
         _WITHDRAW,
         {

@@ -201,7 +201,7 @@ async def get_document_content(
     status=200,
     example={"reason": "Filed with the wrong agreement (demo)."},
     etag=True,
-    problems=("document_rested_on", "record_held", "wrong_status"),
+    problems=("document_rested_on", "record_held", "repeats_restricted", "wrong_status"),
 )
 async def withdraw_document(
     document_id: FromPath[UUID],

@@ -5,7 +5,7 @@ from html import escape
 
 from registry.agreements.dossier.rules import Audience, where_kept
 from registry.agreements.dossier.schemas import FileIndex
-from registry.agreements.dossier.writing import end_not_known, towards_in_words
+from registry.agreements.dossier.writing import end_disputed, end_is_open, end_not_known, towards_in_words
 from registry.agreements.redline.markup import section, table
 from registry.agreements.redline.style import STYLE
 from registry.agreements.timeline.rules import ActBasis, ActStatus
@@ -105,14 +105,14 @@ _KNOWN = {
 def bound_rows(index: FileIndex) -> list[tuple[str, str, str, str, str, str]]:
     """A line for each window of each party, with the acts by their numbers; for the page and the PDF alike."""
     rows = []
-    timeline, waits = index.timeline, {each.giver_id for each in index.receipts if each.awaited}
+    timeline = index.timeline
     names = {party.agency.id: party.agency.name for party in timeline.parties}
     for party in timeline.parties:
         name = party.agency.name
         beside = [
             *(f"CONTESTED: act {each}, which changes nothing here." for each in party.contested),
             *(f"Reported and without effect so far: act {each}." for each in party.pending),
-            *([said] if (said := end_not_known(party)) else []),
+            *(said for said in (end_not_known(party), end_disputed(party)) if said),
             *(f"A receipt of its notice was corrected: act {each}." for each in party.receipts_corrected),
         ]
         if not party.windows:
@@ -126,8 +126,9 @@ def bound_rows(index: FileIndex) -> list[tuple[str, str, str, str, str, str]]:
                 *beside,
             ]
             version = "not published" if each.version_no is None else str(each.version_no)
-            open_end = "not known: a receipt is awaited" if party.agency.id in waits else "no end on record"
-            last_on = open_end if each.last_on is None else str(each.last_on)
+            last_on = "no end on record" if each.last_on is None else str(each.last_on)
+            if end_is_open(party, each):
+                last_on = "not known: a receipt is awaited"
             towards = "; ".join(towards_in_words(each, names))
             rows.append((name, version, str(each.first_on), last_on, towards, " ".join(by) or "Not told."))
     return rows

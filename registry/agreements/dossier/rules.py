@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.notice import Notice
-from registry.agreements.instruments.receipt import ShownReceipt
+from registry.agreements.instruments.receipt import ShownReceipt, disputed_in_words
 from registry.agreements.instruments.remarks import about_end, about_notice, about_renewals
 from registry.agreements.instruments.schemas.consenting import ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
@@ -153,6 +153,8 @@ def receipt_lines(parties: Iterable[AgreementParty], reported: Iterable[Reported
 
 
 def _stands(party: AgreementParty, receipt: ShownReceipt, reported_on: Sequence[str], *, awaited: bool) -> str:
+    if receipt.status == "disputed":
+        return f"DISPUTED: {disputed_in_words(party.agency.name, [receipt])}; the later day counts until they agree"
     if receipt.received_on is not None:
         return f"on {receipt.received_on}"
     said = f"awaited since {party.withdrawal_notice_on}"

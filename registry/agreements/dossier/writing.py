@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from registry.agreements.instruments.receipt import awaited_in_words
+from registry.agreements.instruments.receipt import awaited_in_words, disputed_in_words
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.shown import Provision
 from registry.agreements.timeline.schemas import BoundWindow, PartyTimeline, Timeline
@@ -39,7 +39,7 @@ def events_as_json(events: Sequence[msgspec.Raw], agencies: object) -> bytes:
 _COLUMNS = (
     *("party", "agency_id", "version_no", "first_on", "last_on", "start", "end", "towards"),
     *("bound_by", "begins_by", "ends_by", "reported_only", "contested", "pending"),
-    *("end_not_known", "receipts_corrected"),
+    *("end_not_known", "end_disputed", "receipts_corrected"),
 )
 
 
@@ -57,11 +57,12 @@ def timeline_as_csv(timeline: Timeline) -> bytes:
     for party in timeline.parties:
         otherwise = (
             *(acts(party.contested), acts(party.pending)),
-            *(end_not_known(party), acts(party.receipts_corrected)),
+            *(end_not_known(party), end_disputed(party), acts(party.receipts_corrected)),
         )
         rows: list[tuple[object, ...]] = [
             (
-                *(each.version_no, each.first_on, each.last_on, _instant(each.start), _instant(each.end)),
+                *(each.version_no, each.first_on, None if end_is_open(party, each) else each.last_on),
+                *(_instant(each.start), None if end_is_open(party, each) else _instant(each.end)),
                 "; ".join(towards_in_words(each, names)),
                 *(acts(each.bound_by), acts(each.begins_by), acts(each.ends_by)),
                 "yes" if each.reported_only else "no",
@@ -81,7 +82,31 @@ def end_not_known(party: PartyTimeline) -> str:
         return ""
     return (
         f"Notice given, of {notice.notice_on}; until when {party.agency.name} is bound is not known: the notice counts "
-        f"from its receipt, which {awaited_in_words(notice.receipts)}. The last day here is the one without it."
+        f"from its receipt, which {awaited_in_words(notice.receipts)}.{_no_later(party)}"
+    )
+
+
+def _no_later(party: PartyTimeline) -> str:
+    last_on = party.windows[-1].last_on if party.windows else None
+    return "" if last_on is None else f" Not later than {last_on}, by which the text ends it."
+
+
+def end_is_open(party: PartyTimeline, window: BoundWindow) -> bool:
+    """Whether until when the window binds is not known, since the party's notice waits for a receipt.
+
+    The last one alone: the notice ends no other. What it ends without the notice is the latest that it may.
+    """
+    return party.awaiting_receipt is not None and window is party.windows[-1]
+
+
+def end_disputed(party: PartyTimeline) -> str:
+    """That until when the party is bound is disputed, and both words of it; empty where that is not so."""
+    notice = party.disputed_receipts
+    if notice is None:
+        return ""
+    return (
+        f"Notice given, of {notice.notice_on}; until when {party.agency.name} is bound is disputed: "
+        f"{disputed_in_words(party.agency.name, notice.receipts)}. The last day here is by the word of who received it."
     )
 
 

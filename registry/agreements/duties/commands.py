@@ -1,4 +1,4 @@
-"""Duties entered by hand, fulfilled with proof, or waived with a reason."""
+"""Duties entered by hand, acknowledged, fulfilled with proof, or waived with a reason."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,9 @@ from sqlalchemy.engine import Row
 from registry.agreements.duties.queries import (
     NOT_BINDING,
     STORED,
+    UNCONDITIONAL,
     DutyFact,
+    acknowledged,
     agencies_of,
     as_duty,
     closing_barred,
@@ -23,6 +25,7 @@ from registry.agreements.duties.rules import DutyAction, DutyStatus, ProofKind, 
 from registry.agreements.duties.schemas import Duty, Fulfilment, NewDuty, Waiver
 from registry.agreements.duties.tables import agreement_duty
 from registry.agreements.instruments.commands.holding import changed, finished, held, parties_of
+from registry.agreements.instruments.commands.repeating import check_unrepeated
 from registry.agreements.instruments.commands.reported import write_report
 from registry.agreements.instruments.commands.settling.effects import replace_reports
 from registry.agreements.instruments.consent import OF_DUTY, Reported, ReportedKind
@@ -93,6 +96,9 @@ async def enter_duty(write: Write, caller: Caller, agreement_id: UUID, new: NewD
     theirs = await today_of(write, agency_id, row.time_zone, caller.now)
     if agency_id != caller.agency_id:
         checked_due(new.due_on, theirs, "/due_on")
+    for pointer, said in (("/title", new.title), ("/note", new.note)):
+        if said is not None:
+            await check_unrepeated(write, caller, row.id, said, pointer)
     duty = DutyFact(
         id=new_id(),
         agreement_id=row.id,
@@ -164,6 +170,23 @@ async def fulfil_duty(
     told |= {kind: value for kind, value in given.items() if value is not None and kind is not ProofKind.DOCUMENT}
     told |= {name: value for name, value in paper_told(fulfilment).items() if value is not None}
     return await _kept(write, caller, row, done, EventType.AGREEMENT_DUTY_FULFILLED, told)
+
+
+async def acknowledge_duty(write: Write, caller: Caller, agreement_id: UUID, duty_id: UUID, expected: Expected) -> Duty:
+    """Record that a duty of the own agency's which stands under a condition applies, and is still to do.
+
+    From then on it is overdue once its day is over, as the law has it: what was owed all along was owed before its
+    agency said so. Raises NotFound, Forbidden for another agency's duty, WrongStatus for one that is closed or stands
+    under no open condition.
+    """
+    row, duty = await _pending(write, caller, agreement_id, duty_id, expected)
+    if caller.agency_id != duty.agency_id:
+        raise Forbidden("Only the agency whose duty it is says whether it applies.")
+    advance(duty.status, DutyAction.ACKNOWLEDGE)
+    if duty.condition is None:
+        raise WrongStatus(UNCONDITIONAL)
+    told = {"condition": duty.condition}
+    return await _kept(write, caller, row, acknowledged(duty), EventType.AGREEMENT_DUTY_ACKNOWLEDGED, told)
 
 
 async def waive_duty(

@@ -175,7 +175,7 @@ class DutyFact(Struct, kw_only=True, frozen=True):
     pending_report_id: UUID | None = None
     entered_by: UUID | None = None
     binds_from: datetime | None = None
-    conditional: bool = False
+    condition: str | None = None
 
     @property
     def accepted(self) -> Sequence[ProofKind]:
@@ -185,10 +185,10 @@ class DutyFact(Struct, kw_only=True, frozen=True):
     @property
     def reminder(self) -> bool:
         """Whether its day is the registry's own: the statute gives none, or may not ask for it. It is never overdue."""
-        return self.conditional or any(rule.due.reminder for rule in _rules if rule.code == self.rule)
+        return self.condition is not None or any(rule.due.reminder for rule in _rules if rule.code == self.rule)
 
 
-_READ_OF_REPORTS = ("stored", "pending_report_id", "entered_by", "binds_from", "conditional")
+_READ_OF_REPORTS = ("stored", "pending_report_id", "entered_by", "binds_from", "condition")
 STORED = [name for name in DutyFact.__struct_fields__ if name not in _READ_OF_REPORTS]
 """What of a duty stands in its row."""
 
@@ -292,9 +292,15 @@ def _derived(rows: Iterable[Row[Any]]) -> Iterable[DutyFact]:
                 title=rule.title if condition is None else _title_under(condition, rule.title),
                 citation=rule.law.cited,
                 note=rule.note if condition is None else " ".join(filter(None, (rule.note, _left_open(condition)))),
-                conditional=condition is not None,
+                condition=condition,
                 due_on=due_on(rule, executed_on, row.effective_on),
             )
+
+
+def acknowledged(duty: DutyFact) -> DutyFact:
+    """The duty as its law says it, once its agency has said that it applies: its day is then the law's."""
+    rule = next(rule for rule in _rules if rule.code == duty.rule)
+    return msgspec.structs.replace(duty, condition=None, title=rule.title, note=rule.note)
 
 
 def _title_under(condition: str, title: str) -> str:
@@ -304,7 +310,8 @@ def _title_under(condition: str, title: str) -> str:
 def _left_open(condition: str) -> str:
     return (
         f"This is a duty only {condition}, which is not known here; have counsel review. Its agency settles that: it "
-        "waives the duty where there is none, else fulfils it. It is never overdue here."
+        "waives the duty where there is none, else fulfils it, or acknowledges that it applies and is still to do. "
+        "Until then it is never overdue here."
     )
 
 
@@ -376,12 +383,15 @@ def closing_barred(duty: DutyFact, action: DutyAction, *, own: bool) -> str | No
     """Why a duty cannot be closed now; by another than its `own` agency it is only reported, once."""
     if (duty.status, action) not in TRANSITIONS:
         return why_closed(duty.status)
+    if action is DutyAction.ACKNOWLEDGE and duty.condition is None:
+        return UNCONDITIONAL
     if duty.status is DutyStatus.PROPOSED and not own:
         return NOT_BINDING
     return None if own or duty.pending_report_id is None else REPORTED_ALREADY
 
 
 NOT_BINDING = "The duty does not bind its agency yet: that agency has to confirm it, or let its 14 days pass."
+UNCONDITIONAL = "The duty stands under no condition that is open: there is nothing to say but what became of it."
 REPORTED_ALREADY = "That is reported already, and waits for the answer of the agency whose duty it is."
 
 
@@ -401,10 +411,13 @@ def as_duty(
 ) -> Duty:
     """The duty as the caller may see it; `row` is its agreement's, `version` the agreement's now."""
     due_at = day_ends_at(duty.due_on, row.time_zone)
-    actors = {DutyAction.FULFIL: {row.custodian_id, duty.agency_id}, DutyAction.WAIVE: {duty.agency_id}}
+    own_alone = {duty.agency_id}
+    actors = {DutyAction.FULFIL: {row.custodian_id, duty.agency_id}, DutyAction.WAIVE: own_alone}
+    if duty.condition is not None:
+        actors[DutyAction.ACKNOWLEDGE] = own_alone
     offers = []
     if refusal(principal, Action.AGREEMENTS_FILE, relations(principal, row)) is None:
-        for action in (each for each in DutyAction if principal.agency_id in actors[each]):
+        for action in (each for each in DutyAction if principal.agency_id in actors.get(each, ())):
             own = principal.agency_id == duty.agency_id
             offers.append(offer(action, withheld=closing_barred(duty, action, own=own)))
     return Duty(
@@ -418,6 +431,7 @@ def as_duty(
         clause=duty.clause,
         version_no=duty.version_no,
         note=duty.note,
+        condition=duty.condition,
         due_on=duty.due_on,
         due_at=due_at,
         status=duty.status,

@@ -1,4 +1,4 @@
-"""Filing and publication duties: listed, entered, fulfilled, waived."""
+"""Filing and publication duties: listed, entered, acknowledged, fulfilled, waived."""
 
 from uuid import UUID
 
@@ -61,7 +61,14 @@ async def list_agreement_duties(
     permission=Action.AGREEMENTS_FILE,
     example=NEW_DUTY_EXAMPLE,
     etag=True,
-    problems=("due_in_past", "duty_without_clause", "not_a_party", "unknown_provision", "wrong_status"),
+    problems=(
+        "due_in_past",
+        "duty_without_clause",
+        "not_a_party",
+        "repeats_restricted",
+        "unknown_provision",
+        "wrong_status",
+    ),
 )
 async def create_agreement_duty(
     agreement_id: FromPath[UUID],
@@ -113,12 +120,37 @@ async def fulfil_agreement_duty(
 
 @operation(
     "post",
+    _PATH + "/{duty_id:uuid}/acknowledge",
+    permission=Action.AGREEMENTS_FILE,
+    status=200,
+    etag=True,
+    problems=("wrong_status",),
+)
+async def acknowledge_agreement_duty(
+    agreement_id: FromPath[UUID],
+    duty_id: FromPath[UUID],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Duty]:
+    """Record that a duty of your agency's which stands under a `condition` applies, and is still to do.
+
+    Its day is the law's from then on, so that it may be overdue. Where it does not apply, waive it.
+    """
+    return _answer(await commands.acknowledge_duty(write, caller, agreement_id, duty_id, if_match))
+
+
+@operation(
+    "post",
     _PATH + "/{duty_id:uuid}/waive",
     permission=Action.AGREEMENTS_FILE,
     status=200,
     example=WAIVER_EXAMPLE,
     etag=True,
-    problems=("wrong_status",),
+    problems=(
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def waive_agreement_duty(
     agreement_id: FromPath[UUID],
@@ -138,6 +170,7 @@ router = Router(
         list_agreement_duties,
         create_agreement_duty,
         get_agreement_duty,
+        acknowledge_agreement_duty,
         fulfil_agreement_duty,
         waive_agreement_duty,
     ],

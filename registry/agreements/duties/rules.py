@@ -52,13 +52,15 @@ STORED_STATUSES: Final = (DutyStatus.PENDING, DutyStatus.MET, DutyStatus.WAIVED)
 
 
 class DutyAction(StrEnum):
-    """What a person does about a duty."""
+    """What a person does about a duty. To acknowledge one that stands under a condition is to say that it applies."""
 
+    ACKNOWLEDGE = "acknowledge"
     FULFIL = "fulfil"
     WAIVE = "waive"
 
 
 TRANSITIONS: Final[dict[tuple[DutyStatus, DutyAction], DutyStatus]] = {
+    (DutyStatus.PENDING, DutyAction.ACKNOWLEDGE): DutyStatus.PENDING,
     (DutyStatus.PENDING, DutyAction.FULFIL): DutyStatus.MET,
     (DutyStatus.PENDING, DutyAction.WAIVE): DutyStatus.WAIVED,
     (DutyStatus.PROPOSED, DutyAction.FULFIL): DutyStatus.MET,
@@ -154,7 +156,8 @@ def why_closed(status: DutyStatus) -> str:
     """Why nothing more is done about a duty of that status."""
     if status is DutyStatus.PROPOSED:
         return (
-            "The duty does not bind its agency yet, so there is nothing to waive: that agency confirms or contests it."
+            "The duty does not bind its agency yet, so nothing else is done about it: that agency confirms or contests "
+            "it."
         )
     return f"The duty is {status.replace('_', ' ')}: that is final."
 

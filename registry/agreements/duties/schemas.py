@@ -83,6 +83,13 @@ class Duty(Struct, kw_only=True, frozen=True):
     clause: Annotated[str | None, Meta(description="The provision that says it, of version `version_no`.")]
     version_no: int | None
     note: str | None
+    condition: Annotated[
+        str | None,
+        Meta(
+            description="On what it depends that it is a duty at all, where the agreement's kind does not say it. Its "
+            "agency settles that: it acknowledges, fulfils or waives the duty. Null once it has, and of all others."
+        ),
+    ]
     due_on: CivilDate
     due_at: Annotated[Instant, Meta(description="When that day ends, in the agreement's time zone.")]
     status: DutyStatus

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from registry.agreements.instruments.delivery import ShownDelivery, asked, differences
 from registry.agreements.instruments.notice import Notice
-from registry.agreements.instruments.receipt import awaited_in_words
+from registry.agreements.instruments.receipt import awaited_in_words, disputed_in_words
 from registry.agreements.instruments.remarks import Remark, RemarkCode
 from registry.agreements.instruments.schemas.consenting import ReportedAct
 from registry.agreements.instruments.schemas.shown import AgreementParty
@@ -57,8 +57,9 @@ def about_deliveries(
 
 
 def about_receipts(parties: Sequence[AgreementParty], asked_of: Callable[[UUID], Notice]) -> Iterator[Remark]:
-    """Of notices that count from receipt: that one has not run out since a receipt of it is awaited."""
+    """Of notices that count from receipt: that a receipt is awaited of one, so that it has not run out, or disputed."""
     for each in parties:
+        yield from _about_disputed(each, asked_of)
         awaited = awaited_in_words(each.notice_receipts)
         if not awaited or each.leaves_at is not None:
             continue
@@ -71,6 +72,20 @@ def about_receipts(parties: Sequence[AgreementParty], asked_of: Callable[[UUID],
             "(`received_notice`); where that is contested, with other evidence or of another day."
         )
         yield Remark(code=RemarkCode.AWAITING_RECEIPT, detail=detail, clause=notice.clause)
+
+
+def _about_disputed(party: AgreementParty, asked_of: Callable[[UUID], Notice]) -> Iterator[Remark]:
+    """That who gave a notice and who received it say different days of that, and which of them counts meanwhile."""
+    name, both = party.agency.name, disputed_in_words(party.agency.name, party.notice_receipts)
+    if not both:
+        return
+    detail = (
+        f"Until when {name} is bound is in dispute: its notice of {party.withdrawal_notice_on} counts from its "
+        f"receipt; {both}. As long as they do not agree it counts from the day that the party says to which it went, "
+        f"so that nobody is left sooner by another's word: that one confirms the report or corrects its day, or {name} "
+        "takes the report back. Have counsel review."
+    )
+    yield Remark(code=RemarkCode.RECEIPT_DISPUTED, detail=detail, clause=asked_of(party.agency.id).clause)
 
 
 def _by_receipt(

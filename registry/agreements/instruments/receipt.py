@@ -36,14 +36,15 @@ class NoticeReceipt(Struct, kw_only=True, frozen=True):
     recorded_at: datetime | None = None
 
 
-ReceiptStatus = Literal["awaited", "reported", "contested", "received"]
+ReceiptStatus = Literal["awaited", "reported", "contested", "disputed", "received"]
 
 
 class SaidReceipt(NamedTuple):
-    """What who gave a notice reported of its receipt, and what has had no effect."""
+    """What who gave a notice reported of its receipt, of which day, and what has had no effect."""
 
     report_id: UUID
     agency_id: UUID
+    received_on: date
     contested: bool
 
 
@@ -62,12 +63,20 @@ class ShownReceipt(Struct, kw_only=True, frozen=True):
         ReceiptStatus,
         Meta(
             description="`reported`: who gave the notice says that it came, which has no effect so far. `contested`: "
-            "the party to which it goes denies that, or its day: until when who gave it is bound is in dispute."
+            "the party to which it goes denies that, or its day: until when who gave it is bound is in dispute. "
+            "`disputed`: that party has said on which day it came, and who gave the notice says that it came before "
+            "that: the notice counts from the later day as long as they do not agree."
         ),
     ]
     report_ids: Annotated[
         list[UUID],
         Meta(description="What was reported of it and has had no effect, oldest first, by its id in `reported_acts`."),
+    ]
+    reported_on: Annotated[
+        list[CivilDate],
+        Meta(
+            description="The days on which it came by these reports, in their order: the word of who gave the notice."
+        ),
     ]
 
 
@@ -77,6 +86,24 @@ class AwaitedNotice(Struct, kw_only=True, frozen=True):
     agency: Annotated[AgencyReference, Meta(description="The party that gave it.")]
     notice_on: Annotated[CivilDate, Meta(description="The day that it bears.")]
     receipts: Annotated[list[ShownReceipt], Meta(description="Those that are awaited, and of whom.")]
+
+
+class DisputedNotice(Struct, kw_only=True, frozen=True):
+    """A notice of which one says on which day it received it, and who gave it says that it came before that.
+
+    It runs out by the word of the party that received it: nobody is left sooner by another's word.
+    """
+
+    agency: Annotated[AgencyReference, Meta(description="The party that gave it.")]
+    notice_on: Annotated[CivilDate, Meta(description="The day that it bears.")]
+    receipts: Annotated[list[ShownReceipt], Meta(description="Those that are disputed, with both words.")]
+
+
+class OpenReceipts(NamedTuple):
+    """Of one agreement the notices of which a receipt is awaited, and those of which one is disputed."""
+
+    awaiting: list[AwaitedNotice]
+    disputed: list[DisputedNotice]
 
 
 class Receipts(Struct, kw_only=True, frozen=True):
@@ -123,11 +150,14 @@ def _shown(receipt: NoticeReceipt, names: Mapping[UUID, str], reports: Sequence[
     status: ReceiptStatus = "received"
     if receipt.received_on is None:
         status = "contested" if any(each.contested for each in reports) else "reported" if reports else "awaited"
+    elif receipt.recorded_at is not None and reports:
+        status = "disputed"
     return ShownReceipt(
         agency=AgencyReference(id=receipt.agency_id, name=names[receipt.agency_id]),
         received_on=receipt.received_on,
         status=status,
         report_ids=[] if status == "received" else [each.report_id for each in reports],
+        reported_on=[] if status == "received" else [each.received_on for each in reports],
     )
 
 
@@ -195,10 +225,35 @@ def awaited_in_words(receipts: Iterable[ShownReceipt]) -> str:
     return "; ".join(words.format(", ".join(by[status])) for status, words in said.items() if status in by)
 
 
+def disputed_in_words(giver: str, receipts: Iterable[ShownReceipt]) -> str:
+    """Which receipts are disputed, each with both words; empty where none is."""
+    said = [
+        f"{each.agency.name} says that it received it on {each.received_on}, {giver} that it came on "
+        f"{' or on '.join(map(str, each.reported_on))}"
+        for each in receipts
+        if each.status == "disputed"
+    ]
+    return "; ".join(said)
+
+
 def own_receipt(kept: msgspec.Raw | None, agency_id: UUID) -> NoticeReceipt | None:
     """What the party itself said of when it received a notice; None where it did not."""
     own = (each for each in read_receipts(kept) if each.agency_id == agency_id and each.recorded_at is not None)
     return next(own, None)
+
+
+def dispute_barred(
+    recipient_id: UUID, own: NoticeReceipt | None, leaves_at: datetime | None, now: datetime
+) -> str | None:
+    """Why who gave a notice cannot contest the day on which another said to have received it.
+
+    `own`: what that party said itself; `leaves_at`: when the notice has run out.
+    """
+    if own is None:
+        return no_receipt_awaited((), recipient_id)
+    if leaves_at is not None and leaves_at <= now:
+        return "That notice has run out, and the day on which it was received stands."
+    return None
 
 
 def correction_barred(

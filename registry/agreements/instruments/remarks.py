@@ -49,6 +49,7 @@ class RemarkCode(StrEnum):
     LIMITS_SILENT = "limits_silent"
     DECIDING_SILENT = "deciding_silent"
     AWAITING_RECEIPT = "awaiting_receipt"
+    RECEIPT_DISPUTED = "receipt_disputed"
     COUNTS_FROM_RECEIPT = "counts_from_receipt"
     TERM_NOT_ENTERED = "term_not_entered"
     CONDITION_NOT_ENTERED = "condition_not_entered"

@@ -76,13 +76,16 @@ def check_repeated(named: Sequence[str], reason: str | None, *, pointer: str = "
 _ALIKE = str.maketrans({"l": "1", "i": "1", "o": "0"})
 
 
-def check_said(named: Sequence[str], *, pointer: str) -> None:
-    """Raises RuleBroken where a comment or a reason repeats restricted wording, `named`, which its author may read."""
-    if named:
+def check_said(named: Sequence[str], reason: str | None = None, *, pointer: str) -> None:
+    """Raises RuleBroken where a comment or a reason repeats restricted wording, `named`, which its author may read.
+
+    Not with a `reason` why more may read it now, where what is asked takes one.
+    """
+    if named and reason is None:
         said = ", ".join(named)
         raise RuleBroken.at(
             f"It repeats sentences of {said}, which only some of those may read who read this. Say it in other words, "
-            "or name the clause.",
+            "name the clause, or say why more may read it now, where `declassify_reason` is taken.",
             "repeats_restricted",
             f"repeats {said}",
             pointer=pointer,

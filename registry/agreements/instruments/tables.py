@@ -61,6 +61,7 @@ agreement = table(
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("auto_renew_months", sa.Integer),
     sa.Column("auto_renew_times", NumberOrWord),
+    sa.Column("renewal_day", sa.Integer),
     sa.Column("review_every_months", sa.Integer),
     sa.Column("ratify_by", Instant),
     sa.Column("superseded_by_id", Uuid, sa.ForeignKey("agreement.id")),
@@ -158,14 +159,17 @@ agreement_version_dates = table(
     sa.Column("notice", Json, nullable=False),
     sa.Column("auto_renew_months", sa.Integer),
     sa.Column("auto_renew_times", NumberOrWord),
+    sa.Column("renewal_day", sa.Integer),
     one_of("kind", ("original", "amendment", "renewal")),
     sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
     sa.CheckConstraint("auto_renew_months IS NULL OR expires_on IS NOT NULL", name="renewal"),
     sa.CheckConstraint("(auto_renew_months IS NULL) = (auto_renew_times IS NULL)", name="renewals"),
+    sa.CheckConstraint("renewal_day IS NULL OR renewal_day BETWEEN 28 AND 30", name="renewal_day"),
 )
 """From when until when a version means to be the text, and the notice it asks for; frozen with the version.
 
-`ends_at` is the last end that automatic renewals can reach, NULL where there is none.
+`ends_at` is the last end that automatic renewals can reach, NULL where there is none. `renewal_day`: the day of the
+month to which its terms run, where neither its last day nor the month's last is, see `term_days`.
 """
 
 agreement_amendment = table(

@@ -50,14 +50,36 @@ def withdrawal_ends_at(notice_given_on: date, period: Period, time_zone: str) ->
     return day_starts_at(day_after(runs_out_on(notice_given_on, period)), ZoneInfo(time_zone))
 
 
-def term_end(first_ends_on: date, months: int) -> date:
+def renewal_day(effective_on: date, expires_on: date | None) -> int | None:
+    """The day of the month that a term which ends with a month has to go on to, where that is not each month's last.
+
+    What began on the 30th of January and ran through the 28th of February ended on the corresponding day, for want of
+    a 30th: the next terms end on the 30th of March and of April. What began on the first of February ended with its
+    month, and so do the terms that follow: there, and where the term does not end with a month, None.
+    """
+    if expires_on is None or not _ends_a_month(expires_on):
+        return None
+    in_months = (expires_on.year, expires_on.month) > (effective_on.year, effective_on.month)
+    return effective_on.day if in_months and expires_on.day <= effective_on.day < 31 else None
+
+
+def _ends_a_month(day: date) -> bool:
+    return (day + timedelta(days=1)).day == 1
+
+
+def term_end(first_ends_on: date, months: int, on_day: int | None = None) -> date:
     """The last day of the term that ends `months` after the first one.
 
     That is the corresponding day, or the month's last where it has no such day: four months after 30 December end on
     30 April, a month after 30 January on 28 February. A term that ended with a month goes on to the end of one: half a
-    year after 30 June ends on 31 December, a year after 28 February 2027 on the 29th of 2028.
+    year after 30 June ends on 31 December, a year after 28 February 2027 on the 29th of 2028. Where `on_day` says so,
+    of `renewal_day`, it ends on that day instead, or the month's last. Each is counted from the first, never from one
+    that a short month cut, so that no day is lost or gained on the way.
     """
-    whole_months = (first_ends_on + timedelta(days=1)).day == 1
+    if on_day is not None:
+        last = add_months(first_ends_on.replace(day=1), months + 1) - timedelta(days=1)
+        return last.replace(day=min(on_day, last.day))
+    whole_months = _ends_a_month(first_ends_on)
     if whole_months:
         return add_months(first_ends_on + timedelta(days=1), months) - timedelta(days=1)
     return add_months(first_ends_on, months)
@@ -71,20 +93,26 @@ class Renewal(msgspec.Struct, kw_only=True, frozen=True):
     """A term that goes on by itself: by how many months, and how often at most (None: without end).
 
     `is_silent`: how often is entered as not said, so the one renewal that is spoken of is counted, and none is assumed.
+    `on_day`: the day of the month to which its terms run, see `renewal_day`.
     """
 
     months: int
     times: int | None = None
     is_silent: bool = False
+    on_day: int | None = None
+
+    def ends_on(self, first_ends_on: date, number: int) -> date:
+        """The last day of the term to which so many renewals have led."""
+        return term_end(first_ends_on, self.months * number, self.on_day)
 
 
-def renewal_of(months: int | None, times: RenewalTimes | None) -> Renewal | None:
+def renewal_of(months: int | None, times: RenewalTimes | None, on_day: int | None) -> Renewal | None:
     """How a term goes on by itself, from what is stored of it; None where it does not."""
     if not months:
         return None
     if times is None or times == "silent":  # what is not said at all is refused where it is entered
-        return Renewal(months=months, times=1, is_silent=True)
-    return Renewal(months=months, times=None if times == "no_limit" else times)
+        return Renewal(months=months, times=1, is_silent=True, on_day=on_day)
+    return Renewal(months=months, times=None if times == "no_limit" else times, on_day=on_day)
 
 
 def last_day(expires_on: date | None, renewal: Renewal | None) -> date | None:
@@ -97,7 +125,7 @@ def last_day(expires_on: date | None, renewal: Renewal | None) -> date | None:
     """
     if expires_on is None or renewal is None:
         return expires_on
-    return None if renewal.times is None else term_end(expires_on, renewal.months * renewal.times)
+    return None if renewal.times is None else renewal.ends_on(expires_on, renewal.times)
 
 
 def term_ends(expires_on: date, renewal: Renewal | None, not_before: date) -> Iterator[date]:
@@ -108,7 +136,7 @@ def term_ends(expires_on: date, renewal: Renewal | None, not_before: date) -> It
     while renewal is not None or number == 0:
         if renewal is not None and renewal.times is not None and number > renewal.times:
             return
-        ends_on = term_end(expires_on, number * step)
+        ends_on = expires_on if renewal is None else renewal.ends_on(expires_on, number)
         if ends_on > LAST_DAY:
             return
         if ends_on >= not_before:

@@ -333,7 +333,7 @@ def _edges(
         for edge in renewals(
             text.no,
             text.expires_on,
-            renewal_of(text.auto_renew_months, text.auto_renew_times),
+            renewal_of(text.auto_renew_months, text.auto_renew_times, text.renewal_day),
             found.time_zone,
             windows,
             now,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from registry.agreements.instruments.receipt import AwaitedNotice
+from registry.agreements.instruments.receipt import AwaitedNotice, DisputedNotice
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.timeline.rules import ActBasis, ActKind, ActStatus
 from registry.directory.agencies.schemas import AgencyReference
@@ -127,6 +127,13 @@ class PartyTimeline(Struct, kw_only=True, frozen=True):
             description="Its notice, while a receipt from which that counts is awaited or contested: until when it is "
             "bound is not known then, and its windows are those without the notice. Null otherwise, and for others "
             "than the parties."
+        ),
+    ]
+    disputed_receipts: Annotated[
+        DisputedNotice | None,
+        Meta(
+            description="Its notice, where it and one that received it say different days of that: its windows are by "
+            "the word of the latter. Null otherwise, and for others than the parties."
         ),
     ]
     receipts_corrected: Annotated[

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from registry.agreements.instruments.days import Days
-from registry.agreements.instruments.receipt import AwaitedNotice
+from registry.agreements.instruments.receipt import AwaitedNotice, DisputedNotice
 from registry.agreements.instruments.schemas.shown import Agreement, AgreementParty
 from registry.agreements.timeline.acts import contested_of, marks_of
 from registry.agreements.timeline.rules import ActKind, Bound, Towards, begins_by, bound_by, ends_by
@@ -85,6 +85,7 @@ def _party(
         contested=contested_of(found, acts, party.agency.id),
         pending=[each.act_no for each in acts if each.reported_act_id in pending],
         awaiting_receipt=_awaiting(party),
+        disputed_receipts=_disputed(party),
         receipts_corrected=[
             each.act_no for each in acts if each.kind is ActKind.RECEIPT_CORRECTED and each.recorded_at in of_its_notice
         ],
@@ -98,6 +99,15 @@ def _awaiting(party: AgreementParty) -> AwaitedNotice | None:
         return None
     assert party.withdrawal_notice_on is not None, "it is its notice that is to be received"
     return AwaitedNotice(agency=party.agency, notice_on=party.withdrawal_notice_on, receipts=receipts)
+
+
+def _disputed(party: AgreementParty) -> DisputedNotice | None:
+    """Its notice, where it and one that received it say different days of that."""
+    receipts = [each for each in party.notice_receipts if each.status == "disputed"]
+    if not receipts:
+        return None
+    assert party.withdrawal_notice_on is not None, "it is its notice that was received"
+    return DisputedNotice(agency=party.agency, notice_on=party.withdrawal_notice_on, receipts=receipts)
 
 
 def _towards(each: Towards, days: Days) -> TowardsParties:

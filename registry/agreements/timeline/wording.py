@@ -10,7 +10,7 @@ from msgspec import Struct
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ProposalStatus, where_contested
 from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.delivery import delivered
-from registry.agreements.instruments.receipt import awaited_in_words
+from registry.agreements.instruments.receipt import awaited_in_words, disputed_in_words
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.shown import AgreementParty, Successor
 from registry.agreements.timeline.rules import ActKind, TextEdge
@@ -261,7 +261,8 @@ def _received(party: AgreementParty) -> str:
     ]
     waits = awaited_in_words(party.notice_receipts)
     until = " Until then it does not run out, and the end is not known." if waits and party.leaves_at is None else ""
-    said = [*came, *([f"receipt {waits}"] if waits else [])]
+    disputed = disputed_in_words(party.agency.name, party.notice_receipts)
+    said = [*came, *([f"receipt {waits}"] if waits else []), *([f"disputed: {disputed}"] if disputed else [])]
     return f" It counts from its receipt: {'; '.join(said)}.{until}"
 
 

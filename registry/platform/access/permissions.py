@@ -52,7 +52,7 @@ class Action(StrEnum):
     AGREEMENTS_ATTEST = (
         "agreements:attest"  # vouch for what another reported of a party; take a tracker over, which reports
     )
-    AGREEMENTS_FILE = "agreements:file"  # enter, fulfil or waive a duty to file or publish
+    AGREEMENTS_FILE = "agreements:file"  # enter, acknowledge, fulfil or waive a duty to file or publish
     AGREEMENTS_KEEP = "agreements:keep"  # complete a periodic review
     AGREEMENTS_HOLD = "agreements:hold"  # place or lift a legal hold, say how long the record is to be kept
     CALENDARS_MANAGE = "calendars:manage"  # make and revoke secret addresses of the agency's deadlines

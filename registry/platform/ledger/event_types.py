@@ -92,6 +92,10 @@ class EventType(Meant):
         "A party proposed that it left on a day that is over.",
     )
     AGREEMENT_DRAFTED_FROM_TEMPLATE = "agreement.drafted_from_template", "The draft was made from a template."
+    AGREEMENT_DUTY_ACKNOWLEDGED = (
+        "agreement.duty_acknowledged",
+        "The agency whose duty may be one said that it applies, and is still to do.",
+    )
     AGREEMENT_DUTY_ENTERED = "agreement.duty_entered", "A duty that the agreement brings was entered."
     AGREEMENT_DUTY_FULFILLED = "agreement.duty_fulfilled", "A duty was fulfilled."
     AGREEMENT_DUTY_WAIVED = "agreement.duty_waived", "The agency whose duty it is said why it does not do it."

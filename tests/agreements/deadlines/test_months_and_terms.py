@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 
 import hypothesis.strategies as st
 import pytest
@@ -9,12 +10,13 @@ from hypothesis import given
 
 from registry.agreements.deadlines.periods import Term, open_notice_day, term_at
 from registry.agreements.instruments.notice import Period
-from registry.agreements.instruments.term_days import Renewal, term_end
+from registry.agreements.instruments.term_days import Renewal, last_day, renewal_day, term_end, term_ends
 from registry.platform.kernel.time import add_months, day_ends_at, last_day_before, on_calendar
 
 CHICAGO = "America/Chicago"
 DAY = timedelta(days=1)
 DAYS = st.dates(date(1900, 1, 1), date(2200, 1, 1))
+BEGINNINGS = st.dates(date(1900, 1, 1), date(1990, 1, 1))  # so that all of their terms end on the calendar
 MONTHS = st.integers(-1_200, 1_200)
 ZONES = st.sampled_from([CHICAGO, "UTC", "Pacific/Apia", "Pacific/Kiritimati", "America/Phoenix", "America/Havana"])
 
@@ -86,6 +88,54 @@ def test_a_month_from_31_january_ends_with_each_month_and_is_not_worn_down() -> 
     assert [
         f"{each:%m-%d}" for each in (term_end(date(2099, 1, 30), n) for n in range(4))
     ] == "01-30 02-28 03-30 04-30".split()
+
+
+@pytest.mark.parametrize(
+    ("effective", "expires", "months", "expected"),
+    [
+        ("2099-01-30", "2099-02-28", 1, "02-28 03-30 04-30 05-30"),  # no 30 February: its last, and then the 30th
+        ("2104-01-30", "2104-02-29", 1, "02-29 03-30 04-30 05-30"),
+        ("2099-01-29", "2099-02-28", 1, "02-28 03-29 04-29 05-29"),
+        ("2099-01-31", "2099-02-28", 1, "02-28 03-31 04-30 05-31"),
+        ("2099-02-01", "2099-02-28", 1, "02-28 03-31 04-30 05-31"),  # it ended with its month
+        ("2099-02-28", "2100-02-28", 1, "02-28 03-28 04-28 05-28"),
+        ("2098-03-01", "2099-02-28", 60, "02-28 02-29 02-28 02-28"),
+        ("2098-02-28", "2099-02-28", 60, "02-28 02-28 02-28 02-28"),
+        ("2103-02-28", "2103-02-28", 1, "02-28 03-31 04-30 05-31"),  # a single day is no period in months
+        ("2099-06-30", "2100-06-30", 6, "06-30 12-30 06-30 12-30"),
+        ("2099-07-01", "2100-06-30", 6, "06-30 12-31 06-30 12-31"),
+        ("2099-01-15", "2099-02-14", 1, "02-14 03-14 04-14 05-14"),
+    ],
+)
+def test_what_ended_with_a_month_goes_on_to_the_day_that_its_first_term_was_counted_to(
+    effective: str, expires: str, months: int, expected: str
+) -> None:
+    first, began = date.fromisoformat(expires), date.fromisoformat(effective)
+    renewal = Renewal(months=months, on_day=renewal_day(began, first))
+    assert [f"{each:%m-%d}" for each in islice(term_ends(first, renewal, first), 4)] == expected.split()
+
+
+@given(BEGINNINGS, st.integers(1, 60), st.integers(1, 60), st.integers(0, 40))
+def test_no_day_is_lost_or_gained_from_one_renewal_to_the_next(
+    began: date, lasts: int, months: int, number: int
+) -> None:
+    """Who counts whole months from the day on which it began comes to the corresponding day, or the month's last."""
+    first = add_months(began, lasts)
+    renewal = Renewal(months=months, on_day=renewal_day(began, first))
+    counted = add_months(began, lasts + months * number)
+    assert renewal.ends_on(first, number) == counted
+    assert next(term_ends(first, renewal, counted)) == counted
+    assert last_day(first, Renewal(months=months, times=number, on_day=renewal.on_day)) == counted
+
+
+@given(BEGINNINGS, st.integers(1, 60), st.integers(1, 60), st.integers(0, 40))
+def test_who_counts_to_the_day_before_comes_to_the_end_of_a_month_wherever_it_began_with_one(
+    day: date, lasts: int, months: int, number: int
+) -> None:
+    began = day.replace(day=1)
+    first = add_months(began, lasts) - timedelta(days=1)
+    renewal = Renewal(months=months, on_day=renewal_day(began, first))
+    assert renewal.ends_on(first, number) == add_months(began, lasts + months * number) - timedelta(days=1)
 
 
 @given(DAYS, st.integers(1, 120), st.integers(0, 20))

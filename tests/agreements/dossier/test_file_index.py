@@ -75,7 +75,7 @@ def timeline(words: str) -> Timeline:
         ends_by=[],
         reported_only=True,
     )
-    no_notice: dict[str, Any] = {"awaiting_receipt": None, "receipts_corrected": []}
+    no_notice: dict[str, Any] = {"awaiting_receipt": None, "disputed_receipts": None, "receipts_corrected": []}
     return Timeline(
         agreement_id=UUID(int=1),
         number=words,

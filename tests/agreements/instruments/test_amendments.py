@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from registry.agreements.instruments.commands import ending, holding, signing
-from registry.agreements.instruments.schemas.given import Signing, WithdrawalNotice
+from registry.agreements.instruments.schemas.given import OwnSuspension, Signing, WithdrawalNotice
 from registry.agreements.instruments.term_days import utc_bounds
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
@@ -252,7 +252,7 @@ async def test_the_last_party_that_is_waited_for_executes_an_amendment_by_leavin
             await signing.sign(write, lawyer, UUID(found["id"]), body, None)
     async with unit_of_work(service.database) as write:
         custodian = acting_for(cast.assisting, Role.LEGAL, now=later)
-        done = await ending.suspend(write, custodian, UUID(found["id"]), "inquiry", None)
+        done = await ending.suspend(write, custodian, UUID(found["id"]), OwnSuspension(reason="inquiry"), None)
     assert (done.amendment, done.version_no, done.title) == (None, 2, "Without them (demo)")
 
 
@@ -477,6 +477,35 @@ class TestAutomaticRenewal:
         assert datetime.fromisoformat(found["ends_at"]) == datetime(2028, 1, 1, 6, tzinfo=UTC)
         seen = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}?as_of=2028-01-01T06:00:00Z")
         assert seen["status"] == "expired"
+
+    async def test_terms_run_to_the_day_that_the_first_was_counted_to_and_an_amendment_moves_it_not(
+        self, service: Service, cast: Cast
+    ) -> None:
+        monthly: dict[str, Any] = {"expires_on": "2099-02-28", "auto_renew_months": 1, "auto_renew_times": 3}
+        found = await sign_agreement(service, cast.assisting, cast.requesting, effective_on="2099-01-30", **monthly)
+        assert found["ends_on"] == "2099-05-30"
+        path = f"{PATH}/{found['id']}"
+        for day, ends_on in (("02-20", "02-28"), ("03-20", "03-30"), ("04-20", "04-30"), ("05-20", "05-30")):
+            seen = await cast.requesting.legal.done("GET", f"{path}?as_of=2099-{day}T12:00:00Z")
+            assert seen["term_ends_on"] == f"2099-{ends_on}"
+        on = {"effective_on": "2099-03-15", "expires_on": "2099-04-30", "reason": "more dogs"}
+        opened = await act(cast.assisting, found, "amend", on)
+        change = {"title": "More dogs (demo)", "effective_on": "2099-03-16"}
+        await cast.assisting.legal.done("PATCH", path, change, if_match=f'"{opened["version"]}-00000000"')
+        found = await sent_out(cast.assisting, found["id"])
+        for agency in (cast.assisting, cast.requesting):
+            found = await act(agency, found, "sign", hand(found["amendment"]["version_sha256"]))
+        assert found["ends_on"] == "2099-07-30"
+
+    async def test_the_days_of_a_draft_say_to_which_day_its_terms_run(self, cast: Cast) -> None:
+        monthly: dict[str, Any] = {"expires_on": "2099-02-28", "auto_renew_months": 1, "auto_renew_times": 3}
+        body = agreement_body(cast.assisting, cast.requesting, effective_on="2099-01-30", **monthly)
+        draft = await cast.assisting.legal.done("POST", PATH, body)
+        path, ends = f"{PATH}/{draft['id']}", [draft["ends_on"]]
+        for change in ({"effective_on": "2099-02-01"}, {"title": "Again (demo)"}, {"effective_on": "2099-01-29"}):
+            draft = await cast.assisting.legal.done("PATCH", path, change, if_match="*")
+            ends.append(draft["ends_on"])
+        assert ends == ["2099-05-30", "2099-05-31", "2099-05-31", "2099-05-29"]
 
     async def test_a_notice_of_non_renewal_ends_with_the_term_or_when_late_with_the_next(
         self, service: Service, cast: Cast

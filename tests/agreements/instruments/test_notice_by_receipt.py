@@ -168,7 +168,7 @@ async def test_what_shows_the_notice_shows_its_receipts_too(service: Service, ca
     (its,) = (each for each in said["reported_acts"] if each["kind"] == "received_notice")
     assert (its["agency"], its["acted_on"], its["recorded_by"]) == (one.reference, str(today() - DAY), leaver.reference)
     own = await received(one, found, leaver, today())
-    assert next(each["status"] for each in own["reported_acts"]) == "replaced", "its own word takes its place"
+    assert next(each["status"] for each in own["reported_acts"]) == "unconfirmed", "of another day: both words stand"
     assert party(own, leaver)["leaves_at"] == runs_out(today(), 30)
 
 
@@ -390,7 +390,13 @@ async def test_the_deadlines_the_timeline_and_the_file_say_that_it_counts_from_r
     await received(one, found, leaver, today())
     acts = data(await unpacked(one.legal, found["id"]), "acts.json")
     assert acts["parties"][1]["notice_receipts"] == [
-        {"agency": one.reference, "received_on": str(today()), "status": "received", "report_ids": []}
+        {
+            "agency": one.reference,
+            "received_on": str(today()),
+            "status": "received",
+            "report_ids": [],
+            "reported_on": [],
+        }
     ]
     (act,) = (e for e in (await one.legal.done("GET", f"{path}/timeline"))["acts"] if e["kind"] == "gave_notice")
     assert f"{one.name} received it on {today()}" in act["detail"]

@@ -118,14 +118,14 @@ async def test_a_text_that_does_not_say_how_often_renews_once_and_says_so(servic
 def test_neither_a_last_day_nor_a_further_renewal_is_made_up() -> None:
     """The one rule of what is not said of the end: each is counted as far as it is entered, and said with its rule."""
     entered = date(2099, 12, 31)
-    unsaid = renewal_of(12, "silent")
+    unsaid = renewal_of(12, "silent", None)
     assert last_day(None, None) is None, "no last day, so it is in force until it is ended"
     assert last_day(entered, unsaid) == date(2100, 12, 31), "the one renewal that is spoken of"
     (endless,) = about_end(None, Terms(categories=["any"]))
     (once,) = about_renewals(entered, unsaid)
     assert endless.detail.count(NONE_MADE_UP) == once.detail.count(NONE_MADE_UP) == 1
     assert [*about_end(None, Terms(categories=["any"], open_ended="stated"))] == []
-    assert [*about_renewals(entered, renewal_of(12, "no_limit"))] == []
+    assert [*about_renewals(entered, renewal_of(12, "no_limit", None))] == []
 
 
 @pytest.mark.parametrize(

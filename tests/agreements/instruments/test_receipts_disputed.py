@@ -258,7 +258,9 @@ async def test_the_rows_of_a_file_say_that_an_end_is_not_known_while_a_receipt_i
     said = rows[leaver.name]["end_not_known"]
     assert said.startswith(f"Notice given, of {given_on}; until when {leaver.name} is bound is not known")
     assert f"is awaited of {three.name}; is contested by {one.name}" in said
-    assert rows[leaver.name]["last_on"] == "2199-12-31"
+    assert rows[leaver.name]["last_on"] == rows[leaver.name]["end"] == "", "the term's last day is not its own"
+    assert said.endswith("Not later than 2199-12-31, by which the text ends it.")
+    assert rows[one.name]["last_on"] == "2199-12-31"
     assert rows[one.name]["end_not_known"] == rows[three.name]["end_not_known"] == ""
     assert said in text_of(parts["index.html"])
     its_parties = json.loads(parts["timeline.json"])["parties"]

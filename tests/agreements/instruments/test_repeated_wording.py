@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from registry.agreements.instruments.repeated import Wording
-from tests.support.agreements import agreement_body, sign_agreement
+from tests.support.agreements import EVIDENCE, agreement_body, sign_agreement
 from tests.support.cast import Cast, today
+from tests.support.consent import proof
 from tests.support.documents import PDF, PLAIN, WORD, file_document, make_pdf, make_word, send_file
 from tests.support.problems import assert_problem
 from tests.support.service import Service
@@ -213,6 +214,65 @@ async def test_a_comment_and_the_reason_of_a_notice_or_a_pause_repeat_no_restric
     assert_problem(await legal.patch(edit, {"text": SECRET}, if_match=tag), 422, "repeats_restricted")
     given = await cast.requesting.legal.post(f"{path}/give-notice", {**notice, "reason": "We leave."})
     assert given.status_code == 200, given.text
+
+
+async def test_no_reason_note_or_title_repeats_a_restricted_clause_to_all_parties(service: Service, cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    made = await sign_agreement(service, one, two, provisions=PROVISIONS)
+    path, said = f"{PATH}/{made['id']}", AROUND.format(SENTENCE)
+    paper = {"evidence_sha256": EVIDENCE, "reason": said}
+    filed = await proof(one, made)
+    (document,) = [
+        each["id"] for each in (await one.legal.done("GET", f"{path}/documents"))["items"] if each["sha256"] == filed
+    ]
+    hold = {"authority": "Court order (demo)", "reason": said}
+    acts: tuple[tuple[str, dict[str, Any], str], ...] = (
+        (f"{path}/terminate", {"ground": "mutual_consent", "reason": said}, "/reason"),
+        (f"{path}/propose-suspension", {"kind": "suspension", "reason": said}, "/reason"),
+        (f"{path}/add-parties", {"agency_ids": [str(cast.neighbour.id)], "reason": said}, "/reason"),
+        (f"{path}/offer-custody", {"agency_id": str(two.id), "reason": said}, "/reason"),
+        (
+            f"{path}/report-act",
+            {"agency_id": str(two.id), "kind": "withdrew", "acted_on": "2026-01-31", **paper},
+            "/reason",
+        ),
+        (f"{path}/complete-review", {"reviewed_on": "2026-01-31", "outcome": "keep", "note": said}, "/note"),
+        (f"{path}/place-hold", hold, "/reason"),
+        (f"{path}/duties", {"title": SENTENCE, "due_on": "2099-01-31"}, "/title"),
+        (f"{path}/duties", {"title": "File it", "note": said, "due_on": "2099-01-31"}, "/note"),
+        (f"/v1/documents/{document}/withdraw", {"reason": said}, "/reason"),
+    )
+    for place, body, pointer in acts:
+        answer = await one.legal.post(place, body)
+        assert answer.status_code == 422, (place, answer.text)
+        assert assert_problem(answer, 422, "repeats_restricted")["errors"][0]["pointer"] == pointer, place
+    duty = await one.legal.done("POST", f"{path}/duties", {"title": "File it", "due_on": "2099-01-31"})
+    refused = await one.legal.post(f"{path}/duties/{duty['id']}/waive", {"reason": said})
+    assert_problem(refused, 422, "repeats_restricted")
+    seen = await one.legal.done("GET", path)
+    assert seen["proposals"] == seen["reported_acts"] == [], "nothing came of what was refused"
+
+
+async def test_a_comment_and_the_reason_of_a_notice_or_a_pause_say_it_with_a_reason_for_that(
+    service: Service, cast: Cast
+) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting, provisions=PROVISIONS)
+    path, legal, why = f"{PATH}/{made['id']}", cast.assisting.legal, {"declassify_reason": "The operation is over."}
+    comment = {"version_no": 1, "provision": "1", "audience": "parties", "text": AROUND.format(SENTENCE)}
+    assert (await legal.done("POST", f"{path}/comments", {**comment, **why}))["text"] == comment["text"]
+    other = await legal.done("POST", f"{path}/comments", {**comment, "text": "More of this.", **why})
+    tag = (await legal.get(f"{path}/comments/{other['id']}")).headers["etag"]
+    edit = await legal.patch(f"{path}/comments/{other['id']}", {"text": SECRET, **why}, if_match=tag)
+    assert edit.status_code == 200, edit.text
+    await legal.done("POST", f"{path}/suspend", {"reason": SENTENCE, **why})
+    await legal.done("POST", f"{path}/reinstate", {"reason": "done"})
+    await legal.done("POST", f"{path}/give-notice", {"notice_on": str(today()), "reason": SENTENCE, **why})
+    history = (await cast.assisting.auditor.done("GET", f"{path}/history"))["items"]
+    told = {each["type"]: each["data"] for each in reversed(history)}
+    clause = [{"version_no": 1, "clause": "9"}]
+    for event in ("agreement.participation_suspended", "agreement.notice_given"):
+        its = told[event]
+        assert (its["declassifies_clauses"], its["declassify_reason"]) == (clause, why["declassify_reason"])
 
 
 async def test_of_another_agreements_restricted_wording_nothing_is_compared(service: Service, cast: Cast) -> None:

@@ -384,7 +384,12 @@ DEADLINE_ROWS = {
     # The duty of the scene is the custodian's own.
     **_each("get_agreement_duty", "agreements:read", "duty", only="party"),
     **_each("get_agreement_periodic_review", "agreements:read", "periodic_review", only="party"),
-    **_each("fulfil_agreement_duty waive_agreement_duty", "agreements:file", "duty", only="custodian"),
+    **_each(
+        "fulfil_agreement_duty waive_agreement_duty acknowledge_agreement_duty",
+        "agreements:file",
+        "duty",
+        only="custodian",
+    ),
     **_each("complete_agreement_review", "agreements:keep", *AGREEMENTS),
     **_each("set_agreement_retention place_agreement_hold lift_agreement_hold", "agreements:hold", *AGREEMENTS),
     **_each("create_calendar_feed list_calendar_feeds", "calendars:manage"),

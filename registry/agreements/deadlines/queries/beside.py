@@ -31,7 +31,7 @@ _TEXTS = (
         _window.c.agreement_id,
         _window.c.version_id,
         agreement_version.c.no,
-        *(_dates.c[name] for name in ("expires_on", "notice", "auto_renew_months", "auto_renew_times")),
+        *(_dates.c[name] for name in ("expires_on", "notice", "auto_renew_months", "auto_renew_times", "renewal_day")),
     )
     .join(
         _own,
@@ -109,7 +109,7 @@ async def texts_beside(
                 version_no=row.no,
                 agency_id=viewer,
                 expires_on=row.expires_on,
-                renewal=renewal_of(row.auto_renew_months, row.auto_renew_times),
+                renewal=renewal_of(row.auto_renew_months, row.auto_renew_times, row.renewal_day),
                 notice=read_notice(row.notice),
                 bound_to=bound_to[agreement_id],
             )

@@ -183,7 +183,15 @@ def _unratified() -> sa.ColumnElement[bool]:
 _shown = agreement_version.alias("shown")
 _COLUMNS = (
     *("id", "number", "title", "kind", "custodian_id", "stage", "time_zone", "executed_at", "effective_on"),
-    *("expires_on", "notice", "auto_renew_months", "auto_renew_times", "review_every_months", "ratify_by"),
+    *(
+        "expires_on",
+        "notice",
+        "auto_renew_months",
+        "auto_renew_times",
+        "renewal_day",
+        "review_every_months",
+        "ratify_by",
+    ),
     *("over_at", "over_by"),
 )
 _RECORDS = (
@@ -287,6 +295,7 @@ _OF_VIEWER = (
         _term.c.expires_on.label("term_expires_on"),
         _term.c.auto_renew_months.label("term_renew_months"),
         _term.c.auto_renew_times.label("term_renew_times"),
+        _term.c.renewal_day.label("term_renewal_day"),
         _term_text.c.terms.label("term_terms"),
         _shown.c.restricted_terms,
         _term_text.c.restricted_terms.label("term_restricted_terms"),
@@ -377,7 +386,7 @@ def _of_party(record: Record, row: Row[Any], viewer: UUID) -> Record:
         record,
         version_id=row.term_version_id,
         expires_on=row.term_expires_on,
-        renewal=renewal_of(row.term_renew_months, row.term_renew_times),
+        renewal=renewal_of(row.term_renew_months, row.term_renew_times, row.term_renewal_day),
         notice=notice,
         surviving=terms.surviving,
         gap=None,
@@ -494,6 +503,7 @@ def _due_duties(facts: Iterable[DutyFact]) -> dict[UUID, list[DutyDue]]:
                     due_on=duty.due_on,
                     met=duty.status is DutyStatus.MET,
                     reminder=duty.reminder,
+                    condition=duty.condition,
                 )
             )
     return found
@@ -522,7 +532,7 @@ def _record(
         effective_on=row.effective_on,
         expires_on=row.expires_on,
         notice=read_notice(row.notice),
-        renewal=renewal_of(row.auto_renew_months, row.auto_renew_times),
+        renewal=renewal_of(row.auto_renew_months, row.auto_renew_times, row.renewal_day),
         first_effective_on=row.first_effective_on or row.effective_on,
         surviving=terms.surviving,
         gap=None if row.gap_from is None else Gap(row.gap_from, row.gap_until),

@@ -47,7 +47,7 @@ _SAID = (
         *(agreement_version.c[name] for name in ("title", "terms", "sha256", "evidence_sha256", "evidence_location")),
         *(
             agreement_version_dates.c[name]
-            for name in ("notice", "expires_on", "auto_renew_months", "auto_renew_times")
+            for name in ("notice", "expires_on", "auto_renew_months", "auto_renew_times", "renewal_day")
         ),
     )
     .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
@@ -67,7 +67,7 @@ async def _beside(
         terms=msgspec.json.decode(said.terms, type=Terms),
         notice=read_notice(said.notice),
         expires_on=said.expires_on,
-        renewal=renewal_of(said.auto_renew_months, said.auto_renew_times),
+        renewal=renewal_of(said.auto_renew_months, said.auto_renew_times, said.renewal_day),
     )
 
 

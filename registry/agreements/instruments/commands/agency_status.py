@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from registry.agreements.instruments.commands.holding import follow_by_itself
 from registry.agreements.instruments.commands.locking import lock
-from registry.agreements.instruments.commands.settling.effects import settle_reports, stop_silences
+from registry.agreements.instruments.commands.settling.effects import stop_silences
+from registry.agreements.instruments.commands.settling.uncontested import settle_reports
 from registry.agreements.instruments.commands.silence import may_act
 from registry.agreements.instruments.consent import ReportStatus, Unconfirmed
 from registry.agreements.instruments.consent_tables import agreement_reported_act

@@ -81,13 +81,13 @@ async def open_amendment(
         if recorded.auto_renew_months is not UNSET:  # a renewal of its own: how often the earlier one was says nothing
             months, times = recorded.auto_renew_months, None
         times = times if recorded.auto_renew_times is UNSET else recorded.auto_renew_times
-    term = Term(
+    term = Term.starting(
         effective_on=new.effective_on,
         expires_on=expires_on,
         notice=notice,
         auto_renew_months=months if expires_on else None,
         auto_renew_times=times if expires_on and months else None,
-    )
+    ).going_on(before._asdict())
     no = await next_version_no(write, row.id)
     if recorded is None:
         title, terms = row.version_title, ending(msgspec.json.decode(row.terms, type=Terms), expires_on)
@@ -151,7 +151,7 @@ async def remarks_on_paper(
 
 
 def _term_of(row: Row[Any]) -> TermOfText:
-    renewal = renewal_of(row.auto_renew_months, row.auto_renew_times)
+    renewal = renewal_of(row.auto_renew_months, row.auto_renew_times, row.renewal_day)
     return TermOfText(expires_on=row.expires_on, renewal=renewal, notice=read_notice(row.notice))
 
 

@@ -68,8 +68,9 @@ async def create_comment(
         place = {"thread_id": comment_id, **await _place(write, caller, row, new)}
     else:
         place = await _reply(write, caller, row, new, new.parent_id)
+    told: dict[str, object] = {}
     if place["audience"] == Audience.PARTIES and not place["restricted"]:
-        await check_unrepeated(write, caller, row.id, new.text, "/text")
+        told = await check_unrepeated(write, caller, row.id, new.text, "/text", new.declassify_reason)
     role = next(role for role in _SPEAKS_AS if role in caller.principal.roles)
     comment = {
         "id": comment_id,
@@ -92,7 +93,7 @@ async def create_comment(
         row,
         found,
         EventType.AGREEMENT_COMMENT_MADE,
-        {"text": keyed_hash(ledger_key, comment_id, new.text)},
+        {"text": keyed_hash(ledger_key, comment_id, new.text), **told},
     )
     return (await get_comment(write, caller.principal, agreement_id, comment_id))[0]
 
@@ -116,9 +117,10 @@ async def update_comment(
     check_version(expected, found.version, required=True)
     if found.thread_resolved_at is not None:
         raise WrongStatus("The thread is resolved; reopen it first.", "thread_resolved")
+    told: dict[str, object] = {}
     if patch.text is not UNSET and patch.text != found.text:
         if found.audience == Audience.PARTIES and not found.is_restricted:
-            await check_unrepeated(write, caller, row.id, patch.text, "/text")
+            told = await check_unrepeated(write, caller, row.id, patch.text, "/text", patch.declassify_reason)
         edited = {"text": patch.text, "edited_at": caller.now, "updated_at": caller.now}
         await write.run(_UPDATE, {"its_id": comment_id, **edited})
         said = {
@@ -126,7 +128,13 @@ async def update_comment(
             "to": keyed_hash(ledger_key, comment_id, patch.text),
         }
         await _record(
-            write, caller, row, found, EventType.AGREEMENT_COMMENT_EDITED, {"text": said}, version=found.version + 1
+            write,
+            caller,
+            row,
+            found,
+            EventType.AGREEMENT_COMMENT_EDITED,
+            {"text": said, **told},
+            version=found.version + 1,
         )
     return (await get_comment(write, caller.principal, agreement_id, comment_id))[0]
 

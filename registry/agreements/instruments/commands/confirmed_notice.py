@@ -1,82 +1,25 @@
-"""A notice that another reported, and its giver confirms, where it counts from receipt: it stands as the giver's own.
-
-That the giver confirms it says nothing of who received it. Who reported it as a party has said when it came to itself;
-what the others said of that when they were told counts as their word; the rest is awaited as of any notice.
-"""
+"""A notice that another reported, and its giver confirms, where it counts from receipt: it stands as its own."""
 
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.noticing import notices_end_at, write_own_notice
-from registry.agreements.instruments.commands.proposing import drop_departures
 from registry.agreements.instruments.commands.receiving import report_receipts
-from registry.agreements.instruments.commands.settling.effects import apply_receipt
-from registry.agreements.instruments.consent import ClosedBecause, ReportedKind, ReportStatus
-from registry.agreements.instruments.consent_tables import agreement_reported_act
-from registry.agreements.instruments.delivery import read_deliveries, received_days
+from registry.agreements.instruments.commands.settling.standing import stand_as_own
 from registry.agreements.instruments.queries.days import today_of
-from registry.agreements.instruments.queries.governing import bound_on
-from registry.agreements.instruments.receipt import NOTHING_RECEIVED, awaited
-from registry.agreements.instruments.rules import is_gone
-from registry.agreements.instruments.schemas.given import WithdrawalNotice
-from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 
-_report = agreement_reported_act
-_PART = sa.select(agreement_party).where(
-    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
-    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
-)
-_SAID_BY_OTHERS = sa.select(*(_report.c[name] for name in ("agency_id", "acted_on", "answered_at"))).where(
-    _report.c.proposal_id == sa.bindparam("proposal_id", type_=_report.c.proposal_id.type),
-    _report.c.kind == ReportedKind.WAS_NOTIFIED,
-    sa.or_(
-        _report.c.status == ReportStatus.CONFIRMED,
-        sa.and_(_report.c.status == ReportStatus.OPEN, _report.c.is_settled),  # in time it said nothing else
-    ),
-)
 
+async def confirmed_as_own(write: Write, caller: Caller, row: Row[Any], report: Row[Any]) -> dict[str, object] | None:
+    """Let the notice stand as the caller's own, counted from now; what the ledger tells of whom it awaits.
 
-async def stand_as_own(write: Write, caller: Caller, row: Row[Any], report: Row[Any]) -> dict[str, object] | None:
-    """Let the notice stand as the caller's own, of the day that is reported; what the ledger tells of whom it awaits.
-
-    None, and nothing is done, where it counts from giving by each text that binds the caller, or the caller is bound by
-    none any more: there the report itself has effect.
+    What is said of the receipts of those who were not asked is the caller's report of them. None, and nothing is done,
+    where the report itself has effect.
     """
-    part = await write.first(_PART, {"id": row.id, "agency_id": caller.agency_id})
-    if part is None or part.joined_at is None or is_gone(part, caller.now):
-        return None
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
-    counts_on = today.by_agreement
-    bound_by = await bound_on(write, row, caller.agency_id, counts_on)
-    waits_for = awaited(bound_by, NOTHING_RECEIVED)
-    if not waits_for:
+    stands = await stand_as_own(write, row, report, today.by_agreement, caller.now)
+    if stands is None:
         return None
-    said = [] if report.proposal_id is None else await write.all(_SAID_BY_OTHERS, {"proposal_id": report.proposal_id})
-    replaced = ClosedBecause.REPLACED
-    await drop_departures(write, row.id, caller.agency_id, report.reason, caller.now, because=replaced)
-    notice = WithdrawalNotice(
-        notice_on=report.acted_on,
-        kind=report.notice_kind or "withdrawal",
-        leaves_on=report.leaves_on,
-        reason=report.reason,
-        evidence_sha256=report.evidence_sha256,
-        evidence_location=report.evidence_location,
-        deliveries=read_deliveries(report.deliveries),
-    )
-    its = (caller.agency_id, notice.kind, counts_on, notice.leaves_on)
-    leaves_at = notices_end_at(bound_by, row.time_zone, *its, NOTHING_RECEIVED, bears=notice.notice_on)
-    own = (row.id, caller.agency_id, notice)
-    await write_own_notice(write, *own, counts_on=counts_on, leaves_at=leaves_at, now=caller.now)
-    days = {each: day for each, day in received_days(notice.deliveries).items() if each in waits_for}
-    own_words = {each.agency_id: (each.acted_on, each.answered_at) for each in said if each.agency_id in waits_for}
-    if report.recorded_by_id in days:
-        own_words.setdefault(report.recorded_by_id, (days[report.recorded_by_id], report.recorded_at))
-    for agency_id, (received_on, said_at) in own_words.items():
-        await apply_receipt(write, row.id, caller.agency_id, agency_id, received_on, recorded_at=said_at)
-    others = {each: day for each, day in days.items() if each not in own_words}
-    await report_receipts(write, caller, row, others, notice, notice.reason)
-    return {"awaited_from": sorted(map(str, waits_for - own_words.keys()))}
+    await report_receipts(write, caller, row, stands.reported, stands.notice, stands.notice.reason)
+    return {"awaited_from": sorted(map(str, stands.goes_to - stands.said))}

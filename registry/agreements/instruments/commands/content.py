@@ -1,12 +1,14 @@
 """What an agreement says: checked as a whole, so that the author hears every fault at once, and written down."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from registry.agreements.instruments.commands.indexing import index_version
 from registry.agreements.instruments.ends import last_day_of
@@ -20,7 +22,14 @@ from registry.agreements.instruments.tables import (
     agreement_version_dates,
     provision,
 )
-from registry.agreements.instruments.term_days import RenewalTimes, last_day, renewal_of, utc_bounds
+from registry.agreements.instruments.term_days import (
+    RenewalTimes,
+    last_day,
+    renewal_day,
+    renewal_of,
+    term_ends,
+    utc_bounds,
+)
 from registry.agreements.instruments.terms import (
     ANY_PURPOSE,
     SHOWN_TO_ALL,
@@ -181,13 +190,49 @@ def _about_restricted(terms: Terms, notice: Notice, provisions: Sequence[NewProv
 
 
 class Term(Struct, kw_only=True, frozen=True):
-    """From when until when a version means to hold, and how it goes on."""
+    """From when until when a version means to hold, and how it goes on.
+
+    `renewal_day` is not said but follows: see `starting` and `term_days`.
+    """
 
     effective_on: date
     expires_on: date | None
     notice: Notice
     auto_renew_months: int | None
     auto_renew_times: RenewalTimes | None
+    renewal_day: int | None
+
+    @staticmethod
+    def starting(
+        *,
+        effective_on: date,
+        expires_on: date | None,
+        notice: Notice,
+        auto_renew_months: int | None,
+        auto_renew_times: RenewalTimes | None,
+    ) -> "Term":
+        """A term that runs from its own first day, and not on from that of another text."""
+        return Term(
+            effective_on=effective_on,
+            expires_on=expires_on,
+            notice=notice,
+            auto_renew_months=auto_renew_months,
+            auto_renew_times=auto_renew_times,
+            renewal_day=renewal_day(effective_on, expires_on),
+        )
+
+    def going_on(self, before: Mapping[str, Any]) -> "Term":
+        """The term as it is where its last day is one of those of the text that it follows, whose day they run to.
+
+        `before`: the stored term of that text. What a paper or an amendment leaves as it was began when that began.
+        """
+        of_it = before["expires_on"]
+        if self.expires_on is None or of_it is None:
+            return self
+        renewal = renewal_of(before["auto_renew_months"], before["auto_renew_times"], before["renewal_day"])
+        if next(term_ends(of_it, renewal, self.expires_on), None) != self.expires_on:
+            return self
+        return replace(self, renewal_day=before["renewal_day"])
 
     def bounds(self, time_zone: str) -> dict[str, object]:
         """The columns that follow. Raises RuleBroken for dates and zones that give no term."""
@@ -196,18 +241,17 @@ class Term(Struct, kw_only=True, frozen=True):
         if self.auto_renew_months is not None and self.expires_on is None:
             raise _renewal_broken("/auto_renew_months", "without an expiry there is no term to renew")
         utc_bounds(self.effective_on, self.expires_on, time_zone)
-        renewal = renewal_of(self.auto_renew_months, self.auto_renew_times)
-        starts_at, ends_at = utc_bounds(self.effective_on, last_day(self.expires_on, renewal), time_zone)
+        starts_at, ends_at = utc_bounds(self.effective_on, self._last_day(), time_zone)
         return {"starts_at": starts_at, "ends_at": ends_at}
 
     def ends(self, time_zone: str) -> dict[str, object]:
         """The columns that say when the agreement ends which it is the term of, while that is not executed."""
-        _, over_at = utc_bounds(
-            self.effective_on,
-            last_day(self.expires_on, renewal_of(self.auto_renew_months, self.auto_renew_times)),
-            time_zone,
-        )
+        _, over_at = utc_bounds(self.effective_on, self._last_day(), time_zone)
         return {"over_at": over_at, "ends_on": last_day_of(over_at, time_zone)}
+
+    def _last_day(self) -> date | None:
+        renewal = renewal_of(self.auto_renew_months, self.auto_renew_times, self.renewal_day)
+        return last_day(self.expires_on, renewal)
 
 
 def _renewal_broken(pointer: str, detail: str) -> RuleBroken:
@@ -217,6 +261,10 @@ def _renewal_broken(pointer: str, detail: str) -> RuleBroken:
         detail,
         pointer=pointer,
     )
+
+
+SAID_OF_TERM = tuple(name for name in Term.__struct_fields__ if name != "renewal_day")
+"""What of a term is said; the rest follows."""
 
 
 async def write_term(write: Write, version_id: UUID, kind: str, term: Term, time_zone: str) -> None:

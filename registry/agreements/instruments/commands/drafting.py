@@ -10,6 +10,7 @@ from msgspec import structs
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.content import (
+    SAID_OF_TERM,
     Term,
     check_content,
     rewrite_term,
@@ -102,7 +103,7 @@ async def enter(
     )
     agreement_id, version_id = new_id(), new_id()
     declassifies = await declassified(write, caller, agreement_id, None, new.provisions, [], new.declassify_reason)
-    term = Term(**{name: getattr(new, name) for name in Term.__struct_fields__})
+    term = Term.starting(**{name: getattr(new, name) for name in SAID_OF_TERM})
     await write.run(
         _INSERT,
         {
@@ -119,6 +120,7 @@ async def enter(
             "notice": new.notice,
             "auto_renew_months": new.auto_renew_months,
             "auto_renew_times": new.auto_renew_times,
+            "renewal_day": term.renewal_day,
             "review_every_months": new.review_every_months,
             **term.bounds(new.time_zone),
             **term.ends(new.time_zone),
@@ -196,7 +198,9 @@ async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText
         auto_renew_months=after["auto_renew_months"],
         auto_renew_times=after["auto_renew_times"],
     )
-    term = Term(**{name: after[name] for name in Term.__struct_fields__})
+    term = Term.starting(**{name: after[name] for name in SAID_OF_TERM})
+    if text.amendment_id is not None:
+        term = term.going_on(before)
     await rewrite_term(write, text.version_id, term, after["time_zone"])
     await write.run(
         agreement_version.update()
@@ -217,7 +221,7 @@ async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText
     columns: dict[str, Any] = {name: value for name, value in differing.items() if name in _OF_THE_WHOLE}
     if text.amendment_id is None:
         columns = {name: value for name, value in differing.items() if name in agreement.c}
-        columns |= {**term.bounds(after["time_zone"]), **term.ends(after["time_zone"])}
+        columns |= {**term.bounds(after["time_zone"]), **term.ends(after["time_zone"]), "renewal_day": term.renewal_day}
         columns["number_key"] = filing_key(after["number"])
         columns["search_text"] = folded(after["number"], after["title"])
         await index_title(write, row.id, after["number"], after["title"])

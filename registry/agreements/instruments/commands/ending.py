@@ -22,12 +22,12 @@ from registry.agreements.instruments.commands.noticing import (
 from registry.agreements.instruments.commands.proposing import (
     NO_NOTICE,
     NewProposal,
-    drop_departures,
     propose,
     report_consents,
 )
 from registry.agreements.instruments.commands.receiving import drop_receipts, report_receipts
-from registry.agreements.instruments.commands.repeating import check_unrepeated
+from registry.agreements.instruments.commands.repeating import said_of
+from registry.agreements.instruments.commands.settling.closing import drop_departures
 from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports, stop_silences
 from registry.agreements.instruments.consent import (
     LEAVING,
@@ -58,7 +58,7 @@ from registry.agreements.instruments.rules import (
     refuse,
 )
 from registry.agreements.instruments.schemas.evidence import evidence_of, has_evidence
-from registry.agreements.instruments.schemas.given import WithdrawalNotice
+from registry.agreements.instruments.schemas.given import OwnSuspension, WithdrawalNotice
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.agreements.instruments.term_days import withdrawal_ends_at
@@ -108,7 +108,9 @@ _OWN_NOTICE = agreement_party.update().where(
 )
 
 
-async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
+async def suspend(
+    write: Write, caller: Caller, agreement_id: UUID, suspension: OwnSuspension, expected: Expected
+) -> Agreement:
     """Suspend the own agency's participation: it is not bound until it goes on; the others are.
 
     From now where the text says so, else from when the notice that it asks for, or the notice by which the agency would
@@ -117,7 +119,6 @@ async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str,
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     await check_bound(write, row.id, caller.agency_id, caller.now)
-    await check_unrepeated(write, caller, row.id, reason, "/reason")
     paused = await _is_paused(write, row.id, caller.agency_id)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     terms = await terms_that_bind(write, row, caller.agency_id, caller.now)
@@ -127,7 +128,7 @@ async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str,
     values = {"agreement_id": row.id, "agency_id": caller.agency_id, "starts_at": starts_at, "ends_at": OPEN_END}
     await write.run(_INSERT, values)
     await stop_silences(write, row.id, caller.agency_id, Unconfirmed.PARTICIPATION_SUSPENDED, caller.now)
-    told: dict[str, object] = {"reason": reason, "effective_at": format_instant(starts_at)}
+    told: dict[str, object] = {**said_of(suspension), "effective_at": format_instant(starts_at)}
     told["clause"] = terms[0].terms.clauses.get("suspension")
     return await _done(write, caller, row, EventType.AGREEMENT_PARTICIPATION_SUSPENDED, told)
 
@@ -178,7 +179,6 @@ async def give_notice(
     notice already.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    await check_unrepeated(write, caller, row.id, notice.reason, "/reason")
     own = await write.first(_OWN_PART, {"id": row.id, "agency_id": caller.agency_id})
     over_at = None if own is None else over_without_notice(own, row.terminated_at, caller.now)
     refuse(
@@ -228,7 +228,7 @@ async def give_notice(
         "kind": notice.kind,
         "notice_on": notice.notice_on,
         "bound_until": None if counted is None else format_instant(counted),
-        "reason": notice.reason,
+        **said_of(notice),
         **_how_given(notice),
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(notice)),
     }
@@ -336,7 +336,7 @@ async def _left_before(
         "kind": notice.kind,
         "notice_on": notice.notice_on,
         "bound_until": format_instant(over_at),
-        "reason": notice.reason,
+        **said_of(notice),
         **_how_given(notice),
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(notice)),
         "proposal_id": await _put_to_others(write, caller, row, notice, dated, told=not silent),
@@ -364,7 +364,7 @@ async def _leave_by_consent(
         "kind": notice.kind,
         "notice_on": notice.notice_on,
         "effective_at": format_instant(leaves_at),
-        "reason": notice.reason,
+        **said_of(notice),
         **_how_given(notice),
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(notice)),
     }

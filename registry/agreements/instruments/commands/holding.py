@@ -12,6 +12,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.locking import lock
 from registry.agreements.instruments.commands.reaching import REACHED, begin_days
+from registry.agreements.instruments.commands.repeating import check_reasons
 from registry.agreements.instruments.commands.settling.windows import Settled, rewrite_windows
 from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.agreements.instruments.consent_tables import agreement_consent
@@ -263,11 +264,14 @@ async def changed(
 ) -> None:
     """Write the changed columns with the next row version, and the fact that it happened.
 
-    What no party sees, neither before nor after, concerns the custodian alone, and so does what is `private`; anything
+    Nobody repeats restricted wording to more readers in a reason or a note (`repeating.check_reasons`). What no party
+    sees, neither before nor after, concerns the custodian alone, and so does what is `private`; anything
     else the `agencies`, or where none are given those that `told_of` names. The version that the other parties read
     moves with what they see: of what is private with the columns of the agreement's own row alone.
     """
     is_shared = row.is_shared or values.get("is_shared", False)
+    if is_shared and not private:
+        data = await check_reasons(write, caller, row.id, data)
     unseen = not is_shared or (private and not values)
     private = private or not is_shared
     await write.run(

@@ -114,7 +114,7 @@ def notice_ends_at(
         if leaves_on is None:
             return runs_out_at
         return max(runs_out_at, day_starts_at(day_after(leaves_on), ZoneInfo(time_zone)))
-    renewal = renewal_of(text.auto_renew_months, text.auto_renew_times)
+    renewal = renewal_of(text.auto_renew_months, text.auto_renew_times, text.renewal_day)
     if text.expires_on is None or renewal is None:
         return None
     for ends_on in term_ends(text.expires_on, renewal, max(counted.day, leaves_on or counted.day)):
@@ -133,7 +133,7 @@ def _ran_out_at(text: Row[Any], given_on: date, bears: date, period: Period, tim
     later = withdrawal_ends_at(bears, period, time_zone)
     if later <= ends_at or text.expires_on is None:
         return max(ends_at, later)
-    renewal = renewal_of(text.auto_renew_months, text.auto_renew_times)
+    renewal = renewal_of(text.auto_renew_months, text.auto_renew_times, text.renewal_day)
     term = next(term_ends(text.expires_on, renewal, last_day_before(ends_at, time_zone)), None)
     return later if term is None else min(later, day_starts_at(day_after(term), ZoneInfo(time_zone)))
 
@@ -181,7 +181,10 @@ def is_silent(texts: Sequence[Row[Any]], agency_id: UUID) -> bool:
 
 
 def _renews(text: Row[Any]) -> bool:
-    return text.expires_on is not None and renewal_of(text.auto_renew_months, text.auto_renew_times) is not None
+    return (
+        text.expires_on is not None
+        and renewal_of(text.auto_renew_months, text.auto_renew_times, text.renewal_day) is not None
+    )
 
 
 def check_renewal(texts: Sequence[Row[Any]], kind: str, leaves_on: date | None) -> None:
@@ -189,7 +192,7 @@ def check_renewal(texts: Sequence[Row[Any]], kind: str, leaves_on: date | None) 
     if kind == "withdrawal":
         return
     text = next((each for each in texts if _renews(each)), texts[0])
-    renewal = renewal_of(text.auto_renew_months, text.auto_renew_times)
+    renewal = renewal_of(text.auto_renew_months, text.auto_renew_times, text.renewal_day)
     if text.expires_on is None or renewal is None:
         detail = "The agreement does not renew itself, so there is no renewal to decline."
         raise RuleBroken.at(detail, "no_renewal", pointer="/kind")

@@ -20,13 +20,12 @@ from registry.agreements.instruments.commands.noticing import (
     said_received,
 )
 from registry.agreements.instruments.commands.reported import report_of_each
-from registry.agreements.instruments.commands.settling.closing import drop_proposal
+from registry.agreements.instruments.commands.settling.closing import drop_proposal, open_departures
 from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports
 from registry.agreements.instruments.commands.settling.proposed import bound_since
 from registry.agreements.instruments.consent import (
     OF_ONE,
     UNANSWERED,
-    ClosedBecause,
     EndingGround,
     ProposalKind,
     Reported,
@@ -80,14 +79,6 @@ _LEFT = sa.select(agreement_party.c.agency_id).where(
 )
 _INSERT = _proposal.insert()
 _ASK = _consent.insert()
-_DEPARTURES = sa.select(_proposal).where(
-    _proposal.c.agreement_id == _ID,
-    _proposal.c.kind == ProposalKind.DEPARTURE,
-    _proposal.c.taken_back_at.is_(None),
-    sa.or_(
-        _proposal.c.agreed_at.is_(None), _proposal.c.agreed_at > sa.bindparam("now", type_=_proposal.c.agreed_at.type)
-    ),
-)
 _ONE = sa.select(_proposal).where(
     _proposal.c.agreement_id == _ID, _proposal.c.id == sa.bindparam("proposal_id", type_=_proposal.c.id.type)
 )
@@ -268,7 +259,7 @@ async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Re
     receipt each is told on which day it is said to have received it. Raises Conflict while the party's own word of it
     is before the others.
     """
-    for open_ in await write.all(_DEPARTURES, {"id": row.id, "now": caller.now}):
+    for open_ in await open_departures(write, row.id, caller.now):
         if open_.proposed_by_id == act.agency_id:
             detail = "A departure of that party is before you already: answer that you were told of it."
             raise Conflict(detail, "already_reported")
@@ -497,25 +488,6 @@ async def take_back_proposal(
         await stand_contested(write, row, caller.agency_id, reason, caller.now)
     told = {"proposal_id": str(proposal_id), "kind": proposal.kind, "reason": reason}
     return await done(write, caller, row, EventType.AGREEMENT_PROPOSAL_TAKEN_BACK, told)
-
-
-async def drop_departures(
-    write: Write,
-    agreement_id: UUID,
-    agency_id: UUID,
-    reason: str,
-    now: datetime,
-    *,
-    kept: UUID | None = None,
-    because: ClosedBecause | None = None,
-) -> None:
-    """What was said of an earlier departure of the agency, and has had no effect, is gone, but for one.
-
-    `because`: it is closed, by what the agency says now; else it is taken back.
-    """
-    for proposal in await write.all(_DEPARTURES, {"id": agreement_id, "now": now}):
-        if proposal.proposed_by_id == agency_id and proposal.id != kept:
-            await drop_proposal(write, proposal.id, reason, now, because)
 
 
 async def drop_unsaid_end(write: Write, proposal_id: UUID | None, reason: str, now: datetime) -> None:

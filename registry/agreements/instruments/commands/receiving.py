@@ -17,13 +17,21 @@ from registry.agreements.instruments.commands.settling.effects import (
     apply_receipt,
     open_reports,
     replace_report,
+    stop_silence,
     unanswered_receipts,
 )
-from registry.agreements.instruments.consent import Reported, ReportedKind
+from registry.agreements.instruments.consent import Reported, ReportedKind, ReportStatus, Unconfirmed
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.relying import gone_by_receipt
-from registry.agreements.instruments.receipt import awaited_from, correction_barred, no_receipt_awaited, own_receipt
+from registry.agreements.instruments.receipt import (
+    NoticeReceipt,
+    awaited_from,
+    correction_barred,
+    dispute_barred,
+    no_receipt_awaited,
+    own_receipt,
+)
 from registry.agreements.instruments.rules import refuse
 from registry.agreements.instruments.schemas.evidence import OnPaper
 from registry.agreements.instruments.schemas.given import CorrectedReceipt, ReceiptOfNotice
@@ -50,12 +58,13 @@ async def record_receipt(
 ) -> Agreement:
     """Say on which day the own agency received another's notice, which counts from that; what was reported gives way.
 
+    What who gave the notice reported of an earlier day stays beside it: of that the two say different things.
     Raises RuleBroken for a day that has not come, or is before that of the notice; WrongStatus where none waits for it.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     notice_on = await _awaits(write, row.id, receipt.agency_id, caller.agency_id)
     await _check_day(write, caller, row, notice_on, receipt.received_on)
-    await give_way(write, row.id, receipt.agency_id, caller.agency_id, caller.now)
+    await give_way(write, row.id, receipt.agency_id, caller.agency_id, caller.now, said=receipt.received_on)
     said = (receipt.agency_id, caller.agency_id, receipt.received_on)
     await apply_receipt(write, row.id, *said, recorded_at=caller.now)
     told = {
@@ -78,17 +87,10 @@ async def correct_receipt(
     RuleBroken for a day by which the notice would have run out already.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    giver = await write.first(_GIVER, {"id": row.id, "agency_id": corrected.agency_id})
-    own = None if giver is None else own_receipt(giver.notice_receipts, caller.agency_id)
-    relied = []
-    if giver is not None and own is not None and own.recorded_at is not None:
-        both, at = (corrected.agency_id, caller.agency_id), (row.time_zone, caller.now)
-        relied = await gone_by_receipt(write, row.id, *both, own.recorded_at, giver.leaves_at, *at)
-    refuse(correction_barred(own, None if giver is None else giver.leaves_at, caller.now, relied))
-    assert giver is not None, "what nobody gave was refused"
-    assert own is not None, "and so was what was not recorded"
+    giver, own = await _to_correct(write, caller, row, corrected.agency_id)
     await _check_day(write, caller, row, giver.withdrawal_notice_on, corrected.received_on)
     said = (corrected.agency_id, caller.agency_id, corrected.received_on)
+    await give_way(write, row.id, corrected.agency_id, caller.agency_id, caller.now, said=corrected.received_on)
     await apply_receipt(write, row.id, *said, recorded_at=caller.now, corrected=True)
     told = {
         "agency_id": str(caller.agency_id),
@@ -98,22 +100,78 @@ async def correct_receipt(
         "reason": corrected.reason,
     }
     await finished(write, caller, row, EventType.AGREEMENT_RECEIPT_CORRECTED, told)
-    over_at = (await write.first(_GIVER, {"id": row.id, "agency_id": corrected.agency_id}) or giver).leaves_at
-    if over_at is not None and over_at <= caller.now:
-        last = last_day_before(over_at, row.time_zone)
-        detail = (
-            f"By that day the notice would have run out on {last}, which is over: until now the others counted on what "
-            "you had recorded, and nobody alone unbinds a party for days that are over. Name a day by which it still "
-            "runs; what came before that is for all to agree to."
-        )
-        raise RuleBroken.at(detail, "not_then", f"it would have run out on {last}", pointer="/received_on")
+    await _check_runs_on(write, caller, row, corrected.agency_id, "/received_on")
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
+async def _to_correct(write: Write, caller: Caller, row: Row[Any], giver_id: UUID) -> tuple[Row[Any], NoticeReceipt]:
+    """Who gave the notice, and the own word of its receipt that may be corrected. Raises WrongStatus."""
+    giver = await write.first(_GIVER, {"id": row.id, "agency_id": giver_id})
+    own = None if giver is None else own_receipt(giver.notice_receipts, caller.agency_id)
+    relied = []
+    if giver is not None and own is not None and own.recorded_at is not None:
+        both, at = (giver_id, caller.agency_id), (row.time_zone, caller.now)
+        relied = await gone_by_receipt(write, row.id, *both, own.recorded_at, giver.leaves_at, *at)
+    refuse(correction_barred(own, None if giver is None else giver.leaves_at, caller.now, relied))
+    assert giver is not None, "what nobody gave was refused"
+    assert own is not None, "and so was what was not recorded"
+    return giver, own
+
+
+async def _check_runs_on(write: Write, caller: Caller, row: Row[Any], giver_id: UUID, pointer: str | None) -> None:
+    """Let a receipt be of another day as long as the notice still runs by that. Raises RuleBroken."""
+    giver = await write.first(_GIVER, {"id": row.id, "agency_id": giver_id})
+    over_at = None if giver is None else giver.leaves_at
+    if over_at is None or over_at > caller.now:
+        return
+    last = last_day_before(over_at, row.time_zone)
+    detail = (
+        f"By that day the notice would have run out on {last}, which is over: until now the others counted on what "
+        "you had recorded, and nobody alone unbinds a party for days that are over. Name a day by which it still "
+        "runs; what came before that is for all to agree to."
+    )
+    if pointer is None:
+        raise RuleBroken(detail, "not_then")
+    raise RuleBroken.at(detail, "not_then", f"it would have run out on {last}", pointer=pointer)
+
+
+async def own_word_of(write: Write, caller: Caller, row: Row[Any], report: Row[Any]) -> bool:
+    """Whether who now confirms that a notice came said another day of that, and corrects it. Raises WrongStatus.
+
+    It is barred from that as from any correction: by who has gone by its day, and once the notice has run out.
+    """
+    giver = await write.first(_GIVER, {"id": row.id, "agency_id": report.recorded_by_id})
+    if giver is None or own_receipt(giver.notice_receipts, caller.agency_id) is None:
+        return False
+    await _to_correct(write, caller, row, report.recorded_by_id)
+    return True
+
+
+async def check_confirmed_day(write: Write, caller: Caller, row: Row[Any], report: Row[Any]) -> None:
+    """Let the own agency confirm a day instead of its own by which the notice still runs. Raises RuleBroken."""
+    await _check_runs_on(write, caller, row, report.recorded_by_id, None)
+
+
 async def check_receipt(write: Write, caller: Caller, row: Row[Any], recipient_id: UUID, received_on: date) -> None:
-    """Let who gave a notice report its receipt. Raises RuleBroken, WrongStatus where none of its own waits for it."""
-    notice_on = await _awaits(write, row.id, caller.agency_id, recipient_id)
-    _check_sent_before(notice_on, received_on, "/acted_on")
+    """Let who gave a notice report its receipt, or that it came before the day that the recipient says itself.
+
+    Raises RuleBroken, WrongStatus where none of its own waits for it, and the recipient has said nothing to contest.
+    """
+    giver = await write.first(_GIVER, {"id": row.id, "agency_id": caller.agency_id})
+    kept = None if giver is None else giver.notice_receipts
+    if recipient_id not in awaited_from(kept):
+        own = own_receipt(kept, recipient_id)
+        refuse(dispute_barred(recipient_id, own, None if giver is None else giver.leaves_at, caller.now))
+        assert own is not None, "what is not on record was refused"
+        assert own.received_on is not None, "and so was what is awaited"
+        if received_on >= own.received_on:
+            detail = (
+                f"That party says itself that it received the notice on {own.received_on}: report a day before that, "
+                "or none. To be bound for longer, name a later last day in a new notice."
+            )
+            raise RuleBroken.at(detail, "not_then", f"not before {own.received_on}", pointer="/acted_on")
+    assert giver is not None, "without a notice nothing is received"
+    _check_sent_before(giver.withdrawal_notice_on, received_on, "/acted_on")
 
 
 async def report_receipts(
@@ -134,11 +192,21 @@ async def report_receipts(
         await write_report(write, caller, row, act)
 
 
-async def give_way(write: Write, agreement_id: UUID, giver_id: UUID, recipient_id: UUID, now: datetime) -> None:
-    """Let what a party reported of its notice's receipt by another count no more, for that one has said itself."""
+async def give_way(
+    write: Write, agreement_id: UUID, giver_id: UUID, recipient_id: UUID, now: datetime, *, said: date | None = None
+) -> None:
+    """Let what a party reported of its notice's receipt by another count no more, for that one has said itself.
+
+    Of a day before the one that it `said` the report stays, for the two words to stand side by side; no silence counts
+    against a word that was given. None where it said the very thing that was reported.
+    """
     for report in await open_reports(write, agreement_id, recipient_id, ReportedKind.RECEIVED_NOTICE):
-        if report.recorded_by_id == giver_id:
+        if report.recorded_by_id != giver_id:
+            continue
+        if said is None or report.acted_on >= said:
             await replace_report(write, report, now)
+        elif report.status == ReportStatus.OPEN:
+            await stop_silence(write, report, Unconfirmed.SAID_NO)
 
 
 async def drop_receipts(write: Write, caller: Caller, row: Row[Any]) -> None:

@@ -1,6 +1,7 @@
 """What repeats restricted wording: a provision only with a reason, which is recorded; of a document what it repeats."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
 from uuid import UUID
 
 from registry.agreements.instruments.queries.repeating import Repeated, RestrictedSource, restricted_repeated
@@ -58,6 +59,11 @@ async def declassified(
             )
             found |= {each.source: each for each in repeated if each.readable}
     check_repeated([each.named for each in found], reason, pointer="/declassify_reason")
+    return _told([*found], reason)
+
+
+def _told(found: Sequence[RestrictedSource], reason: str | None) -> dict[str, object]:
+    """What the ledger tells of restricted wording that more read from now on."""
     if not found:
         return {}
     return {
@@ -69,13 +75,53 @@ async def declassified(
     }
 
 
-async def check_unrepeated(write: Write, caller: Caller, agreement_id: UUID, said: str, pointer: str) -> None:
+async def check_unrepeated(
+    write: Write, caller: Caller, agreement_id: UUID, said: str, pointer: str, declassify_reason: str | None = None
+) -> dict[str, object]:
     """Let nobody repeat to all parties, in a comment or a reason, what it may read as restricted of the same agreement.
 
-    Raises RuleBroken. To who may not read it nothing is told, as elsewhere.
+    But with a reason for that, as of provisions and documents; what the ledger tells of it. Raises RuleBroken. To who
+    may not read it nothing is told, as elsewhere.
     """
     repeated = await restricted_repeated(write, caller.principal, agreement_id, [said], Sensitivity.PARTIES)
-    check_said([each.source.named for each in repeated if each.readable], pointer=pointer)
+    found = [each.source for each in repeated if each.readable]
+    check_said([each.named for each in found], declassify_reason, pointer=pointer)
+    return _told(found, declassify_reason)
+
+
+class _Said(Protocol):
+    """What is asked with a reason, and may say why that repeats restricted wording."""
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def declassify_reason(self) -> str | None: ...
+
+
+def said_of(said: _Said) -> dict[str, object]:
+    """What the ledger is to tell of the reason that is given, for `check_reasons` to compare."""
+    return {"reason": said.reason, **({"declassify_reason": said.declassify_reason} if said.declassify_reason else {})}
+
+
+_REASONS: Final = ("reason", "note")
+
+
+async def check_reasons(
+    write: Write, caller: Caller, agreement_id: UUID, told: Mapping[str, object]
+) -> Mapping[str, object]:
+    """As `check_unrepeated`, of each reason and note in what the ledger is to tell; that, with what it declassifies.
+
+    The members of a request are named as those of its event. Where this is called for one that checks what else it
+    says, `declassify_reason` is among what is told only where something is declassified.
+    """
+    reason = told.get("declassify_reason")
+    found: dict[str, object] = {}
+    for name in _REASONS:
+        if isinstance(said := told.get(name), str):
+            why = reason if isinstance(reason, str) else None
+            found |= await check_unrepeated(write, caller, agreement_id, said, f"/{name}", why)
+    return {name: value for name, value in told.items() if name != "declassify_reason"} | found if reason else told
 
 
 async def keep_repeated(write: Write, document_id: UUID, repeated: Sequence[Repeated]) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.being_bound import check_bound, check_hand
-from registry.agreements.instruments.commands.confirmed_notice import stand_as_own
+from registry.agreements.instruments.commands.confirmed_notice import confirmed_as_own
 from registry.agreements.instruments.commands.earlier_days import count_from_its_day, reaches_back
 from registry.agreements.instruments.commands.given_up import check_not_given_up
 from registry.agreements.instruments.commands.holding import finished, held, parties_of
@@ -25,8 +25,13 @@ from registry.agreements.instruments.commands.open_text import (
     own_text,
     waiting_paper,
 )
-from registry.agreements.instruments.commands.proposing import drop_departures, drop_unsaid_end, propose_departure
-from registry.agreements.instruments.commands.receiving import check_receipt, give_way
+from registry.agreements.instruments.commands.proposing import drop_unsaid_end, propose_departure
+from registry.agreements.instruments.commands.receiving import (
+    check_confirmed_day,
+    check_receipt,
+    give_way,
+    own_word_of,
+)
 from registry.agreements.instruments.commands.report_members import check_given, check_members
 from registry.agreements.instruments.commands.reported import (
     about,
@@ -39,6 +44,7 @@ from registry.agreements.instruments.commands.reported import (
     report_of,
     write_report,
 )
+from registry.agreements.instruments.commands.settling.closing import drop_departures
 from registry.agreements.instruments.commands.settling.dated_back import OwnAct
 from registry.agreements.instruments.commands.settling.effects import (
     apply_report,
@@ -255,7 +261,8 @@ async def confirm_report(
 
     That it was bound on that day is put to the others than who reported it, where that is over. A notice that counts
     from receipt stands as the own one, and waits for those receipts that nobody has said yet. One that was contested
-    may be confirmed after all. Unless another than the own agency filed a signed copy that shows it, the office's
+    may be confirmed after all, and so may a receipt of another day than the own agency has said, as far as that can
+    still be corrected. Unless another than the own agency filed a signed copy that shows it, the office's
     authority must hold on the day of `authority.day_given` too. Raises Forbidden for another's act, and for who
     approved the text to which the signature or word that is confirmed binds, WrongStatus, RuleBroken.
     """
@@ -266,11 +273,12 @@ async def confirm_report(
     ):
         raise WrongStatus(NOTHING_TO_SIGN)
     values = {"status": ReportStatus.CONFIRMED, "answered_at": caller.now, "answer_reason": note, "is_settled": True}
+    corrects = report.kind == ReportedKind.RECEIVED_NOTICE and await own_word_of(write, caller, row, report)
     if report.kind in BINDING:
         told = await _bound_by_report(write, caller, row, report, values)
     else:
         report, told = await answer_report(write, report, caller.now, **values), {}
-        own = await stand_as_own(write, caller, row, report) if report.kind == ReportedKind.GAVE_NOTICE else None
+        own = await confirmed_as_own(write, caller, row, report) if report.kind == ReportedKind.GAVE_NOTICE else None
         if own is None:
             await count_report(write, row, report, caller.now, manner="confirmed")
         told |= own or {}
@@ -282,6 +290,8 @@ async def confirm_report(
         because = ClosedBecause.REPLACED
         await drop_departures(write, row.id, caller.agency_id, reason, caller.now, kept=kept, because=because)
     await finished(write, caller, row, EventType.AGREEMENT_REPORT_CONFIRMED, {**about(report), "note": note, **told})
+    if corrects:
+        await check_confirmed_day(write, caller, row, report)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 

@@ -35,6 +35,7 @@ from registry.agreements.instruments.consent_tables import (
 )
 from registry.agreements.instruments.queries.evidence import read_with
 from registry.agreements.instruments.queries.signing_power import may_sign_on
+from registry.agreements.instruments.receipt import own_receipt
 from registry.agreements.instruments.signing_tables import agreement_declined
 from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature, agreement_version
 from registry.directory.agencies.rules import AgencyStatus
@@ -104,6 +105,9 @@ _CONFIRMED = sa.select(sa.func.max(_report.c.answered_at, type_=_INSTANT)).where
     _report.c.status == ReportStatus.CONFIRMED,
 )
 _WORD = sa.select(agreement_party.c.verbally_at).where(
+    agreement_party.c.agreement_id == _ID, agreement_party.c.agency_id == _AGENCY
+)
+_RECEIPTS = sa.select(agreement_party.c.notice_receipts).where(
     agreement_party.c.agreement_id == _ID, agreement_party.c.agency_id == _AGENCY
 )
 _ASKED = sa.select(_proposal.c.kind, _proposal.c.proposed_by_id).where(
@@ -212,7 +216,10 @@ async def _said_no(
         return frozenset(each.agency_id for each in contested if each.kind in LEAVING)
     if kind is ReportedKind.RECEIVED_NOTICE:
         about = (kind, reporter_id)
-        return frozenset(each.agency_id for each in contested if (each.kind, each.recorded_by_id) == about)
+        denied = {each.agency_id for each in contested if (each.kind, each.recorded_by_id) == about}
+        # Who has said on which day it came has denied every other.
+        kept = await read.value(_RECEIPTS, {"id": agreement_id, "agency_id": reporter_id})
+        return frozenset(denied | {each for each in agency_ids if own_receipt(kept, each) is not None})
     if kind in OF_DUTY:
         return frozenset(each.agency_id for each in contested if each.duty_id == act.duty_id and each.kind == kind)
     asked = await read.first(_ASKED, {"proposal_id": act.proposal_id})

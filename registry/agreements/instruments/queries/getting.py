@@ -299,7 +299,10 @@ async def get_agreement(
         remarks += [
             *about_notice(notice, ids),
             *about_end(told.last.expires_on, msgspec.json.decode(told.terms, type=Terms)),
-            *about_renewals(told.last.expires_on, renewal_of(told.last.auto_renew_months, told.last.auto_renew_times)),
+            *about_renewals(
+                told.last.expires_on,
+                renewal_of(told.last.auto_renew_months, told.last.auto_renew_times, told.last.renewal_day),
+            ),
             *about_suspension(terms, notice),
             *about_limits(terms),
             *remarks_on_text(provisions, row.terms, term_of_version(row)),

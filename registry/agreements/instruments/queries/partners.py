@@ -24,7 +24,7 @@ from registry.agreements.instruments.queries.in_force import (
 from registry.agreements.instruments.queries.listing import status_now, status_told
 from registry.agreements.instruments.queries.pending import all_without_pending
 from registry.agreements.instruments.queries.provisions import may_read_restricted
-from registry.agreements.instruments.queries.receipts import notices_awaiting
+from registry.agreements.instruments.queries.receipts import open_receipts
 from registry.agreements.instruments.queries.visibility import (
     administers,
     is_published,
@@ -119,7 +119,7 @@ async def agreements_in_force(
         today = {row.id: binds(row) for row in rows_now}
         today |= await binds_without(read, {each: pending[each] for each in ahead & pending.keys()}, *sides, now)
     sharing = {row.id for row in rows if row.shared}
-    awaiting = await notices_awaiting(read, sharing, sides)
+    of_receipts = await open_receipts(read, sharing, sides, now)
     items = []
     for each in rows:
         row, without = each, pending.get(each.id)
@@ -156,7 +156,8 @@ async def agreements_in_force(
                 assists=held.assists,
                 covers_until=until,
                 pending_report_ids=[*reports] if shared else [],
-                awaiting_receipt=awaiting.get(row.id, []),
+                awaiting_receipt=[] if row.id not in of_receipts else of_receipts[row.id].awaiting,
+                disputed_receipts=[] if row.id not in of_receipts else of_receipts[row.id].disputed,
                 terms=shown_without(candidate.terms, withheld) if shared else None,
                 terms_withheld=withheld if shared else [],
             )

@@ -49,6 +49,7 @@ class VersionTerm(Struct, frozen=True):
     notice: Any
     auto_renew_months: int | None
     auto_renew_times: RenewalTimes | None
+    renewal_day: int | None
 
 
 def term_of_version(row: Row[Any]) -> VersionTerm:

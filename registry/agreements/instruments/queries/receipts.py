@@ -13,8 +13,9 @@ from registry.agreements.instruments.consent_tables import agreement_reported_ac
 from registry.agreements.instruments.queries.relying import gone_by_receipt
 from registry.agreements.instruments.receipt import (
     AwaitedNotice,
+    DisputedNotice,
+    OpenReceipts,
     SaidReceipt,
-    awaited_from,
     correction_barred,
     own_receipt,
     read_receipts,
@@ -29,7 +30,9 @@ from registry.platform.database.handles import Read
 _report = agreement_reported_act
 _IDS = sa.bindparam("ids", type_=_report.c.agreement_id.type, expanding=True)
 _SAID = (
-    sa.select(*(_report.c[name] for name in ("id", "agreement_id", "agency_id", "recorded_by_id", "status")))
+    sa.select(
+        *(_report.c[name] for name in ("id", "agreement_id", "agency_id", "recorded_by_id", "acted_on", "status"))
+    )
     .where(
         _report.c.agreement_id.in_(_IDS),
         _report.c.kind == ReportedKind.RECEIVED_NOTICE,
@@ -61,7 +64,7 @@ async def receipts_said(read: Read, agreement_ids: Collection[UUID]) -> dict[tup
     """By agreement and giver what that one reported of the receipt of its notice, and what has had no effect."""
     found: dict[tuple[UUID, UUID], list[SaidReceipt]] = {}
     for row in await read.all(_SAID, {"ids": sorted(agreement_ids)}):
-        said = SaidReceipt(row.id, row.agency_id, row.status == ReportStatus.CONTESTED)
+        said = SaidReceipt(row.id, row.agency_id, row.acted_on, row.status == ReportStatus.CONTESTED)
         found.setdefault((row.agreement_id, row.recorded_by_id), []).append(said)
     return found
 
@@ -69,34 +72,36 @@ async def receipts_said(read: Read, agreement_ids: Collection[UUID]) -> dict[tup
 async def said_of(
     read: Read, agreement_id: UUID, parties: Iterable[Row[Any]]
 ) -> dict[tuple[UUID, UUID], list[SaidReceipt]]:
-    """As `receipts_said`, of one agreement; nothing is asked where no notice of the parties waits for a receipt."""
-    if any(awaited_from(each.notice_receipts) for each in parties):
+    """As `receipts_said`, of one agreement; nothing is asked where no notice of the parties counts from a receipt."""
+    if any(each.notice_receipts is not None for each in parties):
         return await receipts_said(read, [agreement_id])
     return {}
 
 
-async def notices_awaiting(
-    read: Read, agreement_ids: Collection[UUID], sides: Collection[UUID]
-) -> dict[UUID, list[AwaitedNotice]]:
-    """By agreement the notices of those agencies that do not run out, since a receipt of them is awaited."""
+async def open_receipts(
+    read: Read, agreement_ids: Collection[UUID], sides: Collection[UUID], now: datetime
+) -> dict[UUID, OpenReceipts]:
+    """By agreement the notices of those agencies that do not run out, or whose end is disputed, by their receipts."""
     if not agreement_ids:
         return {}
     rows = await read.all(_GIVERS, {"ids": sorted(agreement_ids), "sides": sorted(sides)})
-    rows = [row for row in rows if row.leaves_at is None and awaited_from(row.notice_receipts)]
+    rows = [row for row in rows if row.leaves_at is None or row.leaves_at > now]
     if not rows:
         return {}
     said = await receipts_said(read, {row.agreement_id for row in rows})
     agencies = await references(read, {each.agency_id for row in rows for each in read_receipts(row.notice_receipts)})
     names = {agency_id: each.name for agency_id, each in agencies.items()}
-    found: dict[UUID, list[AwaitedNotice]] = {}
+    found: dict[UUID, OpenReceipts] = {}
     for row in rows:
         receipts = shown_receipts(row.notice_receipts, names, said.get((row.agreement_id, row.agency_id), ()))
-        notice = AwaitedNotice(
-            agency=AgencyReference(id=row.agency_id, name=row.name),
-            notice_on=row.withdrawal_notice_on,
-            receipts=[each for each in receipts if each.received_on is None],
-        )
-        found.setdefault(row.agreement_id, []).append(notice)
+        its = found.setdefault(row.agreement_id, OpenReceipts([], []))
+        giver, given_on = AgencyReference(id=row.agency_id, name=row.name), row.withdrawal_notice_on
+        awaited = [each for each in receipts if each.received_on is None]
+        if awaited and row.leaves_at is None:
+            its.awaiting.append(AwaitedNotice(agency=giver, notice_on=given_on, receipts=awaited))
+        disputed = [each for each in receipts if each.status == "disputed"]
+        if disputed:
+            its.disputed.append(DisputedNotice(agency=giver, notice_on=given_on, receipts=disputed))
     return found
 
 

@@ -186,7 +186,7 @@ _OTHERS = (
         _other.c.joined_at,
         *(
             sa.case((_HAS_DAYS, _term.c[name]), else_=agreement.c[name]).label(name)
-            for name in ("expires_on", "auto_renew_months", "auto_renew_times")
+            for name in ("expires_on", "auto_renew_months", "auto_renew_times", "renewal_day")
         ),
         sa.case((_HAS_DAYS, _notice.c.notice), else_=agreement.c.notice).label("notice"),
     )
@@ -278,7 +278,7 @@ async def _let_pass_since(
         return []
     found = []
     for other in await read.all(_OTHERS, {"id": agreement_id, "agency_id": giver_id, "now": now}):
-        renewal = renewal_of(other.auto_renew_months, other.auto_renew_times)
+        renewal = renewal_of(other.auto_renew_months, other.auto_renew_times, other.renewal_day)
         period = read_notice(other.notice).of(other.agency_id)
         if renewal is None or period is None:
             continue

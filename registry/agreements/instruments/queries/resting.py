@@ -84,7 +84,7 @@ def _reported(paper: sa.FromClause, long_enough_ago: sa.ColumnElement[Any]) -> s
     """What has had effect of another, by its word or its silence; and what another has put on record."""
     may_act = sa.select(sa.literal(1)).where(
         agency.c.id == _report.c.agency_id, agency.c.status == AgencyStatus.ACTIVE
-    )  # of another silence says nothing: see `settling.effects.settle_reports`
+    )  # of another silence says nothing: see `settling.uncontested.settle_reports`
     ran_out = sa.and_(
         _report.c.status == ReportStatus.OPEN,
         _report.c.notified_at <= long_enough_ago,

@@ -208,7 +208,7 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
                 dates.c[name].label(f"its_{name}")
                 for name in (
                     *("kind", "effective_on", "expires_on", "starts_at", "ends_at", "notice"),
-                    *("auto_renew_months", "auto_renew_times"),
+                    *("auto_renew_months", "auto_renew_times", "renewal_day"),
                 )
             ),
             _paper_to_confirm.label("paper_to_confirm"),

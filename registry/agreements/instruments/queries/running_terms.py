@@ -12,7 +12,9 @@ def term_ends_on_told(term: VersionTerm, day: date) -> date | None:
     """The last day of the version's term that holds the day; of its last one when all are over."""
     if term.expires_on is None:
         return None
-    return running_term(term.expires_on, renewal_of(term.auto_renew_months, term.auto_renew_times), day)
+    return running_term(
+        term.expires_on, renewal_of(term.auto_renew_months, term.auto_renew_times, term.renewal_day), day
+    )
 
 
 def cut_short(

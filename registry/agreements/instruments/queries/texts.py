@@ -95,7 +95,7 @@ _TEXTS_OF = (
             agreement_version_dates.c[name]
             for name in (
                 *("kind", "effective_on", "expires_on", "starts_at", "ends_at"),
-                *("notice", "auto_renew_months", "auto_renew_times"),
+                *("notice", "auto_renew_months", "auto_renew_times", "renewal_day"),
             )
         ),
         agreement_amendment.c.executed_at,

@@ -69,7 +69,7 @@ _VERSION_ROWS = (
     sa.select(
         *(agreement_version.c[name] for name in _VERSION_COLUMNS),
         *(_dates.c[name] for name in ("kind", "effective_on", "expires_on", "ends_at", "notice")),
-        *(_dates.c[name] for name in ("auto_renew_months", "auto_renew_times")),
+        *(_dates.c[name] for name in ("auto_renew_months", "auto_renew_times", "renewal_day")),
         _executed_at,
         reads_restricted().label("reached"),
     )

@@ -34,6 +34,7 @@ from registry.platform.kernel.versions import Expected
         "not_a_party",
         "provision_number_taken",
         "renewal_without_extension",
+        "repeats_restricted",
         "unknown_agency",
         "unknown_provision",
         "version_taken",

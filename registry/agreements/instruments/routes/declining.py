@@ -24,7 +24,12 @@ from registry.platform.kernel.versions import Expected
     status=200,
     example=examples.DECLINING,
     etag=True,
-    problems=("already_declined", "other_version", "wrong_status"),
+    problems=(
+        "already_declined",
+        "other_version",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def decline_to_sign_agreement(
     agreement_id: FromPath[UUID],
@@ -48,7 +53,12 @@ async def decline_to_sign_agreement(
     status=200,
     example=examples.DECLINING,
     etag=True,
-    problems=("already_declined", "other_version", "wrong_status"),
+    problems=(
+        "already_declined",
+        "other_version",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def decline_to_join_agreement(
     agreement_id: FromPath[UUID],

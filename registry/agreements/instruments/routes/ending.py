@@ -10,6 +10,7 @@ from registry.agreements.instruments.routes.answering import agreement_answer
 from registry.agreements.instruments.schemas.given import (
     AgreementReason,
     CorrectedReceipt,
+    OwnSuspension,
     ReceiptOfNotice,
     WithdrawalNotice,
 )
@@ -33,7 +34,7 @@ from registry.platform.kernel.versions import Expected
 )
 async def suspend_agreement(
     agreement_id: FromPath[UUID],
-    data: JSONBody[AgreementReason],
+    data: JSONBody[OwnSuspension],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
@@ -44,7 +45,7 @@ async def suspend_agreement(
     it out, too. Where it is `silent`, from when your agency's notice to leave would have run out, by each text that
     binds it. At once all are freed only with the consent of each (`propose-suspension`).
     """
-    return agreement_answer(await ending.suspend(write, caller, agreement_id, data.reason, if_match))
+    return agreement_answer(await ending.suspend(write, caller, agreement_id, data, if_match))
 
 
 @operation(
@@ -54,7 +55,10 @@ async def suspend_agreement(
     status=200,
     example=examples.REASON,
     etag=True,
-    problems=("wrong_status",),
+    problems=(
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def reinstate_agreement(
     agreement_id: FromPath[UUID],
@@ -112,7 +116,10 @@ async def give_agreement_notice(
     status=200,
     example=examples.REASON,
     etag=True,
-    problems=("wrong_status",),
+    problems=(
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def rescind_agreement_notice(
     agreement_id: FromPath[UUID],
@@ -135,7 +142,12 @@ async def rescind_agreement_notice(
     status=200,
     example=examples.RECEIPT,
     etag=True,
-    problems=("dates_reversed", "not_then", "wrong_status"),
+    problems=(
+        "dates_reversed",
+        "not_then",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def record_agreement_receipt(
     agreement_id: FromPath[UUID],
@@ -147,7 +159,8 @@ async def record_agreement_receipt(
     """Say on which day your agency received another party's notice, where that counts from its receipt.
 
     It runs out once each of those has received it to whom it goes. Who gave it may report that it came, with what shows
-    that (`report-act`, `received_notice`).
+    that (`report-act`, `received_notice`), also that it came before the day that you say: then both words stand, and
+    yours counts until you agree.
     """
     return agreement_answer(await receiving.record_receipt(write, caller, agreement_id, data, if_match))
 
@@ -159,7 +172,12 @@ async def record_agreement_receipt(
     status=200,
     example=examples.CORRECTED_RECEIPT,
     etag=True,
-    problems=("dates_reversed", "not_then", "wrong_status"),
+    problems=(
+        "dates_reversed",
+        "not_then",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def correct_agreement_receipt(
     agreement_id: FromPath[UUID],

@@ -24,7 +24,11 @@ from registry.platform.kernel.versions import Expected
     status=200,
     example=examples.CUSTODY,
     etag=True,
-    problems=("not_a_party", "wrong_status"),
+    problems=(
+        "not_a_party",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def offer_agreement_custody(
     agreement_id: FromPath[UUID],
@@ -44,7 +48,12 @@ async def offer_agreement_custody(
     status=200,
     example=examples.REASON,
     etag=True,
-    problems=("conflict", "number_taken", "wrong_status"),
+    problems=(
+        "conflict",
+        "number_taken",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def accept_agreement_custody(
     agreement_id: FromPath[UUID],
@@ -66,7 +75,10 @@ async def accept_agreement_custody(
     status=200,
     example=examples.REASON,
     etag=True,
-    problems=("wrong_status",),
+    problems=(
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def decline_agreement_custody(
     agreement_id: FromPath[UUID],

@@ -29,6 +29,7 @@ from registry.platform.kernel.versions import Expected
         "not_of_this_kind",
         "not_then",
         "notice_silent",
+        "repeats_restricted",
         "rule_reaches_back",
         "wrong_status",
     ),

@@ -24,7 +24,13 @@ from registry.platform.kernel.versions import Expected
     status=200,
     example=examples.NEW_PARTIES,
     etag=True,
-    problems=("parties_faulty", "proposal_open", "unknown_agency", "wrong_status"),
+    problems=(
+        "parties_faulty",
+        "proposal_open",
+        "repeats_restricted",
+        "unknown_agency",
+        "wrong_status",
+    ),
 )
 async def add_agreement_parties(
     agreement_id: FromPath[UUID],
@@ -54,6 +60,7 @@ async def add_agreement_parties(
         "no_provisions",
         "no_signing_authority",
         "other_version",
+        "repeats_restricted",
         "separation_of_duties",
         "signing_declined",
         "wrong_status",

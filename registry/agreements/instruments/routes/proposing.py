@@ -31,6 +31,7 @@ from registry.platform.kernel.versions import Expected
         "evidence_twice",
         "not_then",
         "proposal_open",
+        "repeats_restricted",
         "wrong_status",
     ),
 )
@@ -64,6 +65,7 @@ async def propose_agreement_suspension(
         "not_then",
         "notice_silent",
         "proposal_open",
+        "repeats_restricted",
         "wrong_status",
     ),
 )
@@ -91,7 +93,14 @@ async def terminate_agreement(
     status=200,
     example=examples.SUPERSESSION,
     etag=True,
-    problems=("evidence_twice", "no_successor", "not_then", "proposal_open", "wrong_status"),
+    problems=(
+        "evidence_twice",
+        "no_successor",
+        "not_then",
+        "proposal_open",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def supersede_agreement(
     agreement_id: FromPath[UUID],
@@ -117,7 +126,10 @@ async def supersede_agreement(
     status=200,
     example=examples.STEP_ANSWER,
     etag=True,
-    problems=("wrong_status",),
+    problems=(
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def consent_to_agreement_proposal(
     agreement_id: FromPath[UUID],
@@ -138,7 +150,10 @@ async def consent_to_agreement_proposal(
     status=200,
     example=examples.REASON,
     etag=True,
-    problems=("wrong_status",),
+    problems=(
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def take_back_agreement_proposal(
     agreement_id: FromPath[UUID],

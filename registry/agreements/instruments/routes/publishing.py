@@ -24,7 +24,12 @@ from registry.platform.kernel.versions import Expected
     status=200,
     example=examples.AGREEING_TO_PUBLISH,
     etag=True,
-    problems=("nothing_to_publish", "publication_unnamed", "wrong_status"),
+    problems=(
+        "nothing_to_publish",
+        "publication_unnamed",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def agree_to_publish_agreement(
     agreement_id: FromPath[UUID],
@@ -49,7 +54,12 @@ async def agree_to_publish_agreement(
     status=200,
     example=examples.STOPPING_TO_PUBLISH,
     etag=True,
-    problems=("nothing_to_publish", "publication_unnamed", "wrong_status"),
+    problems=(
+        "nothing_to_publish",
+        "publication_unnamed",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def stop_publishing_agreement(
     agreement_id: FromPath[UUID],

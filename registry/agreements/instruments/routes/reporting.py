@@ -42,6 +42,7 @@ from registry.platform.kernel.versions import Expected
         "other_version",
         "own_act",
         "receipt_missing",
+        "repeats_restricted",
         "report_incomplete",
         "signed_before_text",
         "unknown_document",
@@ -73,7 +74,12 @@ async def report_agreement_act(
     status=200,
     example=examples.STEP_ANSWER,
     etag=True,
-    problems=("evidence_not_on_file", "no_signing_authority", "wrong_status"),
+    problems=(
+        "evidence_not_on_file",
+        "no_signing_authority",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def second_reported_act(
     agreement_id: FromPath[UUID],
@@ -97,7 +103,13 @@ async def second_reported_act(
     status=200,
     example=examples.STEP_ANSWER,
     etag=True,
-    problems=("no_signing_authority", "separation_of_duties", "wrong_status"),
+    problems=(
+        "no_signing_authority",
+        "not_then",
+        "repeats_restricted",
+        "separation_of_duties",
+        "wrong_status",
+    ),
 )
 async def confirm_reported_act(
     agreement_id: FromPath[UUID],
@@ -112,7 +124,7 @@ async def confirm_reported_act(
     A notice, or a departure, counts from its day for those alone who reported it or agree to it; where the text counts
     notice from its receipt it stands as your own, and waits for each receipt. That it was bound on a day that is over
     is put to the parties that did not report it (`earlier_day` in `proposals`). What was contested may be confirmed
-    after all.
+    after all. So may the day of a receipt where your agency said another: as far as it could correct its own.
     """
     return agreement_answer(
         await reporting.confirm_report(write, caller, agreement_id, reported_act_id, data.note, if_match)
@@ -126,7 +138,10 @@ async def confirm_reported_act(
     status=200,
     example=examples.REASON,
     etag=True,
-    problems=("wrong_status",),
+    problems=(
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def contest_reported_act(
     agreement_id: FromPath[UUID],
@@ -149,7 +164,10 @@ async def contest_reported_act(
     status=200,
     example=examples.REASON,
     etag=True,
-    problems=("wrong_status",),
+    problems=(
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def take_back_reported_act(
     agreement_id: FromPath[UUID],

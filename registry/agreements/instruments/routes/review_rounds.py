@@ -91,7 +91,12 @@ async def add_agreement_reviewer(
     status=200,
     example=examples.REVIEW_APPROVAL,
     etag=True,
-    problems=("reviewer_released", "round_closed", "separation_of_duties"),
+    problems=(
+        "repeats_restricted",
+        "reviewer_released",
+        "round_closed",
+        "separation_of_duties",
+    ),
 )
 async def approve_agreement_review(
     agreement_id: FromPath[UUID],
@@ -117,7 +122,11 @@ async def approve_agreement_review(
     status=200,
     example=examples.REASON,
     etag=True,
-    problems=("reviewer_released", "round_closed"),
+    problems=(
+        "repeats_restricted",
+        "reviewer_released",
+        "round_closed",
+    ),
 )
 async def request_agreement_changes(
     agreement_id: FromPath[UUID],
@@ -139,7 +148,11 @@ async def request_agreement_changes(
     status=200,
     example=examples.RELEASE,
     etag=True,
-    problems=("reviewer_released", "round_closed"),
+    problems=(
+        "repeats_restricted",
+        "reviewer_released",
+        "round_closed",
+    ),
 )
 async def release_agreement_reviewer(
     agreement_id: FromPath[UUID],

@@ -33,6 +33,7 @@ from registry.platform.kernel.versions import Expected
         "no_provisions",
         "not_a_party",
         "other_version",
+        "repeats_restricted",
         "round_open",
         "round_taken",
         "version_taken",
@@ -62,7 +63,11 @@ async def submit_agreement(
     status=200,
     example=examples.OF_A_TEXT,
     etag=True,
-    problems=("other_version", "wrong_status"),
+    problems=(
+        "other_version",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def send_back_agreement(
     agreement_id: FromPath[UUID],
@@ -82,7 +87,13 @@ async def send_back_agreement(
     status=200,
     example=examples.STEP,
     etag=True,
-    problems=("other_version", "reviews_outstanding", "separation_of_duties", "wrong_status"),
+    problems=(
+        "other_version",
+        "repeats_restricted",
+        "reviews_outstanding",
+        "separation_of_duties",
+        "wrong_status",
+    ),
 )
 async def approve_agreement(
     agreement_id: FromPath[UUID],
@@ -104,7 +115,14 @@ async def approve_agreement(
     status=200,
     example=examples.FOR_SIGNATURE,
     etag=True,
-    problems=("bad_sequence", "due_in_past", "other_version", "turn_taken", "wrong_status"),
+    problems=(
+        "bad_sequence",
+        "due_in_past",
+        "other_version",
+        "repeats_restricted",
+        "turn_taken",
+        "wrong_status",
+    ),
 )
 async def send_agreement_for_signature(
     agreement_id: FromPath[UUID],
@@ -128,7 +146,11 @@ async def send_agreement_for_signature(
     status=200,
     example=examples.OF_A_TEXT,
     etag=True,
-    problems=("other_version", "wrong_status"),
+    problems=(
+        "other_version",
+        "repeats_restricted",
+        "wrong_status",
+    ),
 )
 async def withdraw_agreement(
     agreement_id: FromPath[UUID],

@@ -12,6 +12,7 @@ from registry.agreements.instruments.schemas.evidence import EvidenceLocation, O
 from registry.agreements.instruments.schemas.words import (
     AgreementNumber,
     ApprovedVersionNo,
+    DeclassifyReason,
     Exemption,
     LastDay,
     NamedVersionNo,
@@ -36,13 +37,6 @@ class NewProvision(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     exemption: Exemption | None = None
 
 
-DeclassifyReason = Annotated[
-    Reason | None,
-    Meta(
-        description="Why more may read now what a provision repeats of restricted wording of the same "
-        "agreement that you can read; it is recorded. With other agreements nothing is compared."
-    ),
-]
 Provisions = Annotated[list[NewProvision], Meta(max_length=300)]
 Parties = Annotated[
     list[UUID], Meta(min_length=2, max_length=1000, description="Agencies, in the order of the document.")
@@ -118,6 +112,12 @@ class AgreementReason(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     """Why it is done to the agreement: why it is suspended or reinstated, and the like."""
 
     reason: Reason
+
+
+class OwnSuspension(AgreementReason, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Why the own agency's participation is suspended."""
+
+    declassify_reason: DeclassifyReason = None
 
 
 class TextReason(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -358,6 +358,7 @@ class WithdrawalNotice(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields
         ),
     ] = field(default_factory=list)
     reason: Reason
+    declassify_reason: DeclassifyReason = None
 
 
 class ReceiptOfNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from registry.agreements.instruments.receipt import AwaitedNotice
+from registry.agreements.instruments.receipt import AwaitedNotice, DisputedNotice
 from registry.agreements.instruments.rules import AgreementKind
 from registry.agreements.instruments.schemas.shown import PendingReports, TermsWithheld
 from registry.agreements.instruments.terms import Terms
@@ -37,6 +37,13 @@ class AgreementInForce(Struct, kw_only=True, frozen=True):
         Meta(
             description="Notices of the two that count from their receipt, while one is awaited: of whom, and whether "
             "that one contests it. Until then they do not run out, and the end is not known; for the parties."
+        ),
+    ]
+    disputed_receipts: Annotated[
+        list[DisputedNotice],
+        Meta(
+            description="Notices of the two that count from their receipt, of whose day who gave one and who received "
+            "it say different things. `covers_until` is by the later day as long as they do not agree; for the parties."
         ),
     ]
     terms: Annotated[Terms | None, Meta(description="For the parties only.")]

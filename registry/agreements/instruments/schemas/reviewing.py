@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.agreements.instruments.reviews import Anchor, Audience, ReviewVerdict, RoundOutcome
-from registry.agreements.instruments.schemas.words import NamedVersionNo
+from registry.agreements.instruments.schemas.words import DeclassifyReason, NamedVersionNo
 from registry.agreements.instruments.terms import ProvisionNumber
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.access.principals import Role
@@ -123,12 +123,14 @@ class NewComment(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     audience: Annotated[Audience | None, Meta(description="`parties`: every party; `agency`: your own alone.")] = None
     department: Annotated[Department | None, Meta(description="Shown beside your agency in place of a name.")] = None
     parent_id: UUID | None = None
+    declassify_reason: DeclassifyReason = None
 
 
 class CommentPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Other words for an own comment."""
 
     text: CommentText | UnsetType = UNSET
+    declassify_reason: DeclassifyReason = None
 
 
 class CommentAuthor(Struct, kw_only=True, frozen=True):

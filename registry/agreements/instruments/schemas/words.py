@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from registry.platform.kernel.text import NAME_PATTERN
+from registry.platform.kernel.text import NAME_PATTERN, Reason
 from registry.platform.kernel.time import CivilDate
 
 AgreementNumber = Annotated[str, Meta(min_length=1, max_length=60, pattern=NAME_PATTERN, examples=["MA-2026-014"])]
@@ -30,7 +30,14 @@ Resolution = Annotated[
     ),
 ]
 RenewMonths = Annotated[
-    int, Meta(ge=1, le=120, description="Months by which the term goes on by itself unless notice is given in time.")
+    int,
+    Meta(
+        ge=1,
+        le=120,
+        description="Months by which the term goes on by itself unless notice is given in time. Each term ends on the "
+        "day that corresponds to the first one's, or the month's last: from 30 January through 28 February it goes on "
+        "to 30 March, from 1 February to 31 March.",
+    ),
 ]
 RenewTimes = Annotated[int, Meta(ge=1, le=100)] | Literal["no_limit", "silent"]
 """How often at most; needed beside the months, since nothing that a text leaves unsaid is taken as unlimited."""
@@ -80,3 +87,12 @@ class AgreementReference(Struct, kw_only=True, frozen=True):
     number: str
     version_no: Annotated[int, Meta(description="The version that it rests on, for ever.")]
     clause: Annotated[str | None, Meta(description="Number of the provision that permits it, where one does.")]
+
+
+DeclassifyReason = Annotated[
+    Reason | None,
+    Meta(
+        description="Why more may read now what this repeats of restricted wording of the same agreement "
+        "that you can read; it is recorded. With other agreements nothing is compared."
+    ),
+]

@@ -9,13 +9,13 @@ import msgspec
 from msgspec import Struct
 
 from registry.agreements.instruments.authority import Signature
-from registry.agreements.instruments.commands.content import Term, check_content, unknown_of
+from registry.agreements.instruments.commands.content import SAID_OF_TERM, Term, check_content, unknown_of
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.signing_power import check_authority
 from registry.agreements.instruments.rules import Stage
 from registry.agreements.instruments.schemas.given import NewAgreement, RecordedAgreement
 from registry.agreements.instruments.tables import NUMBER_TAKEN
-from registry.agreements.instruments.term_days import last_day, renewal_of, utc_bounds
+from registry.agreements.instruments.term_days import last_day, renewal_day, renewal_of, utc_bounds
 from registry.agreements.tracker.cells import CellRefused
 from registry.agreements.tracker.columns import column_of
 from registry.agreements.tracker.queries.directory import Directory, Listed
@@ -56,7 +56,9 @@ class Meaning(Struct, kw_only=True, frozen=True):
     @property
     def last_of_term(self) -> date | None:
         """The last day of the term with its renewals."""
-        return last_day(self.wanted.expires_on, renewal_of(self.wanted.auto_renew_months, self.wanted.auto_renew_times))
+        wanted = self.wanted
+        on_day = renewal_day(wanted.effective_on, wanted.expires_on)
+        return last_day(wanted.expires_on, renewal_of(wanted.auto_renew_months, wanted.auto_renew_times, on_day))
 
     @property
     def ended_early(self) -> date | None:
@@ -256,7 +258,7 @@ async def _check(read: Read, meaning: Meaning, others: Sequence[UUID], now: date
         faults += row.faults_of(broken.faults)
     try:
         known_zone(new.time_zone, "/time_zone")
-        Term(**{name: getattr(new, name) for name in Term.__struct_fields__}).bounds(new.time_zone)
+        Term.starting(**{name: getattr(new, name) for name in SAID_OF_TERM}).bounds(new.time_zone)
     except RuleBroken as broken:
         faults += row.faults_of(broken.faults) or [row.fault("expires_on", broken.code, broken.detail)]
         if any(fault.name == "time_zone" for fault in faults):  # without one no day can be told

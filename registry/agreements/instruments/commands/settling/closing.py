@@ -43,6 +43,15 @@ _report = agreement_reported_act
 _UNANSWERED = sa.select(_report).where(_report.c.status.in_(UNANSWERED), ~_report.c.is_settled)
 _REPORTS = _UNANSWERED.where(_report.c.proposal_id == sa.bindparam("proposal_id", type_=_report.c.proposal_id.type))
 _OF_SIGNATURES = _UNANSWERED.where(_report.c.version_id == sa.bindparam("version_id", type_=_report.c.version_id.type))
+_DEPARTURES = sa.select(agreement_proposal).where(
+    agreement_proposal.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    agreement_proposal.c.kind == ProposalKind.DEPARTURE,
+    agreement_proposal.c.taken_back_at.is_(None),
+    sa.or_(
+        agreement_proposal.c.agreed_at.is_(None),
+        agreement_proposal.c.agreed_at > sa.bindparam("now", type_=agreement_proposal.c.agreed_at.type),
+    ),
+)
 _TAKE_BACK = agreement_proposal.update().where(
     agreement_proposal.c.id == sa.bindparam("its_id", type_=agreement_proposal.c.id.type)
 )
@@ -130,6 +139,30 @@ async def drop_proposal(
         await drop_report(write, report, reason, now)
     values = {"taken_back_at": now, "closed_because": because, "agreed_at": None}
     await write.run(_TAKE_BACK, {"its_id": proposal_id, **values})
+
+
+async def open_departures(write: Write, agreement_id: UUID, now: datetime) -> Sequence[Row[Any]]:
+    """What is said of parties' earlier departures, and has had no effect."""
+    return await write.all(_DEPARTURES, {"id": agreement_id, "now": now})
+
+
+async def drop_departures(
+    write: Write,
+    agreement_id: UUID,
+    agency_id: UUID,
+    reason: str,
+    now: datetime,
+    *,
+    kept: UUID | None = None,
+    because: ClosedBecause | None = None,
+) -> None:
+    """What was said of an earlier departure of the agency, and has had no effect, is gone, but for one.
+
+    `because`: it is closed, by what the agency says now; else it is taken back.
+    """
+    for proposal in await open_departures(write, agreement_id, now):
+        if proposal.proposed_by_id == agency_id and proposal.id != kept:
+            await drop_proposal(write, proposal.id, reason, now, because)
 
 
 async def drop_reported_signatures(write: Write, version_id: UUID, reason: str, now: datetime) -> None:

@@ -12,9 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.authorising import rest_on
-from registry.agreements.instruments.commands.silence import may_act, needs_own_word, said_no
+from registry.agreements.instruments.commands.silence import said_no
 from registry.agreements.instruments.consent import (
-    CONTEST_PERIOD,
     OF_CONSENT,
     UNANSWERED,
     ReportedKind,
@@ -71,12 +70,6 @@ _CONSENTS_COUNT = (
     )
     .values(counts_from=sa.bindparam("counts_from", type_=_INSTANT))
 )
-_DUE = sa.select(_report).where(
-    _report.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
-    _report.c.status == ReportStatus.OPEN,
-    ~_report.c.is_settled,
-    _report.c.notified_at <= sa.bindparam("long_enough_ago", type_=_INSTANT),
-)
 _OPEN_OF = sa.select(_report).where(
     _report.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
     _report.c.agency_id == sa.bindparam("agency_id", type_=agreement.c.id.type),
@@ -91,7 +84,6 @@ _RECEIPT_REPORTS = sa.select(_report).where(
     ~_report.c.is_settled,
 )
 _SET = _report.update().where(_report.c.id == sa.bindparam("its_id", type_=_report.c.id.type))
-_SETTLE = _SET.values(is_settled=True)
 
 
 async def apply_report(
@@ -141,7 +133,8 @@ async def apply_report(
             # What would follow from it is of a day to come, so it is written down once the report has effect.
             if manner is not None and counts_from is not None:
                 its_receipt = (report.recorded_by_id, report.agency_id, report.acted_on)
-                await apply_receipt(write, report.agreement_id, *its_receipt)
+                own_word = manner == "confirmed"  # which may be another than the one that it gave before
+                await apply_receipt(write, report.agreement_id, *its_receipt, corrected=own_word)
         case ReportedKind.FULFILLED_DUTY | ReportedKind.OWES_DUTY:
             pass  # whether it has effect is read from the report itself, where the duty is
 
@@ -210,24 +203,6 @@ async def _signature(write: Write, report: Row[Any], manner: str, counts_from: d
     )
     if report.authority_id is not None:
         await rest_on(write, report.version_id, report.agency_id, report.authority_id)
-
-
-async def settle_reports(
-    write: Write, agreement_id: UUID, now: datetime, *, acted_until_now: UUID | None = None
-) -> None:
-    """Date back what was known long enough and not contested, by who could contest it.
-
-    `acted_until_now` is an agency that may act no more only since this transaction.
-    """
-    for report in await write.all(_DUE, {"id": agreement_id, "long_enough_ago": now - CONTEST_PERIOD}):
-        if report.agency_id != acted_until_now and not await may_act(write, report.agency_id):
-            await stop_silence(write, report, Unconfirmed.MAY_NOT_ACT)
-            continue
-        if await needs_own_word(write, report, by=report.notified_at + CONTEST_PERIOD):
-            await stop_silence(write, report, Unconfirmed.OWN_WORD_REQUIRED)
-            continue
-        await apply_report(write, report, report.counts_at, manner="reported")
-        await write.run(_SETTLE, {"its_id": report.id})
 
 
 async def stop_silence(write: Write, report: Row[Any], because: Unconfirmed) -> None:

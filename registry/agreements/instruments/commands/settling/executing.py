@@ -47,7 +47,7 @@ _NEW_TEXT = (
         agreement_version.c.no,
         *(
             agreement_version_dates.c[name]
-            for name in ("expires_on", "ends_at", "notice", "auto_renew_months", "auto_renew_times")
+            for name in ("expires_on", "ends_at", "notice", "auto_renew_months", "auto_renew_times", "renewal_day")
         ),
     )
     .join(agreement, agreement.c.id == agreement_version.c.agreement_id)
@@ -112,5 +112,6 @@ async def _take(write: Write, latest: Row[Any]) -> None:
         "notice": new.notice,
         "auto_renew_months": new.auto_renew_months,
         "auto_renew_times": new.auto_renew_times,
+        "renewal_day": new.renewal_day,
     }
     await write.run(_ITS, {"its_id": new.id, **values})

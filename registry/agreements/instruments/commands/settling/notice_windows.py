@@ -36,7 +36,10 @@ def notice_windows(
     closing: dict[datetime, datetime] = {}
     for window in holding:
         text = texts[window.text]
-        renewal, notice = renewal_of(text.auto_renew_months, text.auto_renew_times), read_notice(text.notice)
+        renewal, notice = (
+            renewal_of(text.auto_renew_months, text.auto_renew_times, text.renewal_day),
+            read_notice(text.notice),
+        )
         if renewal is None or not notice.periods:
             continue
         for ends_on in _renewed(text.expires_on, renewal, last_day_before(window.start, time_zone)):

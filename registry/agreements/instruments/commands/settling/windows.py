@@ -25,7 +25,6 @@ from registry.agreements.instruments.commands.settling.closing import (
 )
 from registry.agreements.instruments.commands.settling.dated_back import date_back
 from registry.agreements.instruments.commands.settling.departed import departures, dissolutions, next_leaving, parts_of
-from registry.agreements.instruments.commands.settling.effects import settle_reports
 from registry.agreements.instruments.commands.settling.executing import (
     execute_amendment,
     take_lasting_text,
@@ -48,6 +47,7 @@ from registry.agreements.instruments.commands.settling.published import Publishe
 from registry.agreements.instruments.commands.settling.redated import redated_notices
 from registry.agreements.instruments.commands.settling.released import releases
 from registry.agreements.instruments.commands.settling.shown_to_others import show_to_others
+from registry.agreements.instruments.commands.settling.uncontested import settle_reports
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
     ProposalKind,

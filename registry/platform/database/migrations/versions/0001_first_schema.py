@@ -623,6 +623,7 @@ _table(
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("auto_renew_months", sa.Integer),
     sa.Column("auto_renew_times", sa.Text),
+    sa.Column("renewal_day", sa.Integer),
     sa.Column("review_every_months", sa.Integer),
     sa.Column("ratify_by", Instant),
     sa.Column("superseded_by_id", Uuid, sa.ForeignKey("agreement.id")),
@@ -702,10 +703,12 @@ _table(
     sa.Column("notice", Json, nullable=False),
     sa.Column("auto_renew_months", sa.Integer),
     sa.Column("auto_renew_times", sa.Text),
+    sa.Column("renewal_day", sa.Integer),
     _one_of("kind", "original", "amendment", "renewal"),
     sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
     sa.CheckConstraint("auto_renew_months IS NULL OR expires_on IS NOT NULL", name="renewal"),
     sa.CheckConstraint("(auto_renew_months IS NULL) = (auto_renew_times IS NULL)", name="renewals"),
+    sa.CheckConstraint("renewal_day IS NULL OR renewal_day BETWEEN 28 AND 30", name="renewal_day"),
 )
 
 _table(
