@@ -135,7 +135,7 @@ async def rescind_agreement_notice(
     status=200,
     example=examples.RECEIPT,
     etag=True,
-    problems=("dates_reversed", "not_then", "wrong_status"),
+    problems=("dates_reversed", "evidence_twice", "not_then", "wrong_status"),
 )
 async def record_agreement_receipt(
     agreement_id: FromPath[UUID],
@@ -147,7 +147,9 @@ async def record_agreement_receipt(
     """Say on which day your agency received another party's notice, where that counts from its receipt.
 
     It runs out once each of those has received it to whom it goes. Who gave it may report that it came, with what shows
-    that (`report-act`, `received_notice`).
+    that (`report-act`, `received_notice`). By your word alone it ends nothing for others sooner than counted from
+    today: where its day would, they are asked (`earlier_day` in `proposals`), and it counts from that day once each of them
+    has agreed or, where you give evidence of it, has not contested it for 14 days.
     """
     return agreement_answer(await receiving.record_receipt(write, caller, agreement_id, data, if_match))
 
@@ -159,7 +161,7 @@ async def record_agreement_receipt(
     status=200,
     example=examples.CORRECTED_RECEIPT,
     etag=True,
-    problems=("dates_reversed", "not_then", "wrong_status"),
+    problems=("dates_reversed", "evidence_twice", "not_then", "wrong_status"),
 )
 async def correct_agreement_receipt(
     agreement_id: FromPath[UUID],
@@ -171,7 +173,8 @@ async def correct_agreement_receipt(
     """Correct the day on which your agency recorded that it received another party's notice.
 
     While the notice runs, and as long as no other party has gone by that day: by a signature, a consent, a notice of
-    its own, or a last day to leave that it let go by. The history keeps both days and the reason.
+    its own, or a last day to leave that it let go by. The history keeps both days and the reason. Where an earlier day
+    would end something for others sooner, it counts once they agree to it, as when it is recorded.
     """
     return agreement_answer(await receiving.correct_receipt(write, caller, agreement_id, data, if_match))
 

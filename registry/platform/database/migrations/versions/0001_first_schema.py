@@ -1049,6 +1049,7 @@ _table(
     sa.Column("successor_id", Uuid, sa.ForeignKey("agreement.id")),
     sa.Column("signed_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
     sa.Column("approval_id", Uuid, sa.ForeignKey("agreement_approval.id")),
+    sa.Column("notice_of_id", Uuid, sa.ForeignKey("agency.id")),
     sa.Column("agreed_at", Instant),
     sa.Column("taken_back_at", Instant),
     sa.Column("closed_because", sa.Text),
@@ -1063,8 +1064,9 @@ _table(
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
     sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.CheckConstraint(
-        "CASE WHEN kind = 'earlier_day' THEN signed_version_id IS NULL OR approval_id IS NULL "
-        "ELSE signed_version_id IS NULL AND approval_id IS NULL END",
+        "CASE WHEN notice_of_id IS NOT NULL OR kind <> 'earlier_day' "
+        "THEN signed_version_id IS NULL AND approval_id IS NULL AND (notice_of_id IS NULL OR kind = 'earlier_day') "
+        "ELSE signed_version_id IS NULL OR approval_id IS NULL END",
         name="act",
     ),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
