@@ -148,8 +148,8 @@ async def record_agreement_receipt(
 
     It runs out once each of those has received it to whom it goes. Who gave it may report that it came, with what shows
     that (`report-act`, `received_notice`). By your word alone it ends nothing for others sooner than counted from
-    today: where its day would, they are asked (`earlier_day` in `proposals`), and it counts from that day once each of them
-    has agreed or, where you give evidence of it, has not contested it for 14 days.
+    today: where its day would, they are asked (`earlier_day` in `proposals`), and it counts from that day once each
+    of them has agreed or, where you give evidence of it, has not contested it for 14 days.
     """
     return agreement_answer(await receiving.record_receipt(write, caller, agreement_id, data, if_match))
 

@@ -39,7 +39,7 @@ class AgreementInForce(Struct, kw_only=True, frozen=True):
             "that one contests it. Until then they do not run out, and the end is not known; for the parties."
         ),
     ]
-    terms: Annotated[Terms | None, Meta(description="For the parties only.")]
+    terms: Annotated[Terms | None, Meta(description="For the parties only, and of a text that they may read.")]
     terms_withheld: TermsWithheld
 
 

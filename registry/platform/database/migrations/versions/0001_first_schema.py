@@ -673,6 +673,7 @@ _table(
     sa.Column("evidence_sha256", sa.Text),
     sa.Column("evidence_location", sa.Text),
     sa.Column("restricted_terms", Json),
+    sa.Column("open_to_accession", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", Instant, nullable=False),
     sa.UniqueConstraint("agreement_id", "no"),
     sa.CheckConstraint("(sha256 IS NULL) = (frozen_at IS NULL)", name="frozen"),
@@ -903,6 +904,13 @@ _table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
     sa.Column("opens_at", Instant, primary_key=True),
     sa.Column("closes_at", Instant, nullable=False),
+)
+
+_table(
+    "agreement_unasked",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("newcomer_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
 )
 
 
