@@ -16,6 +16,7 @@ from registry.agreements.instruments.consent import ProposalKind
 from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.queries.consents import newcomers_of
 from registry.agreements.instruments.queries.let_in import let_in
+from registry.agreements.instruments.queries.visibility import legible_to_parties
 from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature, agreement_version
 from registry.platform.database.handles import Write
 
@@ -32,7 +33,7 @@ _HANDS = (
 )
 _FIRST = (
     sa.select(agreement_version.c.open_to_accession)
-    .where(agreement_version.c.agreement_id == _ID, agreement_version.c.frozen_at.is_not(None))
+    .where(agreement_version.c.agreement_id == _ID, legible_to_parties())
     .order_by(agreement_version.c.no)
     .limit(1)
 )
