@@ -306,8 +306,8 @@ async def _repeated(
 async def _version(write: Write, caller: Caller, row: Row[Any], no: int | None) -> UUID | None:
     if no is None:
         return None
-    custodian = row.custodian_id == caller.agency_id
-    found: UUID | None = await write.value(_VERSION, {"agreement_id": row.id, "no": no, "custodian": custodian})
+    reader = {"custodian": row.custodian_id == caller.agency_id, "viewer": caller.agency_id}
+    found: UUID | None = await write.value(_VERSION, {"agreement_id": row.id, "no": no, **reader})
     if found is None:
         raise RuleBroken.at(
             "The agreement has no such version.", "unknown_version", "no such version", parameter="version_no"

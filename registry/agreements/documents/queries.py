@@ -29,6 +29,7 @@ from registry.agreements.instruments.queries.rows import agreement_row
 from registry.agreements.instruments.queries.shown_papers import filed_by, reached_if_restricted, shown_to
 from registry.agreements.instruments.queries.visibility import (
     administers,
+    closed_to,
     is_published,
     keeps,
     legible_to_parties,
@@ -239,7 +240,7 @@ _REPEATED = (
         shared_with(),
         sa.case(
             (_other.c.id.is_not(None), reads_restricted_document(_other.c.filed_at)),
-            else_=sa.and_(sa.or_(legible_to_parties(), keeps()), reads_restricted()),
+            else_=sa.and_(sa.or_(legible_to_parties(), keeps()), ~closed_to(), reads_restricted()),
         ),
     )
     .order_by(document_repetition.c.document_id, document_repetition.c.ordinal)

@@ -35,6 +35,7 @@ agreement_proposal = table(
     sa.Column("successor_id", Uuid, sa.ForeignKey(agreement.c.id)),
     sa.Column("signed_version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
     sa.Column("approval_id", Uuid, sa.ForeignKey(agreement_approval.c.id)),
+    sa.Column("notice_of_id", Uuid, sa.ForeignKey("agency.id")),
     sa.Column("agreed_at", Instant),
     sa.Column("taken_back_at", Instant),
     sa.Column("closed_because", sa.Text),
@@ -47,8 +48,9 @@ agreement_proposal = table(
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
     sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.CheckConstraint(
-        "CASE WHEN kind = 'earlier_day' THEN signed_version_id IS NULL OR approval_id IS NULL "
-        "ELSE signed_version_id IS NULL AND approval_id IS NULL END",
+        "CASE WHEN notice_of_id IS NOT NULL OR kind <> 'earlier_day' "
+        "THEN signed_version_id IS NULL AND approval_id IS NULL AND (notice_of_id IS NULL OR kind = 'earlier_day') "
+        "ELSE signed_version_id IS NULL OR approval_id IS NULL END",
         name="act",
     ),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
@@ -58,7 +60,8 @@ agreement_proposal = table(
 
 `ends_at`: when a suspension is over by itself. `otherwise_at`: when a departure of the past, or a right used on one,
 counts as long as they have not: as a notice given when it was confirmed, or recorded. So a signature to
-`signed_version_id`, or the approval, of an earlier day counts from its recording; where it is neither, a word of mouth.
+`signed_version_id`, the approval, or the receipt of the notice of `notice_of_id`, of an earlier day counts from its
+recording; where it is none of these, a word of mouth.
 `taken_back_at`: when it came to nothing; `closed_because`: why, where nobody took it back.
 """
 

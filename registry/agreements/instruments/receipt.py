@@ -28,12 +28,23 @@ class BindingText(NamedTuple):
 class NoticeReceipt(Struct, kw_only=True, frozen=True):
     """That a party received a notice on a day, as it is written down; None while that is awaited.
 
-    `recorded_at`: when the party itself said so; None where it is known by a report.
+    `recorded_at`: when the party itself said so; None where it is known by a report. `counts_on`: the day from which it
+    counts, where that is a later one: to the others it was no news before, and they have not agreed to its day.
+    `known_at`: when a report of it took effect, where others stood by; the notice runs out no sooner.
     """
 
     agency_id: UUID
     received_on: date | None
     recorded_at: datetime | None = None
+    counts_on: date | None = None
+    known_at: datetime | None = None
+
+
+class ToldReceipt(Struct, kw_only=True, frozen=True):
+    """Since when others than the two know that a notice came; `effect_at`: when a report of it took effect."""
+
+    at: datetime
+    effect_at: datetime | None = None
 
 
 ReceiptStatus = Literal["awaited", "reported", "contested", "disputed", "received"]
@@ -107,17 +118,21 @@ class OpenReceipts(NamedTuple):
 
 
 class Receipts(Struct, kw_only=True, frozen=True):
-    """Who has received a notice on which day, as far as is on record; and who of the others has left, and when."""
+    """Who has received a notice, and from which day that counts; and who of the others has left, and when.
+
+    `known_at`: when it was on record that it came, of those of whom that bars an earlier end.
+    """
 
     received: Mapping[UUID, date]
     left: Mapping[UUID, datetime]
+    known_at: Mapping[UUID, datetime] = {}
 
 
 NOTHING_RECEIVED = Receipts(received={}, left={})
 
 
 class CountedOn(NamedTuple):
-    """The day from which a notice counts; `not_before`: until when somebody was there who never received it."""
+    """The day from which a notice counts; `not_before`: until when somebody was there who had not received it."""
 
     day: date
     not_before: datetime | None
@@ -177,6 +192,7 @@ def counted_on(notice: Notice, towards: Collection[UUID], given_on: date, receip
         return None
     days = [receipts.received[each] for each in to if each in receipts.received]
     gone = [receipts.left[each] for each in to if each not in receipts.received]
+    gone += [receipts.known_at[each] for each in to if each in receipts.known_at]
     last = max(days, default=given_on)
     return CountedOn(last if to == frozenset(towards) else max(given_on, last), max(gone, default=None))
 

@@ -120,6 +120,7 @@ agreement_version = table(
     sa.Column("evidence_sha256", sa.Text),
     sa.Column("evidence_location", sa.Text),
     sa.Column("restricted_terms", Json),
+    sa.Column("open_to_accession", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", Instant, nullable=False),
     unique("agreement_id", "no", code="version_taken", detail="Somebody submitted a version at the same moment."),
     sa.CheckConstraint("(sha256 IS NULL) = (frozen_at IS NULL)", name="frozen"),
@@ -129,7 +130,8 @@ agreement_version = table(
 """`canonical`: the bytes that `sha256` is of, the digests of its parts, see `agreement_version_part`.
 `is_recorded`: it came signed, on paper; the evidence is that paper, by its hash or by where it is kept.
 
-`restricted_terms`: the names of the terms that a restricted provision says, of a frozen version.
+`restricted_terms`: the names of the terms that a restricted provision says, of a frozen version; `open_to_accession`:
+whether that says that others may join it.
 """
 
 agreement_version_part = table(
@@ -427,6 +429,17 @@ agreement_notice_window = table(
     sa.Column("closes_at", Instant, nullable=False),
 )
 """When somebody has to decide whether a term is renewed; one for each term within the horizon."""
+
+agreement_unasked = table(
+    "agreement_unasked",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("newcomer_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+)
+"""The parties that have not agreed to a newcomer, which came by the clause of a text that does not bind them.
+
+Derived. What was made while one of them was there, and before the newcomer was named, is not for that one.
+"""
 
 agreement_passage = table(
     "agreement_passage",

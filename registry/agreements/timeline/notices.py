@@ -63,7 +63,7 @@ def notices_taken_back(events: Iterable[Any]) -> list[TakenBack]:
 
 
 def receipts_corrected(events: Iterable[Any]) -> list[Corrected]:
-    """In the order in which they were corrected; `events` as of `notices_taken_back`."""
+    """In the order in which they were corrected; `events` as of `notices_taken_back`, and whether they were `told`."""
     found: list[Corrected] = []
     for row in events:
         if row.type == _CORRECTED:
@@ -77,7 +77,7 @@ def receipts_corrected(events: Iterable[Any]) -> list[Corrected]:
                     giver_id=its.notice_of_agency_id,
                     received_on=its.received_on,
                     recorded_before=its.recorded_before,
-                    reason=its.reason,
+                    reason=its.reason if row.told else None,
                     at=row.recorded_at,
                 )
             )

@@ -23,7 +23,7 @@ from registry.agreements.instruments.queries.in_force import end_of
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.publications import publications_of
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
-from registry.agreements.instruments.queries.visibility import told_of_act
+from registry.agreements.instruments.queries.visibility import reaches_parties, told_of_act
 from registry.agreements.instruments.rules import DerivedStatus
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.shown import Agreement
@@ -145,7 +145,13 @@ _SIGNATURES = (
 )
 
 _NOTICES = (
-    sa.select(*(ledger_event.c[name] for name in ("type", "canonical", "recorded_at", "actor_agency_id")))
+    sa.select(
+        *(ledger_event.c[name] for name in ("type", "canonical", "recorded_at", "actor_agency_id")),
+        sa.or_(
+            ledger_event.c.actor_agency_id == sa.bindparam("viewer", type_=ledger_event.c.actor_agency_id.type),
+            reaches_parties(sa.bindparam("id", type_=ledger_event.c.subject_id.type), ledger_event.c.recorded_at),
+        ).label("told"),
+    )
     .where(
         ledger_event.c.subject_kind == "agreement",
         ledger_event.c.subject_id == sa.bindparam("id", type_=ledger_event.c.subject_id.type),
@@ -215,7 +221,7 @@ async def _whole(read: Read, found: Agreement, viewer: UUID, now: datetime) -> T
     of_governing_bodies(acts, approvals, await read.all(_RULES_TOLD, {"id": found.id, "viewer": viewer}), shown)
     pauses = await read.all(_PAUSES, {"id": found.id})
     of_pauses(acts, ((each.agency_id, each.starts_at, end_of(each.ends_at)) for each in pauses))
-    told_of_notices = await read.all(_NOTICES, {"id": found.id})
+    told_of_notices = await read.all(_NOTICES, {"id": found.id, "viewer": viewer})
     of_notices_taken_back(acts, _taken_back(told_of_notices, papers))
     corrected = receipts_corrected(told_of_notices)
     of_receipts_corrected(acts, corrected)

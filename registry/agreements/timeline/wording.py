@@ -192,22 +192,26 @@ class TakenBack(Struct, kw_only=True, frozen=True):
 
 
 class Corrected(Struct, kw_only=True, frozen=True):
-    """That a party corrected the day on which it had said to have received the notice of `giver_id`."""
+    """That a party corrected the day on which it had said to have received the notice of `giver_id`.
+
+    `reason`: None for whom that is not.
+    """
 
     agency_id: UUID
     giver_id: UUID
     received_on: date
     recorded_before: date
-    reason: str
+    reason: str | None
     at: datetime
 
 
 def corrected_receipt(name: str, giver: str, each: Corrected, days: Days) -> str:
     """Which day a party took back, which it said instead, when, and why."""
     on = days.of(each.agency_id, each.at)
+    why = "" if each.reason is None else f" (“{each.reason}”)"
     return (
         f"{name} corrected on {on} the day on which it received {giver}'s notice: {each.received_on}, where it had "
-        f"recorded {each.recorded_before} (“{each.reason}”)."
+        f"recorded {each.recorded_before}{why}."
     )
 
 

@@ -200,7 +200,7 @@ class TestWhatANewcomerMaySign:
         one, other, third, new = cast.assisting, cast.requesting, cast.neighbour, cast.stranger
         added = await act(one, found, "add-parties", {"agency_ids": [str(new.id)], "reason": "a fourth"})
         assert len(added["parties"]) == 4, "the text that binds who adds it says so"
-        earlier, opened = await text(found, new, 1), await text(found, new, 2)
+        earlier, opened = await text(found, third, 1), await text(found, new, 2)
         kept = {"signed_on": "2021-02-01", "evidence_location": "The vault (demo)"}
         its = {"version_sha256": earlier["version_sha256"], "signatory_title": "Chief", **kept}
         refused = await new.legal.post(f"{PATH}/{found['id']}/confirm", its)

@@ -108,9 +108,9 @@ async def test_a_notice_runs_out_by_the_last_receipt_and_waits_until_that_is_on_
     first = await received(three, found, leaver, today() - 2 * DAY)
     assert party(first, leaver)["leaves_at"] is None
     assert three.name not in awaited(first)[0]
-    last = await received(one, found, leaver, today() - DAY)
-    assert party(last, leaver)["leaves_at"] == runs_out(today() - DAY, 30)
-    assert receipts(last, leaver) == {one.name: str(today() - DAY), three.name: str(today() - 2 * DAY)}
+    last = await received(one, found, leaver, today())
+    assert party(last, leaver)["leaves_at"] == runs_out(today(), 30)
+    assert receipts(last, leaver) == {one.name: str(today()), three.name: str(today() - 2 * DAY)}
     assert awaited(last) == []
     history = await one.auditor.done("GET", f"{PATH}/{found['id']}/history")
     told = [each["data"] for each in history["items"] if each["type"] == "agreement.notice_received"]

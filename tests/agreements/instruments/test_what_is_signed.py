@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from registry.agreements.instruments.commands.ending import reinstate, suspend
+from registry.agreements.instruments.schemas.given import OwnSuspension
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import utc_now
@@ -119,7 +120,7 @@ async def test_a_clock_read_before_the_lock_lifts_a_suspension_all_the_same(serv
     later = acting_for(cast.assisting, Role.LEGAL, now=now + timedelta(milliseconds=5))
     earlier = acting_for(cast.assisting, Role.LEGAL, now=now)
     async with unit_of_work(service.database) as write:
-        await suspend(write, later, agreement_id, "inquiry", None)
+        await suspend(write, later, agreement_id, OwnSuspension(reason="inquiry"), None)
     async with unit_of_work(service.database) as write:
         assert (await reinstate(write, earlier, agreement_id, "cleared", None)).status == "in_force"
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from registry.agreements.instruments.commands.ending import suspend
+from registry.agreements.instruments.schemas.given import OwnSuspension
 from registry.outcomes.metrics.queries.scores import get_metrics
 from registry.outcomes.metrics.schemas import MetricsQuery, Scores
 from registry.platform.access.principals import Role
@@ -209,7 +210,9 @@ async def test_a_loan_on_an_agreement_that_turns_out_not_to_have_bound_is_counte
     async with unit_of_work(cast.assisting.service.database) as write:
         # Entered late: it did not bind from April on.
         caller = acting_for(cast.assisting, Role.LEGAL, now=at("04-01T00"))
-        await suspend(write, caller, UUID(pair.agreement["id"]), "no council approval (demo)", None)
+        await suspend(
+            write, caller, UUID(pair.agreement["id"]), OwnSuspension(reason="no council approval (demo)"), None
+        )
     months = await groups(pair.requesting.coordinator, "group_by=month")
     assert [part(month["expired_but_used"]) for month in months.values()] == [(0, 1), (2, 2)]
 

@@ -57,6 +57,7 @@ from registry.agreements.instruments.queries.pending import read_without
 from registry.agreements.instruments.queries.texts import is_executed_text
 from registry.agreements.instruments.queries.visibility import (
     as_shown,
+    closed_to,
     is_asked,
     is_party,
     reads_restricted,
@@ -300,6 +301,7 @@ _OF_VIEWER = (
         _shown.c.restricted_terms,
         _term_text.c.restricted_terms.label("term_restricted_terms"),
         sa.case((_shown.c.restricted_terms.is_(None), sa.true()), else_=reads_restricted(of=_shown)).label("reached"),
+        closed_to(of=_shown).label("closed"),
         _notice.c.notice.label("its_notice"),
     )
     .outerjoin(
@@ -394,13 +396,17 @@ def _of_party(record: Record, row: Row[Any], viewer: UUID) -> Record:
 
 
 def _as_told(record: Record, row: Row[Any], viewer: UUID, *, cleared: bool) -> Record:
-    """The record without what a restricted clause says, for whom that is not shown.
+    """The record without what a restricted clause says, or a text that is closed to it, for whom that is not shown.
 
     That its own agency has to be insured it is told all the same: it has to be able to do it.
     """
-    if cleared and row.reached:
+    if cleared and row.reached and not row.closed:
         return record
-    withheld = {name for text in (row.restricted_terms, row.term_restricted_terms) for name in _names(text or b"[]")}
+    withheld = (
+        {"surviving", "insurance_required"}
+        if row.closed
+        else {name for text in (row.restricted_terms, row.term_restricted_terms) for name in _names(text or b"[]")}
+    )
     if "surviving" in withheld:
         record = replace(record, surviving=())
     if "insurance_required" in withheld:

@@ -103,8 +103,9 @@ async def whole_file(read: Read, caller: Caller, found: Agreement, timeline: Tim
         origin = came_about(version, recordings.get(version.sha256), days)
         async for part in _version(read, found, version, origin):
             yield part
-    followed = await texts_followed(read, found, caller.now)
-    for no in await _by_effect(read, found, [each.version_no for each in summaries]):
+    read_by_it = [each.version_no for each in summaries]
+    followed = [each for each in await texts_followed(read, found, caller.now) if {*each} <= {*read_by_it}]
+    for no in await _by_effect(read, found, read_by_it):
         redlines = [await _redline(read, principal, found, no)]
         redlines += [await _redline(read, principal, found, no, old) for old, new in followed if new == no]
         for redline in {each.path: each for each in redlines if each is not None}.values():
@@ -201,11 +202,13 @@ def _days(version: AgreementVersion) -> list[str]:
 
 
 async def _by_effect(read: Read, found: Agreement, numbers: Sequence[int]) -> list[int]:
-    """The drafts of the original, then the executed versions in the order in which they take effect, then the rest."""
+    """Of these first the drafts of the original, then the executed in the order of their effect, then the rest."""
     texts = [] if found.executed_at is None else await executed_texts(read, found.id)
     if not texts:
         return list(numbers)
-    executed = [texts[n].no for n in dates_of(cast(Any, found), texts, ()).by_effect]
+    executed = [no for n in dates_of(cast(Any, found), texts, ()).by_effect if (no := texts[n].no) in numbers]
+    if not executed:
+        return list(numbers)
     others = [no for no in numbers if no not in executed]
     first = min(executed)
     return [*(no for no in others if no < first), *executed, *(no for no in others if no > first)]

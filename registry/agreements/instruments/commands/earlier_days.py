@@ -21,7 +21,7 @@ from registry.agreements.instruments.commands.proposing import NewProposal, prop
 from registry.agreements.instruments.commands.settling.dated_back import OwnAct, count_from, waiting_acts
 from registry.agreements.instruments.commands.settling.windows import settle
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind, ReportStatus
-from registry.agreements.instruments.consent_tables import agreement_reported_act
+from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.histories import BoundWindow, TextWindow
 from registry.agreements.instruments.queries.evidence import filed_papers
 from registry.agreements.instruments.queries.in_force import end_of
@@ -54,6 +54,28 @@ _SAID_BEFORE = sa.select(_report.c.recorded_by_id).where(
     _report.c.status != ReportStatus.TAKEN_BACK,
 )
 _SIGNED_BEFORE = _SAID_BEFORE.where(_report.c.version_id == sa.bindparam("version_id", type_=_report.c.version_id.type))
+# Who reported the notice itself told then of each when it came to that one.
+_RECEIVED_BEFORE = (
+    sa.select(_report.c.recorded_by_id)
+    .outerjoin(agreement_proposal, agreement_proposal.c.id == _report.c.proposal_id)
+    .where(
+        _report.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+        _report.c.agency_id == sa.bindparam("agency_id", type_=_report.c.agency_id.type),
+        _report.c.acted_on == sa.bindparam("acted_on", type_=_report.c.acted_on.type),
+        sa.or_(
+            sa.and_(
+                _report.c.kind == ReportedKind.WAS_NOTIFIED,
+                agreement_proposal.c.kind == ProposalKind.DEPARTURE,
+                agreement_proposal.c.proposed_by_id
+                == sa.bindparam("notice_of_id", type_=agreement_proposal.c.proposed_by_id.type),
+            ),
+            sa.and_(
+                _report.c.kind == ReportedKind.RECEIVED_NOTICE,
+                _report.c.recorded_by_id == sa.bindparam("notice_of_id", type_=_report.c.recorded_by_id.type),
+            ),
+        ),
+    )
+)
 
 
 class SaidBefore(Struct, kw_only=True, frozen=True):
@@ -97,6 +119,7 @@ async def count_from_its_day(
         evidence_location=paper.evidence_location,
         signed_version_id=act.signed_version_id,
         approval_id=act.approval_id,
+        notice_of_id=act.notice_of_id,
     )
     proposal_id, _ = await propose(write, caller, row, new, given_at=act.at, of=[act.agency_id, *concerned])
     if has_evidence(paper):
@@ -115,6 +138,9 @@ async def _said_before(write: Write, row: Row[Any], act: OwnAct, paper: OnPaper,
     reports: Sequence[Row[Any]] = ()
     if act.signed_version_id is not None:
         reports = await write.all(_SIGNED_BEFORE, {**about, "kind": ReportedKind.SIGNED})
+    elif act.notice_of_id is not None:
+        its = {name: about[name] for name in ("id", "agency_id", "acted_on")}
+        reports = await write.all(_RECEIVED_BEFORE, {**its, "notice_of_id": act.notice_of_id})
     elif act.approval_id is None:
         del about["version_id"]
         reports = await write.all(_SAID_BEFORE, {**about, "kind": ReportedKind.AGREED_VERBALLY})
@@ -148,7 +174,7 @@ async def _touched(write: Write, agreement_id: UUID, act: OwnAct, said_before: S
     return [
         each
         for each in sorted({*before, *after} - said_before.reported)
-        if each != act.agency_id
+        if each not in (act.agency_id, act.notice_of_id)  # who gave the notice, and who received it, have said so
         and _from(before.get(each, {}), since.get(each)) != _from(after.get(each, {}), since.get(each))
     ]
 

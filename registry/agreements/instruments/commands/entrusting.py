@@ -3,18 +3,30 @@
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from registry.agreements.instruments.commands.holding import changed, held, parties_of
 from registry.agreements.instruments.queries.actions import is_amendment_drafted
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.rules import custody_barred, keeping_barred, refuse
 from registry.agreements.instruments.schemas.given import CustodyOffer
 from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.tables import agreement_unasked
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
-from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.versions import Expected
 from registry.platform.ledger.event_types import EventType
+
+_UNASKED = sa.select(agreement_unasked.c.agency_id).where(
+    agreement_unasked.c.agreement_id == sa.bindparam("id", type_=agreement_unasked.c.agreement_id.type),
+    agreement_unasked.c.newcomer_id == sa.bindparam("agency_id", type_=agreement_unasked.c.newcomer_id.type),
+)
+NOT_OF_ALL = (
+    "That agency was let in by a text that does not bind each party, and who keeps the file reads what all have filed: "
+    "it keeps it once each party that is bound has agreed to its joining. One of them proposes that by adding it anew."
+)
 
 
 async def offer_custody(
@@ -27,6 +39,8 @@ async def offer_custody(
         offer.agency_id == row.custodian_id or offer.agency_id not in await parties_of(write, row.id)
     ):
         raise RuleBroken.at("Custody passes to another party of the agreement.", "not_a_party", pointer="/agency_id")
+    if offer.agency_id is not None and await write.first(_UNASKED, {"id": row.id, "agency_id": offer.agency_id}):
+        raise WrongStatus(NOT_OF_ALL)
     told = {"to": None if offer.agency_id is None else str(offer.agency_id), "reason": offer.reason}
     await changed(write, caller, row, EventType.AGREEMENT_CUSTODY_OFFERED, told, custody_offered_to_id=offer.agency_id)
     return await get_agreement(write, caller.principal, row.id, caller.now)

@@ -37,6 +37,7 @@ _SAID_SINCE = sa.select(sa.func.min(agreement_proposal.c.not_before, type_=agree
     agreement_proposal.c.proposed_by_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
     agreement_proposal.c.kind == ProposalKind.EARLIER_DAY,
     agreement_proposal.c.approval_id.is_(None),
+    agreement_proposal.c.notice_of_id.is_(None),
     agreement_proposal.c.taken_back_at.is_(None),
 )
 

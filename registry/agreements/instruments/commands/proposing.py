@@ -166,6 +166,7 @@ class NewProposal(Struct, kw_only=True, frozen=True):
     successor_id: UUID | None = None
     signed_version_id: UUID | None = None
     approval_id: UUID | None = None
+    notice_of_id: UUID | None = None
     otherwise_at: datetime | None = None
     agreed_at: datetime | None = None
 

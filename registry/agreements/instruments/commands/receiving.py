@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.holding import finished, held
+from registry.agreements.instruments.commands.receipts_dated import ask_of_receipt, drop_receipt_days
 from registry.agreements.instruments.commands.reported import write_report
 from registry.agreements.instruments.commands.settling.effects import (
     apply_receipt,
@@ -22,18 +23,20 @@ from registry.agreements.instruments.commands.settling.effects import (
 )
 from registry.agreements.instruments.consent import Reported, ReportedKind, ReportStatus, Unconfirmed
 from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.relying import gone_by_receipt
 from registry.agreements.instruments.receipt import (
     NoticeReceipt,
+    ToldReceipt,
     awaited_from,
     correction_barred,
     dispute_barred,
     no_receipt_awaited,
     own_receipt,
 )
-from registry.agreements.instruments.rules import refuse
-from registry.agreements.instruments.schemas.evidence import OnPaper
+from registry.agreements.instruments.rules import check_evidence, refuse
+from registry.agreements.instruments.schemas.evidence import OnPaper, evidence_of
 from registry.agreements.instruments.schemas.given import CorrectedReceipt, ReceiptOfNotice
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -59,19 +62,23 @@ async def record_receipt(
     """Say on which day the own agency received another's notice, which counts from that; what was reported gives way.
 
     What who gave the notice reported of an earlier day stays beside it: of that the two say different things.
+    To others whose days a day that is over touches it counts from now, until they agree to it (`receipts_dated`).
     Raises RuleBroken for a day that has not come, or is before that of the notice; WrongStatus where none waits for it.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     notice_on = await _awaits(write, row.id, receipt.agency_id, caller.agency_id)
     await _check_day(write, caller, row, notice_on, receipt.received_on)
+    check_evidence(*evidence_of(receipt), needed=False)
     await give_way(write, row.id, receipt.agency_id, caller.agency_id, caller.now, said=receipt.received_on)
     said = (receipt.agency_id, caller.agency_id, receipt.received_on)
-    await apply_receipt(write, row.id, *said, recorded_at=caller.now)
+    await apply_receipt(write, row.id, *said, recorded_at=caller.now, told=ToldReceipt(at=caller.now))
     told = {
         "agency_id": str(caller.agency_id),
         "notice_of_agency_id": str(receipt.agency_id),
         "received_on": receipt.received_on,
         "note": receipt.note,
+        **await evidence_told(write, row.id, caller.agency_id, *evidence_of(receipt)),
+        **await ask_of_receipt(write, caller, row, receipt.agency_id, receipt),
     }
     await finished(write, caller, row, EventType.AGREEMENT_NOTICE_RECEIVED, told)
     return await get_agreement(write, caller.principal, row.id, caller.now)
@@ -82,22 +89,28 @@ async def correct_receipt(
 ) -> Agreement:
     """Say of the day on which the own agency recorded that it received a notice that it was another, and why.
 
-    The history keeps both. Raises RuleBroken for a day that has not come, or is before that of the notice; WrongStatus
-    where it recorded none itself, where the notice has run out, and with who has gone by that day, by which act; and
-    RuleBroken for a day by which the notice would have run out already.
+    The history keeps both. An earlier day counts towards the others once they agree to it. Raises RuleBroken for a day
+    that has not come, or is before that of the notice; WrongStatus where it recorded none itself, where the notice has
+    run out, and with who has gone by that day, by which act; and RuleBroken for a day by which the notice would have
+    run out already.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     giver, own = await _to_correct(write, caller, row, corrected.agency_id)
     await _check_day(write, caller, row, giver.withdrawal_notice_on, corrected.received_on)
     said = (corrected.agency_id, caller.agency_id, corrected.received_on)
+    check_evidence(*evidence_of(corrected), needed=False)
+    await drop_receipt_days(write, caller, row, corrected.agency_id, corrected.reason, of_id=caller.agency_id)
     await give_way(write, row.id, corrected.agency_id, caller.agency_id, caller.now, said=corrected.received_on)
-    await apply_receipt(write, row.id, *said, recorded_at=caller.now, corrected=True)
+    known = ToldReceipt(at=caller.now)
+    await apply_receipt(write, row.id, *said, recorded_at=caller.now, told=known, corrected=True)
     told = {
         "agency_id": str(caller.agency_id),
         "notice_of_agency_id": str(corrected.agency_id),
         "received_on": corrected.received_on,
         "recorded_before": own.received_on,
         "reason": corrected.reason,
+        **await evidence_told(write, row.id, caller.agency_id, *evidence_of(corrected)),
+        **await ask_of_receipt(write, caller, row, corrected.agency_id, corrected),
     }
     await finished(write, caller, row, EventType.AGREEMENT_RECEIPT_CORRECTED, told)
     await _check_runs_on(write, caller, row, corrected.agency_id, "/received_on")
@@ -213,6 +226,7 @@ async def drop_receipts(write: Write, caller: Caller, row: Row[Any]) -> None:
     """Let what the own agency reported of the receipt of its notice count no more: there is no such notice now."""
     for report in await unanswered_receipts(write, row.id, caller.agency_id):
         await replace_report(write, report, caller.now)
+    await drop_receipt_days(write, caller, row, caller.agency_id, "the notice was taken back")
 
 
 async def _awaits(write: Write, agreement_id: UUID, giver_id: UUID, recipient_id: UUID) -> date:

@@ -26,6 +26,7 @@ from registry.agreements.instruments.commands.open_text import (
     waiting_paper,
 )
 from registry.agreements.instruments.commands.proposing import drop_unsaid_end, propose_departure
+from registry.agreements.instruments.commands.receipts_dated import ask_of_receipt
 from registry.agreements.instruments.commands.receiving import (
     check_confirmed_day,
     check_receipt,
@@ -284,6 +285,8 @@ async def confirm_report(
         told |= own or {}
     if report.kind == ReportedKind.RECEIVED_NOTICE:
         await give_way(write, row.id, report.recorded_by_id, caller.agency_id, caller.now)
+        paper = OnPaper(evidence_sha256=report.evidence_sha256, evidence_location=report.evidence_location)
+        told |= await ask_of_receipt(write, caller, row, report.recorded_by_id, paper)
     if report.kind in LEAVING:
         await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
         reason, kept = "confirmed otherwise", report.proposal_id

@@ -181,6 +181,7 @@ async def freeze(
         "evidence_sha256": None if paper is None else paper.evidence_sha256,
         "evidence_location": None if paper is None else paper.evidence_location,
         "restricted_terms": said_by(terms, {p.number for p in secret}),
+        "open_to_accession": bool(terms.open_to_accession),
     }
     rows = [{"version_id": version_id, "ordinal": n, **msgspec.structs.asdict(each)} for n, each in enumerate(parts)]
     await write.run(agreement_version_part.insert(), rows)  # before it is frozen: nothing is added to it afterwards

@@ -96,6 +96,7 @@ from registry.agreements.instruments.rules import (
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.shown import (
     Agreement,
+    Provision,
     Successor,
     SuspensionPeriod,
 )
@@ -116,7 +117,19 @@ def _is_of_audience(principal: Principal, row: Row[Any], parties: Sequence[Any])
     own = next((each for each in parties if each.agency_id == principal.agency_id), None)
     if row.custodian_id == principal.agency_id:
         return True
-    return own is not None and bool(own.joined_at or own.in_text) and own.leaves_at is None and own.released_at is None
+    if own is None or row.kept_from_it:
+        return False
+    return bool(own.joined_at or own.in_text) and own.leaves_at is None and own.released_at is None
+
+
+def _about_terms(provisions: list[Provision], terms: Terms, notice: Notice, row: Row[Any]) -> list[Remark]:
+    """What there is to remark on in the terms of the text that is shown."""
+    return [
+        *about_suspension(terms, notice),
+        *about_limits(terms),
+        *remarks_on_text(provisions, row.terms, term_of_version(row)),
+        *about_undecided(terms),
+    ]
 
 
 async def get_agreement(
@@ -149,7 +162,10 @@ async def get_agreement(
     parties = list({each.agency_id: each for each in windows_then}.values())
     suspensions = intervals_of(rows, "suspension")
     revealed = reveal and may_read_restricted(principal, row)
+    reads_text = whole and not row.closed_to_it
     provisions = await provisions_of(read, row.version_id, whole=whole, restricted=revealed)
+    if row.closed_to_it:
+        provisions = []
     terms = msgspec.json.decode(row.terms, type=Terms)
     withheld = withheld_terms(terms, provisions)
     stage = stage_at(Stage(row.stage), row.terminated_at, now, superseded=bool(row.superseded))
@@ -298,15 +314,12 @@ async def get_agreement(
         remarks += about_dissolutions(parties, row.time_zone, at)
         remarks += [
             *about_notice(notice, ids),
-            *about_end(told.last.expires_on, msgspec.json.decode(told.terms, type=Terms)),
+            *(about_end(told.last.expires_on, msgspec.json.decode(told.terms, type=Terms)) if reads_text else ()),
             *about_renewals(
                 told.last.expires_on,
                 renewal_of(told.last.auto_renew_months, told.last.auto_renew_times, told.last.renewal_day),
             ),
-            *about_suspension(terms, notice),
-            *about_limits(terms),
-            *remarks_on_text(provisions, row.terms, term_of_version(row)),
-            *about_undecided(terms),
+            *(_about_terms(provisions, terms, notice, row) if reads_text else ()),
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
         ]
         remarks += about_authorities(row.version_no, shown, days)
@@ -434,8 +447,8 @@ async def get_agreement(
         amendment=amendment_shown(principal, row) if whole else None,
         amendments=await open_amendments(read, principal, row) if whole else [],
         categories=terms.categories,
-        terms=shown_without(terms, withheld) if whole else None,
-        terms_withheld=withheld if whole else [],
+        terms=shown_without(terms, withheld) if reads_text else None,
+        terms_withheld=withheld if reads_text else [],
         provisions=provisions,
         parties=shown,
         reported_acts=reported,

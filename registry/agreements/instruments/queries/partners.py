@@ -27,6 +27,7 @@ from registry.agreements.instruments.queries.provisions import may_read_restrict
 from registry.agreements.instruments.queries.receipts import open_receipts
 from registry.agreements.instruments.queries.visibility import (
     administers,
+    closed_to,
     is_published,
     reads_restricted,
     shared_with,
@@ -74,6 +75,7 @@ def _in_force_statement(*, administrator: bool, of_version: bool = False, to_com
     statement = pair_statement(of_version=of_version).add_columns(
         shared_with("reader").label("shared"),
         reads_restricted("reader").label("reached"),
+        closed_to("reader").label("closed"),
         is_published(agreement_version.c.id).label("published"),
         text_shown_to_others_at().label("shown_to_others_id"),
         sa.select(agreement_version_dates.c.ends_at)
@@ -144,6 +146,7 @@ async def agreements_in_force(
             if until is not None and until <= at:
                 continue
         candidate, shared = as_candidate(row), bool(row.shared)
+        reads_text = shared and not row.closed
         withheld = _withheld(principal, row, candidate)
         reports = {} if without is None else dict.fromkeys(each for side in sides for each in without.reports_on(side))
         items.append(
@@ -158,8 +161,8 @@ async def agreements_in_force(
                 pending_report_ids=[*reports] if shared else [],
                 awaiting_receipt=[] if row.id not in of_receipts else of_receipts[row.id].awaiting,
                 disputed_receipts=[] if row.id not in of_receipts else of_receipts[row.id].disputed,
-                terms=shown_without(candidate.terms, withheld) if shared else None,
-                terms_withheld=withheld if shared else [],
+                terms=shown_without(candidate.terms, withheld) if reads_text else None,
+                terms_withheld=withheld if reads_text else [],
             )
         )
     return AgreementInForceList(items=items)

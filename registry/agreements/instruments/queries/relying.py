@@ -104,7 +104,8 @@ _LEFT_AS_REPORTED = (
         agreement_party.c.notice_recorded_at.is_(None),
     ),
 )
-# A hand, an approval or a yes of a day before the notice, entered since, was not given in view of it.
+# A hand, an approval or a yes of a day before the notice, entered since, was not given in view of it. That a
+# notice was received is no act in view of it; that another agrees to its day is one.
 _ACTS = sa.union_all(
     sa.select(
         _sign.c.agency_id.label("who"),
@@ -131,6 +132,7 @@ _ACTS = sa.union_all(
         _proposal.c.taken_back_at.is_(None),
         _consent.c.counts_from.is_not(None),
         sa.or_(_proposal.c.proposed_at >= _SINCE, _consent.c.counts_from >= _SINCE),
+        sa.or_(_proposal.c.notice_of_id.is_(None), _consent.c.agency_id != _proposal.c.proposed_by_id),
         ~_UNANSWERED,
         ~_REPORTED_EARLIER,
     ),

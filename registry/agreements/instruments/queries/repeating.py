@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from registry.agreements.instruments.queries.provisions import is_cleared
 from registry.agreements.instruments.queries.visibility import (
+    closed_to,
     keeps,
     legible_to_parties,
     reads_restricted_passage,
@@ -35,9 +36,11 @@ _RESTRICTED = (
         _passage.c.number,
         _passage.c.document_id,
         _passage.c.text,
-        sa.and_(shared_with(), sa.or_(_NO_VERSION, legible_to_parties(), keeps()), reads_restricted_passage()).label(
-            "reached"
-        ),
+        sa.and_(
+            shared_with(),
+            sa.or_(_NO_VERSION, sa.and_(sa.or_(legible_to_parties(), keeps()), ~closed_to())),
+            reads_restricted_passage(),
+        ).label("reached"),
     )
     .join(agreement, agreement.c.id == _passage.c.agreement_id)
     .outerjoin(agreement_version, agreement_version.c.id == _passage.c.version_id)

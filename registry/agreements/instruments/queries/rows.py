@@ -21,6 +21,7 @@ from registry.agreements.instruments.queries.texts import placed, stretches
 from registry.agreements.instruments.queries.visibility import (
     administers,
     as_shown,
+    closed_to,
     gone_by,
     known_to,
     reads_restricted,
@@ -40,6 +41,7 @@ from registry.agreements.instruments.tables import (
     agreement_evidence,
     agreement_party,
     agreement_signature,
+    agreement_unasked,
     agreement_version,
     agreement_version_dates,
 )
@@ -196,6 +198,13 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
             _any_filed.label("any_filed"),
             takes_part().label("is_party"),
             turned_down().label("is_invited"),
+            closed_to().label("closed_to_it"),
+            sa.exists()
+            .where(
+                agreement_unasked.c.agreement_id == agreement.c.id,
+                agreement_unasked.c.newcomer_id == sa.bindparam("viewer", type_=agreement.c.id.type),
+            )
+            .label("kept_from_it"),
             reads_restricted().label("reached"),
             agreement_version.c.id.label("version_id"),
             agreement_version.c.no.label("version_no"),

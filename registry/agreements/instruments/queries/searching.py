@@ -20,6 +20,7 @@ from registry.agreements.instruments.queries.listing import narrowed, status_at
 from registry.agreements.instruments.queries.provisions import is_cleared
 from registry.agreements.instruments.queries.visibility import (
     administers,
+    closed_to,
     in_public_view,
     is_published,
     legible_to_parties,
@@ -87,7 +88,7 @@ def _readable(*, administrator: bool) -> sa.ColumnElement[bool]:
     of_document = _passage.c.document_id.is_not(None)
     as_party = sa.and_(
         shared_with(),
-        sa.or_(no_version, frozen, custodian),
+        sa.or_(no_version, sa.and_(sa.or_(frozen, custodian), ~closed_to())),
         sa.or_(~of_document, reaches_parties(_passage.c.agreement_id, _passage.c.filed_at)),
         sa.or_(_passage.c.sensitivity != Sensitivity.RESTRICTED, sa.and_(cleared, reads_restricted_passage())),
         ~sa.and_(of_title, _passage.c.sensitivity == Sensitivity.PUBLIC),

@@ -21,6 +21,7 @@ from registry.agreements.instruments.tables import (
     agreement_party_window,
     agreement_passage,
     agreement_signature,
+    agreement_unasked,
     agreement_version,
 )
 from registry.platform.access.principals import Principal, Role
@@ -202,6 +203,32 @@ def gone_at(party: sa.FromClause, never: datetime, *, or_lapsed: bool = False) -
     return first
 
 
+def kept_from(party: sa.FromClause, made_at: sa.ColumnElement[Any] | None = None) -> sa.ColumnElement[bool]:
+    """Newcomers from which is kept what was made then for the parties of that day: one of these was not asked.
+
+    It came by the clause of a text that does not bind that party, which filed what it filed for those who were there.
+    What is made once the newcomer is named is made in view of it. Without an instant, those from which anything is.
+    """
+    other = agreement_party.alias("not_asked")
+    its = (
+        agreement_unasked.c.agreement_id == party.c.agreement_id,
+        agreement_unasked.c.newcomer_id == party.c.agency_id,
+    )
+    one = sa.select(sa.literal(1))
+    if made_at is None:
+        return one.where(*its).correlate_except(agreement_unasked).exists()
+    there = agreement_unasked.join(
+        other,
+        sa.and_(
+            other.c.agreement_id == agreement_unasked.c.agreement_id,
+            other.c.agency_id == agreement_unasked.c.agency_id,
+        ),
+    )
+    since = sa.or_(other.c.named_at.is_(None), other.c.named_at <= made_at)
+    before = one.select_from(there).where(*its, made_at < party.c.named_at, since, ~gone_by(other, made_at))
+    return before.correlate_except(agreement_unasked, other).exists()
+
+
 def reads_restricted(agency_bind: str = "viewer", of: sa.FromClause = agreement_version) -> sa.ColumnElement[bool]:
     """Versions whose restricted text reaches the agency's cleared staff: it is bound, or the text itself names it.
 
@@ -234,7 +261,8 @@ def reads_restricted(agency_bind: str = "viewer", of: sa.FromClause = agreement_
 def reads_restricted_document(filed_at: sa.ColumnElement[Any], agency_bind: Who = "viewer") -> sa.ColumnElement[bool]:
     """As `reads_restricted`, of a document filed then: who filed it knew all whom it would reach.
 
-    So it reaches who was a party by then, and who has been bound since; nobody that had left.
+    So it reaches who was a party by then, and who has been bound since with the consent of those (`kept_from`); nobody
+    that had left.
     """
     known = sa.and_(agreement_party.c.in_text, agreement_party.c.named_at <= filed_at)
     return (
@@ -244,6 +272,7 @@ def reads_restricted_document(filed_at: sa.ColumnElement[Any], agency_bind: Who 
             agreement_party.c.agency_id == _agency(agency_bind),
             sa.or_(agreement_party.c.joined_at.is_not(None), known),
             ~gone_by(agreement_party, filed_at),
+            ~kept_from(agreement_party, filed_at),
         )
         .correlate_except(agreement_party)
         .exists()
@@ -265,7 +294,7 @@ def reaches_parties(
 
     The one rule of comments, documents and holds. The audience is whom the text names and who is bound, and of who has
     left whatever was made before. So who was let in and has not signed reads the text that it may sign, and of this
-    nothing until it is bound.
+    nothing until it is bound; and then nothing of what was made while one was there that was not asked (`kept_from`).
     """
     kept, party = agreement.alias("kept_by_it"), agreement_party.alias("of_audience")
     keeps = sa.select(sa.literal(1)).where(kept.c.id == agreement_id, kept.c.custodian_id == _agency(agency_bind))
@@ -293,11 +322,15 @@ def told_of_act(
 
 def of_audience(party: sa.FromClause, made_at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Parties for which a thing is that was made then for the parties: see `reaches_parties`."""
-    return sa.and_(sa.or_(party.c.joined_at.is_not(None), party.c.in_text), ~gone_by(party, made_at))
+    named = sa.or_(party.c.joined_at.is_not(None), party.c.in_text)
+    return sa.and_(named, ~gone_by(party, made_at), ~kept_from(party, made_at))
 
 
 def reads_text(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
-    """Versions that were written for the agency: it had not left when they were made, or signed them."""
+    """Versions that were written for the agency: it had not left when they were made, or signed them.
+
+    And that are not `closed_to` it.
+    """
     party = agreement_party.alias("reading_text")
     made_at = sa.func.coalesce(agreement_version.c.frozen_at, agreement_version.c.created_at)
     there = sa.select(sa.literal(1)).where(
@@ -305,17 +338,46 @@ def reads_text(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
         party.c.agency_id == _agency(agency_bind),
         ~gone_by(party, made_at),
     )
-    return sa.or_(there.correlate_except(party).exists(), signed_version(agency_bind))
+    return sa.and_(sa.or_(there.correlate_except(party).exists(), signed_version(agency_bind)), ~closed_to(agency_bind))
+
+
+def closed_to(agency_bind: Who = "viewer", of: sa.FromClause = agreement_version) -> sa.ColumnElement[bool]:
+    """Versions that a newcomer does not read: one about which a party was not asked reads what it may sign.
+
+    That is what says that others may join it, and what is made once it is bound; and what it has signed, or is bound
+    by. See `kept_from`, and `let_in.since`.
+    """
+    party, window, signature = (
+        each.alias(f"of_{each.name}") for each in (agreement_party, agreement_party_window, agreement_signature)
+    )
+    one, mine = sa.select(sa.literal(1)), _agency(agency_bind)
+    signed = one.where(signature.c.version_id == of.c.id, signature.c.agency_id == mine)
+    binds = one.where(window.c.version_id == of.c.id, window.c.agency_id == mine)
+    newcomer = one.where(
+        party.c.agreement_id == of.c.agreement_id,
+        party.c.agency_id == mine,
+        kept_from(party),
+        sa.or_(party.c.joined_at.is_(None), party.c.joined_at > sa.func.coalesce(of.c.frozen_at, of.c.created_at)),
+    )
+    return sa.and_(
+        ~of.c.open_to_accession,
+        newcomer.correlate_except(party).exists(),
+        ~signed.correlate_except(signature).exists(),
+        ~binds.correlate_except(window).exists(),
+    )
 
 
 def legible_to_parties() -> sa.ColumnElement[bool]:
-    """Versions whose text every party may read: those that are frozen."""
+    """Versions whose text every party may read that was asked: those that are frozen; see `closed_to`."""
     return agreement_version.c.frozen_at.is_not(None)
 
 
 def legible_to() -> sa.ColumnElement[bool]:
-    """Versions that one may read who sees the agreement in full: what is not frozen is its `custodian`'s (a bind)."""
-    return sa.or_(legible_to_parties(), sa.bindparam("custodian", type_=sa.Boolean))
+    """Versions that the `viewer` may read if it sees the agreement in full: what is not frozen is the `custodian`'s.
+
+    Both are binds; none of those that are `closed_to` it.
+    """
+    return sa.and_(sa.or_(legible_to_parties(), sa.bindparam("custodian", type_=sa.Boolean)), ~closed_to())
 
 
 def not_left() -> sa.ColumnElement[bool]:

@@ -142,12 +142,7 @@ async def rescind_agreement_notice(
     status=200,
     example=examples.RECEIPT,
     etag=True,
-    problems=(
-        "dates_reversed",
-        "not_then",
-        "repeats_restricted",
-        "wrong_status",
-    ),
+    problems=("dates_reversed", "evidence_twice", "not_then", "repeats_restricted", "wrong_status"),
 )
 async def record_agreement_receipt(
     agreement_id: FromPath[UUID],
@@ -160,7 +155,9 @@ async def record_agreement_receipt(
 
     It runs out once each of those has received it to whom it goes. Who gave it may report that it came, with what shows
     that (`report-act`, `received_notice`), also that it came before the day that you say: then both words stand, and
-    yours counts until you agree.
+    yours counts until you agree. By your word alone it ends nothing for others sooner than counted from today: where
+    its day would, they are asked (`earlier_day` in `proposals`), and it counts from that day once each of them has
+    agreed or, where you give evidence of it, has not contested it for 14 days.
     """
     return agreement_answer(await receiving.record_receipt(write, caller, agreement_id, data, if_match))
 
@@ -172,12 +169,7 @@ async def record_agreement_receipt(
     status=200,
     example=examples.CORRECTED_RECEIPT,
     etag=True,
-    problems=(
-        "dates_reversed",
-        "not_then",
-        "repeats_restricted",
-        "wrong_status",
-    ),
+    problems=("dates_reversed", "evidence_twice", "not_then", "repeats_restricted", "wrong_status"),
 )
 async def correct_agreement_receipt(
     agreement_id: FromPath[UUID],
@@ -189,7 +181,8 @@ async def correct_agreement_receipt(
     """Correct the day on which your agency recorded that it received another party's notice.
 
     While the notice runs, and as long as no other party has gone by that day: by a signature, a consent, a notice of
-    its own, or a last day to leave that it let go by. The history keeps both days and the reason.
+    its own, or a last day to leave that it let go by. The history keeps both days and the reason. Where an earlier day
+    would end something for others sooner, it counts once they agree to it, as when it is recorded.
     """
     return agreement_answer(await receiving.correct_receipt(write, caller, agreement_id, data, if_match))
 

@@ -361,17 +361,27 @@ class WithdrawalNotice(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields
     declassify_reason: DeclassifyReason = None
 
 
-class ReceiptOfNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """That your agency received another party's notice, which counts from that."""
+ReceivedOn = Annotated[
+    ActDay,
+    Meta(
+        description="The day on which it came to your agency. Where other parties are bound, one that is over counts "
+        "towards them from its recording: where it would end something for them sooner they are asked "
+        "(`earlier_day` in `proposals`) and, where there is evidence of it, have 14 days to contest it."
+    ),
+]
+
+
+class ReceiptOfNotice(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That your agency received another party's notice, which counts from that; and what shows the day."""
 
     agency_id: Annotated[UUID, Meta(description="The party that gave the notice.")]
-    received_on: Annotated[ActDay, Meta(description="The day on which it came to your agency.")]
+    received_on: ReceivedOn
     note: Reason | None = None
 
 
-class CorrectedReceipt(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class CorrectedReceipt(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """That your agency received another party's notice on another day than it recorded."""
 
     agency_id: Annotated[UUID, Meta(description="The party that gave the notice.")]
-    received_on: Annotated[ActDay, Meta(description="The day on which it came to your agency.")]
+    received_on: ReceivedOn
     reason: Reason

@@ -46,7 +46,7 @@ class AgreementInForce(Struct, kw_only=True, frozen=True):
             "it say different things. `covers_until` is by the later day as long as they do not agree; for the parties."
         ),
     ]
-    terms: Annotated[Terms | None, Meta(description="For the parties only.")]
+    terms: Annotated[Terms | None, Meta(description="For the parties only, and of a text that they may read.")]
     terms_withheld: TermsWithheld
 
 

@@ -149,7 +149,8 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
             description="When it left or, of one that gave notice, when that has run out: counted from the day of its "
             "recording or, where that is later, the one that it bears; from an earlier one that it bears once the "
             "others agree to that or do not contest it; where the text counts it from receipt, from the last of these, "
-            "and null while one is awaited (`notice_receipts`)."
+            "and null while one is awaited (`notice_receipts`); one that was said late counts towards others than the "
+            "two from when they were told, until they agree to its day (`earlier_day` in `proposals`)."
         ),
     ]
     last_notice_on: Annotated[

@@ -10,6 +10,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.settling.departed import parts_of, set_party
+from registry.agreements.instruments.commands.settling.effects import count_receipt
 from registry.agreements.instruments.commands.settling.proposed import Proposed
 from registry.agreements.instruments.consent import ProposalKind
 from registry.agreements.instruments.consent_tables import agreement_proposal
@@ -41,15 +42,17 @@ _WAITING = sa.select(_proposal).where(
 
 
 class OwnAct(Struct, kw_only=True, frozen=True):
-    """A party's signature to a version, or its governing body's approval, and the instant from which it is to count.
+    """What a party did, and the instant from which that is to count.
 
-    Its word where it is neither.
+    Its signature to a version, its governing body's approval, that it received the notice of `notice_of_id`; its word
+    where it is none of these.
     """
 
     agency_id: UUID
     at: datetime
     signed_version_id: UUID | None = None
     approval_id: UUID | None = None
+    notice_of_id: UUID | None = None
 
 
 async def date_back(write: Write, agreement_id: UUID, proposals: Sequence[Proposed]) -> bool:
@@ -63,6 +66,7 @@ async def date_back(write: Write, agreement_id: UUID, proposals: Sequence[Propos
                 at=each.agreed_at,
                 signed_version_id=each.signed_version_id,
                 approval_id=each.approval_id,
+                notice_of_id=each.notice_of_id,
             )
             for each in proposals
             if each.kind is ProposalKind.EARLIER_DAY and each.agreed_at is not None
@@ -78,6 +82,7 @@ async def waiting_acts(write: Write, agreement_id: UUID) -> list[OwnAct]:
             at=row.not_before,
             signed_version_id=row.signed_version_id,
             approval_id=row.approval_id,
+            notice_of_id=row.notice_of_id,
         )
         for row in await write.all(_WAITING, {"id": agreement_id})
     ]
@@ -88,9 +93,15 @@ async def count_from(write: Write, agreement_id: UUID, acts: Sequence[OwnAct]) -
 
     By its signature to the original its agency is a party since; by one to another text see `settling.joined`.
     """
+    received = [
+        await count_receipt(write, agreement_id, each.notice_of_id, each.agency_id, each.at)
+        for each in acts
+        if each.notice_of_id is not None
+    ]
+    acts = [each for each in acts if each.notice_of_id is None]
     later = [each for each in acts if (at := await _counted(write, agreement_id, each)) is not None and at > each.at]
     if not later:
-        return False
+        return any(received)
     parts: Mapping[UUID, Row[Any]] = await parts_of(write, agreement_id)
     texts = await executed_texts(write, agreement_id)
     for each in later:
@@ -108,7 +119,7 @@ async def count_from(write: Write, agreement_id: UUID, acts: Sequence[OwnAct]) -
 
 def is_word(act: OwnAct) -> bool:
     """Whether it is that a party agreed by word of mouth."""
-    return act.signed_version_id is None and act.approval_id is None
+    return act.signed_version_id is None and act.approval_id is None and act.notice_of_id is None
 
 
 async def _counted(write: Write, agreement_id: UUID, act: OwnAct) -> datetime | None:

@@ -214,8 +214,11 @@ def _on_record(parts: Mapping[UUID, Row[Any]], part: Row[Any], now: datetime) ->
         for each, its in parts.items()
         if each != part.agency_id and is_gone(its, now)
     }
-    received = {each.agency_id: each.received_on for each in _received_by(part) if each.received_on is not None}
-    return Receipts(received=received, left={each: at for each, at in gone.items() if at is not None})
+    said = _received_by(part)
+    received = {each.agency_id: day for each in said if (day := each.counts_on or each.received_on) is not None}
+    known_at = {each.agency_id: each.known_at for each in said if each.known_at is not None}
+    left = {each: at for each, at in gone.items() if at is not None}
+    return Receipts(received=received, left=left, known_at=known_at)
 
 
 def _received_by(part: Row[Any]) -> list[NoticeReceipt]:

@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.authorising import rest_on
 from registry.agreements.instruments.commands.silence import said_no
 from registry.agreements.instruments.consent import (
+    CONTEST_PERIOD,
     OF_CONSENT,
     UNANSWERED,
     ReportedKind,
@@ -22,7 +24,8 @@ from registry.agreements.instruments.consent import (
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_reported_act
 from registry.agreements.instruments.queries.texts import is_executed_text
-from registry.agreements.instruments.receipt import NoticeReceipt, kept_receipts, read_receipts
+from registry.agreements.instruments.queries.visibility import gone_by
+from registry.agreements.instruments.receipt import NoticeReceipt, ToldReceipt, kept_receipts, read_receipts
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_amendment,
@@ -33,6 +36,7 @@ from registry.agreements.instruments.tables import (
 from registry.platform.database.handles import Write
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.intervals import earliest
+from registry.platform.kernel.time import civil_day
 
 _report = agreement_reported_act
 _INSTANT = agreement.c.starts_at.type
@@ -45,8 +49,16 @@ _PARTY = agreement_party.update().where(
 _VERBALLY = sa.select(agreement_party.c.verbally_at).where(
     agreement_party.c.agreement_id == _AGREEMENT, agreement_party.c.agency_id == _AGENCY
 )
-_RECEIPTS = sa.select(agreement_party.c.notice_receipts).where(
-    agreement_party.c.agreement_id == _AGREEMENT, agreement_party.c.agency_id == _AGENCY
+_RECEIPTS = (
+    sa.select(agreement_party.c.notice_receipts, agreement.c.time_zone)
+    .join(agreement, agreement.c.id == agreement_party.c.agreement_id)
+    .where(agreement_party.c.agreement_id == _AGREEMENT, agreement_party.c.agency_id == _AGENCY)
+)
+_STANDS_BY = sa.select(agreement_party.c.agency_id).where(
+    agreement_party.c.agreement_id == _AGREEMENT,
+    agreement_party.c.agency_id.not_in(sa.bindparam("two", type_=agreement.c.id.type, expanding=True)),
+    agreement_party.c.joined_at.is_not(None),
+    ~gone_by(agreement_party, sa.bindparam("known_at", type_=_INSTANT), or_lapsed=True),
 )
 # Not under a text that came to nothing: one that was sent back, or an amendment that is open or was withdrawn.
 _SIGNED_FROM = (
@@ -134,7 +146,7 @@ async def apply_report(
             if manner is not None and counts_from is not None:
                 its_receipt = (report.recorded_by_id, report.agency_id, report.acted_on)
                 own_word = manner == "confirmed"  # which may be another than the one that it gave before
-                await apply_receipt(write, report.agreement_id, *its_receipt, corrected=own_word)
+                await apply_receipt(write, report.agreement_id, *its_receipt, told=_told(report), corrected=own_word)
         case ReportedKind.FULFILLED_DUTY | ReportedKind.OWES_DUTY:
             pass  # whether it has effect is read from the report itself, where the duty is
 
@@ -153,18 +165,67 @@ async def apply_receipt(
     received_on: date,
     *,
     recorded_at: datetime | None = None,
+    told: ToldReceipt | None = None,
     corrected: bool = False,
 ) -> None:
     """Write down that a party received the notice of another that day; what is on record of that already stays.
 
-    `recorded_at`: when it said so itself. It stays not where the party has `corrected` it.
+    `recorded_at`: when it said so itself. It stays not where the party has `corrected` it. `told`: since when the
+    others knew; where others stand by, it counts no sooner, and a corrected day no sooner than the one before. None
+    where each of them has said itself by when the notice runs out.
     """
     its = {"its_agreement": agreement_id, "its_agency": giver_id}
-    found = {each.agency_id: each for each in read_receipts(await write.value(_RECEIPTS, its))}
+    giver = await write.first(_RECEIPTS, its)
+    assert giver is not None, "who gave no notice, none is received of"
+    found = {each.agency_id: each for each in read_receipts(giver.notice_receipts)}
     kept = found.get(agency_id)
-    if corrected or kept is None or kept.received_on is None:
-        found[agency_id] = NoticeReceipt(agency_id=agency_id, received_on=received_on, recorded_at=recorded_at)
-        await write.run(_PARTY, {**its, "notice_receipts": kept_receipts(found.values())})
+    if kept is not None and kept.received_on is not None and not corrected:
+        return
+    counts_on = known_at = None
+    if told is not None and await _others_stand_by(write, agreement_id, (giver_id, agency_id), told):
+        counted = civil_day(told.at, giver.time_zone)
+        if corrected and kept is not None and kept.received_on is not None:
+            counted = kept.counts_on or kept.received_on
+        counts_on, known_at = (counted if counted > received_on else None), told.effect_at
+    found[agency_id] = NoticeReceipt(
+        agency_id=agency_id, received_on=received_on, recorded_at=recorded_at, counts_on=counts_on, known_at=known_at
+    )
+    await write.run(_PARTY, {**its, "notice_receipts": kept_receipts(found.values())})
+
+
+async def count_receipt(write: Write, agreement_id: UUID, giver_id: UUID, agency_id: UUID, at: datetime) -> bool:
+    """Let the receipt count from the day of that instant, to which the others have agreed; whether it counted later."""
+    its = {"its_agreement": agreement_id, "its_agency": giver_id}
+    giver = await write.first(_RECEIPTS, its)
+    found = {} if giver is None else {each.agency_id: each for each in read_receipts(giver.notice_receipts)}
+    kept = found.get(agency_id)
+    if giver is None or kept is None or kept.received_on is None or kept.counts_on is None:
+        return False
+    if not kept.received_on <= civil_day(at, giver.time_zone) < kept.counts_on:
+        return False
+    found[agency_id] = replace(kept, counts_on=None, known_at=None)
+    await write.run(_PARTY, {**its, "notice_receipts": kept_receipts(found.values())})
+    return True
+
+
+async def receipt_of(write: Write, agreement_id: UUID, giver_id: UUID, agency_id: UUID) -> NoticeReceipt | None:
+    """What is written down of when the party received that one's notice; None where nothing is."""
+    giver = await write.first(_RECEIPTS, {"its_agreement": agreement_id, "its_agency": giver_id})
+    said = [] if giver is None else read_receipts(giver.notice_receipts)
+    return next((each for each in said if each.agency_id == agency_id and each.received_on is not None), None)
+
+
+async def _others_stand_by(write: Write, agreement_id: UUID, two: tuple[UUID, UUID], told: ToldReceipt) -> bool:
+    """Whether others are bound than who gave the notice and who received it."""
+    about = {"its_agreement": agreement_id, "two": two, "known_at": told.effect_at or told.at}
+    return await write.first(_STANDS_BY, about) is not None
+
+
+def _told(report: Row[Any]) -> ToldReceipt:
+    """Since when the others know by a report that has effect: from when its recipient was told, if it never said no."""
+    denied = report.contested_at is not None or report.because is not None
+    at = report.answered_at if denied else report.notified_at
+    return ToldReceipt(at=at, effect_at=report.answered_at or report.notified_at + CONTEST_PERIOD)
 
 
 async def unanswered_receipts(write: Write, agreement_id: UUID, giver_id: UUID) -> Sequence[Row[Any]]:

@@ -84,6 +84,7 @@ class Proposed(Struct, kw_only=True, frozen=True):
     successor_id: UUID | None
     signed_version_id: UUID | None
     approval_id: UUID | None
+    notice_of_id: UUID | None
     given: Mapping[UUID, datetime | None]
     otherwise_at: datetime | None
     stored_agreed_at: datetime | None
@@ -155,6 +156,7 @@ async def proposals_of(
                 successor_id=row.successor_id,
                 signed_version_id=row.signed_version_id,
                 approval_id=row.approval_id,
+                notice_of_id=row.notice_of_id,
                 given=answers,
                 otherwise_at=row.otherwise_at,
                 stored_agreed_at=row.agreed_at,

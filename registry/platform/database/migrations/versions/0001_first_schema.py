@@ -674,6 +674,7 @@ _table(
     sa.Column("evidence_sha256", sa.Text),
     sa.Column("evidence_location", sa.Text),
     sa.Column("restricted_terms", Json),
+    sa.Column("open_to_accession", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", Instant, nullable=False),
     sa.UniqueConstraint("agreement_id", "no"),
     sa.CheckConstraint("(sha256 IS NULL) = (frozen_at IS NULL)", name="frozen"),
@@ -908,6 +909,13 @@ _table(
     sa.Column("closes_at", Instant, nullable=False),
 )
 
+_table(
+    "agreement_unasked",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("newcomer_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+)
+
 
 # Agreements: review and signing.
 
@@ -1052,6 +1060,7 @@ _table(
     sa.Column("successor_id", Uuid, sa.ForeignKey("agreement.id")),
     sa.Column("signed_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
     sa.Column("approval_id", Uuid, sa.ForeignKey("agreement_approval.id")),
+    sa.Column("notice_of_id", Uuid, sa.ForeignKey("agency.id")),
     sa.Column("agreed_at", Instant),
     sa.Column("taken_back_at", Instant),
     sa.Column("closed_because", sa.Text),
@@ -1066,8 +1075,9 @@ _table(
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
     sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.CheckConstraint(
-        "CASE WHEN kind = 'earlier_day' THEN signed_version_id IS NULL OR approval_id IS NULL "
-        "ELSE signed_version_id IS NULL AND approval_id IS NULL END",
+        "CASE WHEN notice_of_id IS NOT NULL OR kind <> 'earlier_day' "
+        "THEN signed_version_id IS NULL AND approval_id IS NULL AND (notice_of_id IS NULL OR kind = 'earlier_day') "
+        "ELSE signed_version_id IS NULL OR approval_id IS NULL END",
         name="act",
     ),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
