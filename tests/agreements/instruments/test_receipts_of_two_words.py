@@ -55,7 +55,8 @@ async def test_who_gave_a_notice_contests_the_day_that_its_addressee_says_and_bo
     assert (receipt["status"], receipt["received_on"]) == ("disputed", str(said_on()))
     assert (receipt["report_ids"], receipt["reported_on"]) == ([its.rsplit("/", 1)[1]], [str(truly_on())])
     assert status(said, leaver, three) == "received"
-    assert party(said, leaver)["leaves_at"] == runs_out(said_on(), 30), "nobody is left sooner by another's word"
+    counted = runs_out(today(), 30)  # to each recipient, what the other one says is known since today
+    assert party(said, leaver)["leaves_at"] == counted, "nobody is left sooner by another's word"
     assert [(each["status"], each["because"]) for each in said["reported_acts"]] == [("unconfirmed", "said_no")]
     both = f"{one.name} says that it received it on {said_on()}, {leaver.name} that it came on {truly_on()}"
     (detail,) = remarked(said)
@@ -66,7 +67,7 @@ async def test_who_gave_a_notice_contests_the_day_that_its_addressee_says_and_bo
         (notice,) = row["disputed_receipts"]
         assert (notice["agency"], notice["notice_on"]) == (leaver.reference, str(given_on()))
         assert [each["reported_on"] for each in notice["receipts"]] == [[str(truly_on())]]
-        assert (row["covers_until"], row["awaiting_receipt"]) == (runs_out(said_on(), 30), [])
+        assert (row["covers_until"], row["awaiting_receipt"]) == (counted, [])
     assert (await told_in_force(one, one, three))["disputed_receipts"] == []
 
     parts = await unpacked(three.legal, said["id"])
@@ -142,7 +143,9 @@ async def test_a_report_of_an_earlier_day_stays_beside_the_word_that_comes_after
     assert (status(said, leaver, one), status(said, leaver, three)) == ("disputed", "received")
     told = {each["agency"]["id"]: (each["status"], each["because"]) for each in said["reported_acts"]}
     assert told == {str(one.id): ("unconfirmed", "said_no"), str(three.id): ("replaced", None)}
-    assert party(said, leaver)["leaves_at"] == runs_out(said_on(), 30)
+    assert party(said, leaver)["leaves_at"] == runs_out(today(), 30), (
+        "to each, the other's receipt is known since today"
+    )
 
 
 async def test_a_notice_that_is_taken_back_leaves_no_dispute_and_so_does_a_report(service: Service, cast: Cast) -> None:
