@@ -33,17 +33,21 @@ MOST_SELECTS = 1_024
 """SELECTs that stay compiled, the last used ones: well above the number that are written down in modules."""
 
 
+class DependsOnParametersError(ValueError):
+    """The text of a statement is another for other parameters: it is given a list."""
+
+
 def _compiled(statement: Selection | Change, dialect: Dialect, **options: Any) -> tuple[str, list[Parameter]]:
     """The text, and the name, default and converter of each parameter, in the order of the text.
 
-    Constants that SQLAlchemy would expand at each execution (a list after IN) are expanded here. Raises ValueError for
-    a list among the parameters, because the text would depend on its length.
+    Constants that SQLAlchemy would expand at each execution (a list after IN) are expanded here. Raises
+    DependsOnParametersError for a list among the parameters, because the text would depend on its length.
     """
     compiled = with_codes_written(statement, dialect).compile(dialect=dialect, **options)
     assert isinstance(compiled, SQLCompiler)
     given = {name: None for name, bind in compiled.binds.items() if bind.required}
     if any(compiled.binds[name].expanding for name in given):
-        raise ValueError("a statement whose text depends on its parameters cannot be compiled once")
+        raise DependsOnParametersError("a statement whose text depends on its parameters cannot be compiled once")
     state = compiled.construct_expanded_state(given)
     whole = {part: name for name, parts in state.parameter_expansion.items() for part in parts}
     parameters: list[Parameter] = []
@@ -89,6 +93,13 @@ def with_codes_written(statement: _Statement, dialect: Dialect) -> _Statement:
 
 def _is_plain(value: object) -> bool:
     return type(value) is int or (isinstance(value, str) and _CODE.fullmatch(value) is not None)
+
+
+def _if_once(statement: Selection, dialect: Dialect) -> "FastSelect | None":
+    try:
+        return FastSelect(statement, dialect)
+    except DependsOnParametersError:
+        return None
 
 
 def _arguments(parameters: Sequence[Parameter], given: Mapping[str, object]) -> list[object]:
@@ -181,12 +192,17 @@ class FastStatements:
         self._dialect = dialect
         # SQLAlchemy's statements are equal to themselves alone.
         self._selects = lru_cache(maxsize=MOST_SELECTS)(partial(FastSelect, dialect=dialect))
+        self._if_once = lru_cache(maxsize=MOST_SELECTS)(partial(_if_once, dialect=dialect))
         self._changes: dict[tuple[int, frozenset[str]], tuple[Change, FastChange]] = {}
         self._together: dict[tuple[tuple[int, tuple[str, ...]], ...], tuple[Sequence[sa.Insert], FastSelect]] = {}
 
     def select(self, statement: Selection) -> FastSelect:
         """The compiled SELECT."""
         return self._selects(statement)
+
+    def select_if_once(self, statement: Selection) -> FastSelect | None:
+        """The compiled SELECT; None for one that cannot be compiled once, since it is given lists."""
+        return self._if_once(statement)
 
     def change(self, statement: Change, names: frozenset[str]) -> FastChange:
         """The compiled change for these parameters."""

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -65,6 +66,19 @@ async def test_readers_cannot_write(database: SqliteDatabase) -> None:
         with pytest.raises((sa.exc.SQLAlchemyError, Busy), match=r"takes no changes|no rows"):
             await lane(change)
     assert await count(database.read()) == 0
+
+
+async def test_a_frequent_query_in_a_thread_of_its_own_answers_as_any_other(database: SqliteDatabase) -> None:
+    """Also one that is given a list, which cannot be compiled once, and one that the database refuses."""
+    number, read = sa.column("n", sa.Integer), database.read()
+    counter = sa.table("counter", number)
+    ask: sa.Select[Any] = sa.select(number, sa.bindparam("at", type_=sa.Integer).label("at")).select_from(counter)
+    among = sa.select(number).select_from(counter).where(number.in_(sa.bindparam("many", expanding=True)))
+    assert [(row.n, row.at) for row in await read.fast_slowly(ask, {"at": 7})] == [(0, 7)]
+    for many, found in (([0, 1], [(0,)]), ([2], [])):
+        assert [tuple(row) for row in await read.fast_slowly(among, {"many": many})] == found
+    with pytest.raises(sa.exc.OperationalError, match="no such table"):
+        await read.fast_slowly(sa.select(sa.literal_column("n")).select_from(sa.table("nowhere")))
 
 
 async def test_a_reference_to_nothing_is_refused(database: SqliteDatabase) -> None:

@@ -222,6 +222,28 @@ def test_a_fact_that_a_policy_only_tests_for_is_sent(tmp_path: Path, case: Calla
     assert decide(case(), layered).outcome == "denied"
 
 
+def test_what_is_read_is_known_by_its_path_and_a_record_that_is_compared_is_sent_whole(
+    tmp_path: Path, case: Callable[..., Facts]
+) -> None:
+    """Also where an attribute is read of what only the evaluation tells."""
+    assert members_read({"resource.owner.id", "?.state"})["resource"] == {"owner", "state"}
+    assert members_read({"resource.owner"})["resource.owner"] == {"id", "state", "kind", "status"}
+    facts = case()
+    same = replace(facts, assisting=replace(facts.requesting, kind="tribal"))
+    for condition in (
+        "resource.owner == context.ask.requesting",
+        '(if context.ask.quantity > 0 then resource.owner else context.ask.requesting).kind != "tribal"',
+        "[context.ask.requesting].contains(resource.owner)",
+    ):
+        layered = with_policies(
+            tmp_path, f'{RULE}forbid (principal, action == Action::"borrow", resource) when {{ {condition} }};'
+        )
+        told = [{reason.policy_id for reason in decide(each, layered).reasons} for each in (facts, same)]
+        holds = "kind" in condition
+        assert ["rule" in each for each in told] == [holds, False], condition
+        assert "evaluation_error" not in {policy for each in told for policy in each}, condition
+
+
 def test_a_page_goes_to_cedar_together(
     shipped: PolicySet, case: Callable[..., Facts], monkeypatch: pytest.MonkeyPatch
 ) -> None:

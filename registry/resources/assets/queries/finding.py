@@ -7,7 +7,7 @@ path is picked here and SQLite's planner kept from another (figures in `benchmar
   lendable list: their rows, then everything else, words included;
 - words: the text index, with the place's cells among the words when there is one;
 - a point: the (category, cell) index, over every category where none is named;
-- a category: its own run of an index by category; one run for each category under it, merged;
+- a category: its own run of an index by category; one run for each category under it, merged as they are read;
 - nothing of the kind: the assets in their order of registration, the newest first unless asked otherwise.
 """
 
@@ -134,19 +134,27 @@ def page_statement(dialect: str, filters: frozenset[str], categories: int, sort:
         part = found.add_columns(key.label("key")).where(*criteria)
         if "cursor" in filters:
             part = part.where(_behind(key, n, by, down=sort.startswith("-")))
+        return part
+
+    def cut(part: sa.Select[Any], key: sa.ColumnElement[Any]) -> sa.Select[Any]:
         return part.order_by(*by_keys(key, n)).limit(_LIMIT)
 
+    runs: list[tuple[sa.Select[Any], sa.ColumnElement[Any]]]
     if by == "updated_at":
         # The viewer's own by one column, the others by another: so each is read along an index.
         keys = ((asset.c.updated_at, _IS_OWN), (asset.c.public_updated_at, sa.not_(_IS_OWN)))
         found = _of_any(found, plan)
-        runs = [run(key, whose, *changed_in(key, filters)) for key, whose in keys]
+        runs = [(run(key, whose, *changed_in(key, filters)), key) for key, whose in keys]
     elif plan.merged:
-        runs = [run(key, asset.c.category == code) for code in plan.codes]
+        runs = [(run(key, asset.c.category == code), key) for code in plan.codes]
     else:
         found = _of_any(found, plan)
-        return run(key)
-    union = sa.union_all(*(sa.select(each.subquery(f"run_{i}")) for i, each in enumerate(runs)))
+        return cut(run(key), key)
+    if dialect == "sqlite":
+        # It reads each run as far as the page needs; one with a limit of its own it would read and sort as a whole.
+        union = sa.union_all(*(part for part, _ in runs))
+    else:
+        union = sa.union_all(*(sa.select(cut(*each).subquery(f"run_{i}")) for i, each in enumerate(runs)))
     columns = union.selected_columns
     return union.order_by(*by_keys(columns.key, columns.n)).limit(_LIMIT)
 

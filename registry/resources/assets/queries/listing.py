@@ -84,8 +84,8 @@ async def _found(
 async def _page(read: Read, asked: Asked) -> Rows:
     # A single category is a short range of its index; queries that may take milliseconds must not block the event loop.
     short = asked.categories == 1 and asked.filters <= _SHORT and asked.sort.endswith("created_at")
-    ask = read.fast if short else read.all_slowly
-    return await ask(page_statement(read.dialect, asked.filters, asked.categories, asked.sort), asked.parameters)
+    statement = page_statement(read.dialect, asked.filters, asked.categories, asked.sort)
+    return await (read.fast if short else read.fast_slowly)(statement, asked.parameters)
 
 
 async def _nearly(read: Read, caller: Caller, query: AssetQuery, exactly: Sought) -> tuple[Sought, Asked, Rows] | None:
