@@ -376,7 +376,13 @@ def reported(each: ReportedAct, days: Days, *, reads_as_ended: bool = False) -> 
     """
     on = "" if each.acted_on is None else f" on {each.acted_on}"
     by, recorded = each.recorded_by.name, days.of(each.recorded_by.id, each.recorded_at)
-    said = f"{by} reported on {recorded} that {each.agency.name} {_SAID[each.kind]}{on}{_how(each)}"
+    if each.kind == "was_asked":
+        put = f"was put to {each.agency.name} by the registry{on}"
+        if each.status == "unseconded":
+            put = f"is put to {each.agency.name} by the registry once a second operator vouches for it"
+        said = f"What {by} recorded on {recorded} {put}"
+    else:
+        said = f"{by} reported on {recorded} that {each.agency.name} {_SAID[each.kind]}{on}{_how(each)}"
     if each.status == "open" and each.takes_effect_at is not None:
         return f"{said}: uncontested it takes effect on {days.counts(each.agency.id, each.takes_effect_at)}."
     if reads_as_ended and each.status in _NO_WORD:

@@ -12,7 +12,7 @@ from registry.agreements.instruments.authority import FiledPaper, day_given
 from registry.agreements.instruments.signing_tables import agreement_signature_authority
 from registry.platform.database.connect import unit_of_work
 from tests.agreements.dossier.test_agreement_file import data, unpacked
-from tests.support.agreements import EVIDENCE, agreement_body, record_agreement, sign_agreement
+from tests.support.agreements import EVIDENCE, PROVISIONS, agreement_body, record_agreement, sign_agreement
 from tests.support.cast import LONG_AHEAD, Agency, Cast, today
 from tests.support.consent import proof
 from tests.support.problems import assert_problem
@@ -155,6 +155,29 @@ async def test_what_nothing_on_file_shows_is_confirmed_by_an_office_that_may_sig
     shown = {"evidence_sha256": await proof(one, found)}
     confirmed = await two.signatory.done("POST", f"{path}/confirm", {**paper, **shown})
     assert party_of(confirmed, two)["bound"] is True, "a later revocation undoes no signature that another's copy shows"
+
+
+async def test_what_nothing_on_file_shows_is_recorded_by_an_office_that_may_sign_today(cast: Cast) -> None:
+    """As it is confirmed: a day that only the custodian names may be one of its choice, on a first text and a later."""
+    one, two = cast.assisting, cast.requesting
+    sheriff, mayor = await registered(one), await registered(one, "Mayor")
+    paper = {"signed_on": "2024-06-15", "signatory_title": "Sheriff", "evidence_sha256": EVIDENCE}
+    body = {**agreement_body(one, two, effective_on="2024-06-15"), **paper}
+    await revoke(one, sheriff, revoked_on="2024-06-30")
+    refused = assert_problem(await one.legal.post(f"{PATH}/record", body), 422, "no_signing_authority")
+    assert f"on 2024-06-15 and on {today()}" in refused["detail"]
+    assert "a service of your agency, which gives no hand" in refused["detail"]
+    found = await one.legal.done("POST", f"{PATH}/record", {**body, "signatory_title": "Mayor"})
+    await revoke(one, mayor, revoked_on="2024-06-30")
+    change = {"kind": "amendment", "effective_on": "2024-06-15", "signed_on": "2024-06-15", "reason": "wider loans"}
+    change |= {"title": "Mutual aid (demo)", "notice": {"days": 30}, "terms": {"categories": ["any"]}}
+    change |= {"provisions": PROVISIONS, "signatory_title": "Mayor"}
+    path = f"{PATH}/{found['id']}/record-amendment"
+    for shows_nothing in (EVIDENCE, await proof(one, found), await proof(two, found, kind="other")):
+        refused = await one.legal.post(path, {**change, "evidence_sha256": shows_nothing})
+        assert_problem(refused, 422, "no_signing_authority")
+    done = await one.legal.done("POST", path, {**change, "evidence_sha256": await proof(two, found)})
+    assert done["amendment"]["version_no"] == 2, "its own day counts alone once another's signed copy shows it"
 
 
 async def test_a_copy_that_the_signer_filed_while_its_office_might_sign_shows_the_signature(cast: Cast) -> None:
