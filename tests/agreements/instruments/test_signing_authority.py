@@ -169,13 +169,18 @@ async def test_what_nothing_on_file_shows_is_recorded_by_an_office_that_may_sign
     assert "a service of your agency, which gives no hand" in refused["detail"]
     found = await one.legal.done("POST", f"{PATH}/record", {**body, "signatory_title": "Mayor"})
     await revoke(one, mayor, revoked_on="2024-06-30")
-    change = {"kind": "amendment", "effective_on": "2024-06-15", "signed_on": "2024-06-15", "reason": "wider loans"}
+    change: dict[str, Any] = {
+        "kind": "amendment",
+        "effective_on": "2024-06-15",
+        "signed_on": "2024-06-15",
+        "reason": "wider loans",
+    }
     change |= {"title": "Mutual aid (demo)", "notice": {"days": 30}, "terms": {"categories": ["any"]}}
     change |= {"provisions": PROVISIONS, "signatory_title": "Mayor"}
     path = f"{PATH}/{found['id']}/record-amendment"
     for shows_nothing in (EVIDENCE, await proof(one, found), await proof(two, found, kind="other")):
-        refused = await one.legal.post(path, {**change, "evidence_sha256": shows_nothing})
-        assert_problem(refused, 422, "no_signing_authority")
+        answer = await one.legal.post(path, {**change, "evidence_sha256": shows_nothing})
+        assert_problem(answer, 422, "no_signing_authority")
     done = await one.legal.done("POST", path, {**change, "evidence_sha256": await proof(two, found)})
     assert done["amendment"]["version_no"] == 2, "its own day counts alone once another's signed copy shows it"
 

@@ -90,6 +90,7 @@ from registry.agreements.instruments.remarks import (
 from registry.agreements.instruments.rules import (
     Stage,
     derived_status,
+    executed_when,
     shown_stage,
     stage_at,
 )
@@ -416,7 +417,9 @@ async def get_agreement(
         notice=notice_told,
         last_notice_on=last_notice_told(to_renew_on, None if notice_told is None else notice_told.general),
         review_every_months=row.review_every_months,
-        executed_at=row.executed_at,
+        executed_at=executed_when(
+            row.executed_at, (its for each, its in zip(parties, joined_at, strict=True) if each.in_text)
+        ),
         ratify_by=None if others else row.ratify_by,
         terminated_at=dates.ended_at,
         superseded_by=_superseded_by(row) if whole and has_successor else None,
