@@ -48,6 +48,7 @@ class RemarkCode(StrEnum):
     SUSPENSION_SILENT = "suspension_silent"
     LIMITS_SILENT = "limits_silent"
     DECIDING_SILENT = "deciding_silent"
+    REPORT_CONTESTED = "report_contested"
     AWAITING_RECEIPT = "awaiting_receipt"
     COUNTS_FROM_RECEIPT = "counts_from_receipt"
     TERM_NOT_ENTERED = "term_not_entered"

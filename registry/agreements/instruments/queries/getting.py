@@ -12,6 +12,7 @@ from registry.agreements.instruments.approved_texts import about_approvals
 from registry.agreements.instruments.consent import ProposalKind, Reliance
 from registry.agreements.instruments.days import Days, own_days
 from registry.agreements.instruments.delivered import about_deliveries, about_receipts
+from registry.agreements.instruments.disputed import about_contested
 from registry.agreements.instruments.ends import last_day_of
 from registry.agreements.instruments.in_force import text_at
 from registry.agreements.instruments.notice import Notice, read_notice
@@ -334,6 +335,8 @@ async def get_agreement(
         proposed = with_offers(principal, row, parties, reported, proposed, relied, now)
     proposed = as_far_as_agreed(proposed)
     remarks += about_reported_ends(proposed, reported, shown, row.time_zone)
+    if whole:
+        remarks += about_contested(reported, proposed, row.time_zone)
     if proposed and dates.ended_at is not None:
         days = await _days(read, row, parties, now)
         remarks += await about_what_came_after(read, row, parties, proposed, dates.ended_at, days)
