@@ -304,7 +304,7 @@ async def get_agreement(
             *about_renewals(told.last.expires_on, renewal_of(told.last.auto_renew_months, told.last.auto_renew_times)),
             *about_suspension(terms, notice),
             *about_limits(terms),
-            *remarks_on_text(provisions, row.terms, term_of_version(row)),
+            *remarks_on_text(provisions, row.terms, term_of_version(row), row.its_kind),
             *about_undecided(terms),
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
         ]

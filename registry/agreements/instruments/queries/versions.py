@@ -211,7 +211,7 @@ async def get_version(
             *about_signing_days(
                 row.no, row.effective_on, [(each.agency_name, each.manner, each.signed_on) for each in signatures]
             ),
-            *remarks_on_text(provisions, row.terms, term),
+            *remarks_on_text(provisions, row.terms, term, row.kind),
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
             *(
                 remark
