@@ -249,6 +249,28 @@ async def test_the_kind_and_the_amount_of_the_text_are_covered_too(cast: Cast) -
     assert (await sign(cast.requesting, memo, "Sheriff")).status_code == 200
 
 
+async def test_a_ceiling_that_the_text_does_not_meet_by_silence_is_told_to_who_signs(cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    await registered(two, "Chief", ceiling={"amount": "1000.00", "currency": "USD"})
+
+    async def told(terms: dict[str, Any], *readers: Agency) -> list[list[str]]:
+        found = await out_for_signature(one, two, terms={"cost_ceiling": None, **terms})
+        signed = (await sign(two, found, "Chief")).json()
+        codes = [[each["detail"] for each in signed["remarks"] if each["code"] == "authority_ceiling_unsaid"]]
+        for reader in readers:
+            for path in (f"{PATH}/{found['id']}", f"{PATH}/{found['id']}/versions/1"):
+                seen = await reader.legal.done("GET", path)
+                its = [each["detail"] for each in seen["remarks"] if each["code"] == "authority_ceiling_unsaid"]
+                codes.append(its)
+        return codes
+
+    (said,), own, of_version, other, of_its = await told({}, two, one)
+    assert "that of “Chief”, which may commit 1000.00 USD at most, and the terms do not say" in said
+    assert own == of_version == [said]
+    assert other == of_its == [], "what an office may commit its partners do not read"
+    assert await told({"cost_ceiling": {"amount": "900.00", "currency": "USD"}}) == [[]]
+
+
 async def test_an_authority_that_was_entered_after_the_signature_says_so_wherever_it_is_shown(cast: Cast) -> None:
     one, two = cast.assisting, cast.requesting
     await registered(one, "Sheriff", effective_on="2020-01-01")

@@ -23,6 +23,7 @@ from registry.agreements.instruments.queries.after_end import about_reported_end
 from registry.agreements.instruments.queries.amendments import amendment_shown, on_its_way, open_amendments
 from registry.agreements.instruments.queries.approvals import approvals_on_record, hands_by_number
 from registry.agreements.instruments.queries.authorities import revocations
+from registry.agreements.instruments.queries.ceilings import about_ceiling
 from registry.agreements.instruments.queries.conditions import remarks_on_conditions
 from registry.agreements.instruments.queries.consents import acts_told_to, as_far_as_agreed, proposals, reported_acts
 from registry.agreements.instruments.queries.days import signed_days
@@ -309,6 +310,8 @@ async def get_agreement(
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
         ]
         remarks += about_authorities(row.version_no, shown, days)
+        own_hand = next((each.authority for each in shown if each.agency.id == principal.agency_id), None)
+        remarks += await about_ceiling(read, principal.agency_id, row.version_no, terms, own_hand)
     publication, words = None, OwnWords()
     if whole and row.any_publication:
         publication, words = await publication_in(read, principal.agency_id, row, parties)

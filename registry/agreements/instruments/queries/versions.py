@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.authorities import signatures_rest_on
+from registry.agreements.instruments.queries.ceilings import about_ceiling
 from registry.agreements.instruments.queries.conditions import remarks_on_conditions
 from registry.agreements.instruments.queries.evidence import NO_PAPERS, evidence_of_hand, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.provisions import (
@@ -213,6 +214,7 @@ async def get_version(
             ),
             *remarks_on_text(provisions, row.terms, term, row.kind),
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
+            *await about_ceiling(read, principal.agency_id, row.no, terms, authorities.get(principal.agency_id)),
             *(
                 remark
                 for each in signatures
