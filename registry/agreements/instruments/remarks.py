@@ -61,7 +61,7 @@ class RemarkCode(StrEnum):
     SIGNING_DAY_UNLIKELY = "signing_day_unlikely"
     AUTHORITY_LACKING = "authority_lacking"
     AUTHORITY_RECORDED_LATER = "authority_recorded_later"
-    AUTHORITY_CEILING_UNSAID = "authority_ceiling_unsaid"
+    AUTHORITY_CEILING_SILENT = "authority_ceiling_silent"
     APPROVAL_OF_ANOTHER_TEXT = "approval_of_another_text"
     NOTICE_MANNER_DIFFERS = "notice_manner_differs"
     PARTY_DISSOLVED = "party_dissolved"
@@ -404,7 +404,7 @@ def about_unsaid_ceiling(version_no: int, office: str, most: Money) -> Remark:
         f"{most.currency} at most, and the terms do not say what a loan may cost, so that no cost is barred. Where the "
         "text names a ceiling, enter it (cost_ceiling); whether the office may sign one without is for your counsel."
     )
-    return Remark(code=RemarkCode.AUTHORITY_CEILING_UNSAID, detail=detail, version_no=version_no)
+    return Remark(code=RemarkCode.AUTHORITY_CEILING_SILENT, detail=detail, version_no=version_no)
 
 
 def about_signing_days(

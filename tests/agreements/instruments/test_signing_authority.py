@@ -256,11 +256,11 @@ async def test_a_ceiling_that_the_text_does_not_meet_by_silence_is_told_to_who_s
     async def told(terms: dict[str, Any], *readers: Agency) -> list[list[str]]:
         found = await out_for_signature(one, two, terms={"cost_ceiling": None, **terms})
         signed = (await sign(two, found, "Chief")).json()
-        codes = [[each["detail"] for each in signed["remarks"] if each["code"] == "authority_ceiling_unsaid"]]
+        codes = [[each["detail"] for each in signed["remarks"] if each["code"] == "authority_ceiling_silent"]]
         for reader in readers:
             for path in (f"{PATH}/{found['id']}", f"{PATH}/{found['id']}/versions/1"):
                 seen = await reader.legal.done("GET", path)
-                its = [each["detail"] for each in seen["remarks"] if each["code"] == "authority_ceiling_unsaid"]
+                its = [each["detail"] for each in seen["remarks"] if each["code"] == "authority_ceiling_silent"]
                 codes.append(its)
         return codes
 
