@@ -58,7 +58,7 @@ _VERSION_ID = sa.bindparam("version_id", type_=agreement_version.c.id.type)
 _VERSION = (
     sa.select(
         agreement_version,
-        *(agreement_version_dates.c[name] for name in ("effective_on", "expires_on", "notice")),
+        *(agreement_version_dates.c[name] for name in ("kind", "effective_on", "expires_on", "notice")),
         *(agreement_version_dates.c[name] for name in ("auto_renew_months", "auto_renew_times", "renewal_day")),
         reads_restricted().label("reached"),
     )
@@ -170,6 +170,7 @@ def _remarks(document: CheckedText, version: Row[Any]) -> tuple[Remark, ...]:
         version.expires_on,
         version.auto_renew_months,
         version.auto_renew_times,
+        amends=version.kind != "original",
     )
 
 

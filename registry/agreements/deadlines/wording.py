@@ -43,6 +43,7 @@ _REPORTED: dict[ReportedKind, str] = {
     ReportedKind.WITHDREW: "left",
     ReportedKind.CONSENTED: "consented to what was proposed",
     ReportedKind.WAS_NOTIFIED: "was told of what was proposed",
+    ReportedKind.WAS_ASKED: "was asked",
     ReportedKind.RECEIVED_NOTICE: "received a notice",
     ReportedKind.FULFILLED_DUTY: "fulfilled a duty",
     ReportedKind.OWES_DUTY: "owes a duty by its text",
@@ -109,6 +110,13 @@ def _words(record: Record, due: Due) -> Words:
         case DeadlineKind.ANSWER:
             assert due.report is not None
             on = "" if due.report.acted_on is None else f" on {due.report.acted_on}"
+            if due.report.kind is ReportedKind.WAS_ASKED:
+                return Words(
+                    f"What another party did, or is said to have done, was put to the party{on}. It has effect then, "
+                    "from the day of that act, unless the party contests it before.",
+                    None,
+                    "Read what was put to it and the evidence that is on file, then confirm it or contest it.",
+                )
             return Words(
                 f"It was reported that the party {_REPORTED[due.report.kind]}{on}. It has effect then, from the day of "
                 "the act, unless the party contests it before.",

@@ -91,7 +91,7 @@ async def export_file(
         timeline = await timeline_of(read, found, NOT_A_PARTY.agency_id, caller.now)
         parts = public_file(read, found, timeline, caller.now)
     else:
-        row, _ = await versions_for(read, caller.principal, agreement_id)
+        row, _ = await versions_for(read, caller.principal, agreement_id, caller.now)
         found = await get_agreement(read, caller.principal, agreement_id, caller.now)
         timeline = await timeline_of(read, found, caller.agency_id, caller.now)
         parts = whole_file(read, caller, found, timeline)

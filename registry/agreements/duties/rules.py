@@ -79,7 +79,11 @@ class WhenDue(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MadeUnder(Struct, frozen=True, forbid_unknown_fields=True):
-    """The act under which an agreement has to be made for the duty to arise, which its kind alone seldom says."""
+    """The act under which an agreement has to be made for the duty to arise, which its kind alone seldom says.
+
+    An act goes by what is undertaken and not by a name: so either the kinds that say it are all that the rule applies
+    to, or it applies to every kind, of the others under the condition.
+    """
 
     act: Annotated[str, Meta(min_length=1, max_length=100)]
     said_by: Annotated[tuple[AgreementKind, ...], Meta(description="The kinds that say so; of others it is open.")] = ()
@@ -115,6 +119,8 @@ def checked(data: object) -> tuple[DutyRule, ...]:
     for rule in rules:
         if (rule.due.days_after_execution is None) == (rule.due.days_before_effect is None):
             raise ValueError(f"{rule.code}: due after execution, or before it takes effect, and one of the two")
+        if rule.made_under is not None and {*rule.law.applies_to.instruments} - {*rule.made_under.said_by}:
+            raise ValueError(f"{rule.code}: what is made under {rule.made_under.act} may be of any kind: name none")
     if len({rule.code for rule in rules}) != len(rules):
         raise ValueError("two duties have one code")
     checked_laws({rule.code: rule.law for rule in rules})

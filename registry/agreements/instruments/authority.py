@@ -23,7 +23,8 @@ from registry.platform.kernel.time import civil_day
 
 _FILE_IT = (
     "It held one on the day of the signature: once another party has filed the signed copy with the agreement, as "
-    "`signed_copy`, that day counts alone. Confirm it then, and give the copy's SHA-256."
+    "`signed_copy`, that day counts alone. Confirm it then, and give the copy's SHA-256. What is not on record "
+    "yet may be recorded before that by the other party, or by a service of your agency, which gives no hand."
 )
 MOST_DELEGATIONS = 3
 """How often what one office may do can be handed on."""
@@ -68,7 +69,7 @@ class Signature(Struct, kw_only=True, frozen=True):
 
     `given_on` is the day of the act, where that must be covered too: of a text that is signed now, on which day soever
     the paper says. What was signed on paper long ago and is only recorded rests on the authority of its own day.
-    `is_confirmed`: it is a party's word that it signed a paper.
+    `is_confirmed`: it is a party's word that it signed a paper, which it records or confirms.
     """
 
     kind: AgreementKind

@@ -39,6 +39,7 @@ class ReportedKind(StrEnum):
     WITHDREW = "withdrew"
     CONSENTED = "consented"
     WAS_NOTIFIED = "was_notified"
+    WAS_ASKED = "was_asked"
     RECEIVED_NOTICE = "received_notice"
     FULFILLED_DUTY = "fulfilled_duty"
     OWES_DUTY = "owes_duty"
@@ -77,8 +78,9 @@ class ReportStatus(StrEnum):
     REPLACED = "replaced"
 
 
-# What is said of its part in a proposal.
-OF_CONSENT = (ReportedKind.CONSENTED, ReportedKind.WAS_NOTIFIED)
+# What is said of its part in a proposal. A notice tells who receives it, on the day on which it is given. What one did
+# itself tells nobody: the registry puts that to those whom it concerns (`WAS_ASKED`), on the day on which it does.
+OF_CONSENT = (ReportedKind.CONSENTED, ReportedKind.WAS_NOTIFIED, ReportedKind.WAS_ASKED)
 # What binds a party by a text, and what ends that: a no to one of them is a no to the others.
 BINDING = (ReportedKind.SIGNED, ReportedKind.AGREED_VERBALLY)
 LEAVING = (ReportedKind.GAVE_NOTICE, ReportedKind.WITHDREW)

@@ -106,6 +106,10 @@ class Figure(Struct, kw_only=True, frozen=True):
     disagrees: bool = False
     year: int | None = None
 
+    def is_before(self, day: date) -> bool:
+        """Whether it is a day with a year, before that one."""
+        return self.year is not None and (self.year, self.value) < (day.year, day.month * 100 + day.day)
+
     def is_day(self, day: date) -> bool:
         """Whether it is that day, or that day of any year."""
         return self.value == day.month * 100 + day.day and self.year in (None, day.year)

@@ -20,6 +20,7 @@ from registry.agreements.instruments.terms import Terms, is_silent
 from registry.agreements.instruments.together import runs_out, together
 from registry.agreements.instruments.unsaid import DECIDING, LIMITING, undecided, unsaid
 from registry.platform.kernel.intervals import Interval
+from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import add_months, last_day_before
 
@@ -48,6 +49,7 @@ class RemarkCode(StrEnum):
     SUSPENSION_SILENT = "suspension_silent"
     LIMITS_SILENT = "limits_silent"
     DECIDING_SILENT = "deciding_silent"
+    REPORT_CONTESTED = "report_contested"
     AWAITING_RECEIPT = "awaiting_receipt"
     RECEIPT_DISPUTED = "receipt_disputed"
     COUNTS_FROM_RECEIPT = "counts_from_receipt"
@@ -60,6 +62,7 @@ class RemarkCode(StrEnum):
     SIGNING_DAY_UNLIKELY = "signing_day_unlikely"
     AUTHORITY_LACKING = "authority_lacking"
     AUTHORITY_RECORDED_LATER = "authority_recorded_later"
+    AUTHORITY_CEILING_SILENT = "authority_ceiling_silent"
     APPROVAL_OF_ANOTHER_TEXT = "approval_of_another_text"
     NOTICE_MANNER_DIFFERS = "notice_manner_differs"
     PARTY_DISSOLVED = "party_dissolved"
@@ -391,6 +394,20 @@ def about_authority(version_no: int, agency: str, rests_on: SignatoryAuthority, 
         yield Remark(code=RemarkCode.AUTHORITY_RECORDED_LATER, detail=detail, version_no=version_no)
 
 
+def about_unsaid_ceiling(version_no: int, office: str, most: Money) -> Remark:
+    """That an office may commit so much at most, and the text that it signed does not say what a loan may cost.
+
+    No refusal: silence is no amount, and most texts name none. But it bars no cost, so nothing shows that the office
+    stayed within its power.
+    """
+    detail = (
+        f"Your agency's signature to version {version_no} is that of “{office}”, which may commit {most.amount} "
+        f"{most.currency} at most, and the terms do not say what a loan may cost, so that no cost is barred. Where the "
+        "text names a ceiling, enter it (cost_ceiling); whether the office may sign one without is for your counsel."
+    )
+    return Remark(code=RemarkCode.AUTHORITY_CEILING_SILENT, detail=detail, version_no=version_no)
+
+
 def about_signing_days(
     version_no: int, effective_on: date, signatures: Iterable[tuple[str, str, date]]
 ) -> Iterator[Remark]:
@@ -484,51 +501,3 @@ def _where(paper: Evidence) -> str:
     if paper.location is not None:
         return f"its original is kept at: {paper.location}."
     return f"no document on file that your agency can read has its SHA-256, {paper.sha256}."
-
-
-class TermOfText(Struct, kw_only=True, frozen=True):
-    """When a text ends, how it goes on, and which notice it asks for."""
-
-    expires_on: date | None
-    renewal: Renewal | None
-    notice: Notice
-
-
-def about_what_follows(
-    before: TermOfText, after: TermOfText, number: int, version_no: int, given: Collection[str]
-) -> Iterator[Remark]:
-    """What of a text's end, renewal and notice a paper that follows it does away with, changes or leaves as it was.
-
-    `number` is the version that it follows, `given` what was given with the paper: what was left out stays.
-    """
-    said, says = dict(_sayings(before)), dict(_sayings(after))
-    for (member, name), was in said.items():
-        now = says[member, name]
-        if was is None:
-            continue
-        if now is None:
-            code, detail = RemarkCode.TERM_REMOVED, f"Version {number} has {name}: {was}. This text has none any more."
-        elif was != now:
-            code, detail = RemarkCode.TERM_CHANGED, f"Version {number} has {name}: {was}. In this text it is: {now}."
-        elif member not in given:
-            detail = f"Nothing was given for {name}, so it is as in version {number}: {was}. Look into the paper."
-            code = RemarkCode.TERM_KEPT
-        else:
-            continue
-        yield Remark(code=code, detail=detail, version_no=version_no)
-
-
-def _sayings(term: TermOfText) -> Iterator[tuple[tuple[str, str], str | None]]:
-    """What it says, in words, by the member that gives it and what that is about; None where it says nothing."""
-    notice, renewal = term.notice, term.renewal
-    yield ("expires_on", "a last day"), None if term.expires_on is None else str(term.expires_on)
-    renews = None if renewal is None else f"by {counted(renewal.months, 'month')}, {how_often(renewal)}"
-    yield ("auto_renew_months", "an automatic renewal"), renews
-    yield ("notice", "a period of notice"), None if notice.general is None else str(notice.general)
-    own = [f"{each.agency_id} {notice.of(each.agency_id)}" for each in notice.by_party]
-    yield ("notice", "periods of notice of parties' own"), "; ".join(own) or None
-    said_from = None if notice.counted_from == "silent" else f"from its {notice.counted_from}"
-    yield ("notice", "from what notice counts"), said_from
-    yield ("notice", "a manner of giving notice"), ", ".join(m.replace("_", " ") for m in notice.manners) or None
-    where = [" ".join(filter(None, (a.office, a.address, a.email))) for a in notice.addressees]
-    yield ("notice", "addresses for notice"), "; ".join(where) or None

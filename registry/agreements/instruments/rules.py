@@ -4,7 +4,7 @@ The stage says what people did (`executed`); whether the agreement binds anybody
 derived (`registry.agreements.instruments.in_force`): signed is not in force.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
@@ -457,6 +457,19 @@ def shown_stage(stage: Stage, *, all_signed: bool) -> ShownStage:
     A paper that one party recorded is executed as far as that one goes. In SQL it is `queries.listing.stage_shown`.
     """
     return ShownStage.PARTLY_EXECUTED if stage is Stage.EXECUTED and not all_signed else ShownStage(stage)
+
+
+def executed_when(set_up_at: datetime | None, joined: Iterable[datetime | None]) -> datetime | None:
+    """When it was executed: with the last hand, or word, of those whom its text names; None while one is lacking.
+
+    `joined`: from when that of each of them counts. `set_up_at`: when it became an agreement here, by the last
+    signature, by word of mouth, or on the day of the paper that one of them recorded: from then on others may bind
+    themselves by it, and that one day is no day of the others. In SQL it is `queries.versions.executed_at_told`.
+    """
+    days = list(joined)
+    if set_up_at is None or None in days:
+        return None
+    return max([set_up_at, *(at for at in days if at is not None)])
 
 
 def takes_word(stage: Stage, ratify_by: datetime | None, terminated_at: datetime | None, at: datetime) -> bool:

@@ -92,14 +92,20 @@ def remarks_on(
     expires_on: date | None,
     auto_renew_months: int | None,
     auto_renew_times: RenewalTimes | None,
+    *,
+    amends: bool = False,
 ) -> tuple[Remark, ...]:
-    """All that the clauses of a stored version say otherwise; kept, since a text is read more often than changed."""
+    """All that the clauses of a stored version say otherwise; kept, since a text is read more often than changed.
+
+    `amends`: it is no first text, and may repeat days of those before it.
+    """
     dates = TermDates(
         notice=read_notice(notice),
         effective_on=effective_on,
         expires_on=expires_on,
         auto_renew_months=auto_renew_months,
         auto_renew_times=auto_renew_times,
+        amends=amends,
     )
     written = [WrittenClause(number=number, heading=heading, text=text) for number, heading, text in clauses]
     said = msgspec.json.decode(terms, type=Terms)

@@ -17,14 +17,19 @@ from registry.agreements.instruments.figures import Figure, Unit, figures, sente
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import Remark, RemarkCode
 from registry.agreements.instruments.term_days import RenewalTimes
-from registry.agreements.instruments.terms import Terms, ceiling, limit
+from registry.agreements.instruments.terms import NoLimit, Terms, limit
+from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import counted
 
 _HOURS_A_DAY: Final = 24
+_NO_LIMIT: Final = "has no limit"
+_LIMITS: Final = ("max_duration_hours", "cost_ceiling")
+"""What a clause writes of these is remarked on where the terms do not say it: unsaid, it bars nothing."""
 _Elsewhere: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]  # headings, and what a sentence there says also
 _LONGEST: Final = (
     *("not exceed", "no longer than", "not longer than", "no more than", "not more than"),
     *("maximum", "at most", "not to exceed"),
+    *(f"no {what} {may} exceed" for what in ("loan", "deployment", "assistance") for may in ("shall", "may", "will")),
 )
 _LENT: Final = ("assistance", "loan", "lent", "deploy", "personnel", "resource", "equipment", "mutual aid", "officer")
 _AHEAD: Final = ("in advance", "prior to", "before", "ahead of", "notice")
@@ -34,6 +39,10 @@ _PERMIT: Final = ("approv",)
 _LASTING: Final = (
     *("term is", "term shall be", "term will be", "duration is", "duration of", "duration shall be"),
     *("shall last", "will last", "lasts", "continue for", "continues for", "run for", "runs for"),
+)
+_BEGINNING: Final = (
+    *("take effect", "takes effect", "effective on", "effective as of", "effective from", "become effective"),
+    *("becomes effective", "is effective", "commence", "begins", "begin on", "in force from", "in effect from"),
 )
 _RECALL: Final = ("notice", "within")
 
@@ -54,6 +63,8 @@ class TermDates(Struct, kw_only=True, frozen=True):
     expires_on: date | None = None
     auto_renew_months: int | None = None
     auto_renew_times: RenewalTimes | None = None
+    amends: bool = False
+    """Whether it comes after another text, whose days it may repeat."""
 
 
 class _Said(Struct, kw_only=True, frozen=True):
@@ -62,7 +73,8 @@ class _Said(Struct, kw_only=True, frozen=True):
     Under one of the `headings` a sentence is about it that has one of the words `about`; under one `elsewhere` it needs
     one of the words `also` too; under any other, save those `not_under`, one of `anywhere` besides. One with a word of
     `unless` is about another thing, and of one with a word of `before` what stands before it alone counts: “for three
-    years, and renews for one-year terms”.
+    years, and renews for one-year terms”. `since`: days before that one are another text's. `unsaid`: the terms do not
+    say it, so that nobody is held to what the clause writes.
     """
 
     words: str
@@ -80,6 +92,8 @@ class _Said(Struct, kw_only=True, frozen=True):
     says: str
     days: tuple[date, ...] = ()
     also_days: tuple[date, ...] = ()
+    since: date | None = None
+    unsaid: bool = False
 
     def may_stand_under(self, heading: str) -> bool:
         """Whether a clause of that heading may be about it at all."""
@@ -103,14 +117,19 @@ def written_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Ter
                 if _is_about(sentence, said, clause.heading, named=named)
                 for figure in figures(sentence)
                 if figure.unit in said.units and not any(figure.is_day(day) for day in said.also_days)
+                if said.since is None or not figure.is_before(said.since)
             ]
             if any(_is_said(figure, said) for figure in found):
                 continue
             if certain := [figure for figure in found if figure.certain]:
                 says = f"Clause {clause.number} says {_quoted(certain)}"
+                if said.unsaid:
+                    detail = f"{says} of {said.words}, and the terms do not say it, so nobody is held to it: enter it."
+                    yield Remark(code=RemarkCode.TERM_NOT_ENTERED, detail=detail, clause=clause.number)
+                    continue
                 detail = f"{says}, yet {said.words} {said.says}: mend the one that is wrong."
                 yield Remark(code=RemarkCode.SAYS_OTHERWISE, detail=detail, clause=clause.number)
-            elif uncertain := [figure for figure in found if not figure.disagrees]:
+            elif not said.unsaid and (uncertain := [figure for figure in found if not figure.disagrees]):
                 says = f"Clause {clause.number} has {_quoted(uncertain)}, which a scanner may have misread"
                 detail = f"{says}: it seems to say another thing than that {said.words} {said.says}. Look at the paper."
                 yield Remark(code=RemarkCode.MAY_SAY_OTHERWISE, detail=detail, clause=clause.number)
@@ -184,6 +203,20 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
         days=() if dates.expires_on is None else (dates.expires_on,),
         also_days=(dates.effective_on,),
     )
+    yield _Said(
+        words="the first day",
+        named=None,
+        headings=("term", "general"),
+        about=_BEGINNING,
+        unless=("renew", "extend", "amend", "supersede", "replace", "original"),
+        before=("expire", "terminat", "until", "through", "end on", "ends on", "ending"),
+        units=("date",),
+        values=(),
+        says=f"is {dates.effective_on}",
+        days=(dates.effective_on,),
+        also_days=() if dates.expires_on is None else (dates.expires_on,),
+        since=dates.effective_on if dates.amends else None,
+    )
     length = _months(dates)
     yield _Said(
         words="the term",
@@ -213,7 +246,7 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
             headings=(),
             elsewhere=("renewal", "term", "general"),
             about=("renew", "extend"),
-            also=("automatic",),
+            also=("automatic", "itself", "up to", "not more than", "no more than", "at most"),
             unless=("option", "mutual", "may be renewed", "may be extended", "prior to", "before"),
             units=("times",),
             values=(("times", times),) if isinstance(times, int) else (),
@@ -238,11 +271,11 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
     pay, clauses = terms.reimbursement, terms.clauses
     asking = ("request_procedure", "scope", "resource_allocation")
     after = ("first", "exceed", "after")
-    hours: tuple[tuple[str, str, int | None, tuple[str, ...], tuple[str, ...], _Elsewhere], ...] = (
+    hours: tuple[tuple[str, str, int | NoLimit | None, tuple[str, ...], tuple[str, ...], _Elsewhere], ...] = (
         (
             "max_duration_hours",
             "the longest loan",
-            limit(terms.max_duration_hours),
+            terms.max_duration_hours,
             (),
             _LONGEST,
             ((*asking, "recall"), _LENT),
@@ -260,7 +293,8 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
         ("reimbursement", "the hours that are free", pay.free_hours, ("reimbursement",), after, ((), ())),
     )
     for name, words, value, headings, about, (elsewhere, also) in hours:
-        if value is not None:
+        if value is not None or name in _LIMITS:
+            said = limit(value)
             yield _Said(
                 words=words,
                 named=clauses.get(name),
@@ -269,8 +303,13 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
                 about=about,
                 also=also,
                 units=("hours", "days") if name != "reimbursement" else ("hours",),
-                values=(("hours", value), *((("days", value // _HOURS_A_DAY),) if value % _HOURS_A_DAY == 0 else ())),
-                says=f"is {counted(value, 'hour')}" if name != "reimbursement" else f"are {value}",
+                values=() if said is None else _in_hours_or_days(said),
+                says=_NO_LIMIT
+                if said is None
+                else f"are {said}"
+                if name == "reimbursement"
+                else f"is {counted(said, 'hour')}",
+                unsaid=value is None,
             )
     if (window := limit(terms.claim_window_days)) is not None:
         yield _Said(
@@ -294,16 +333,23 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
             says=f"is {counted(terms.suspension_notice_days, 'day')}",
         )
     for name, words, amount, about in (
-        ("cost_ceiling", "the highest cost", ceiling(terms), _LONGEST),
+        ("cost_ceiling", "the highest cost", terms.cost_ceiling, _LONGEST),
         ("reimbursement", "the rate per hour", pay.rate_per_hour, ("per hour", "an hour", "hourly", "/hour")),
     ):
-        if amount is not None:
+        if amount is not None or name in _LIMITS:
+            its = amount if isinstance(amount, Money) else None
             yield _Said(
                 words=words,
                 named=clauses.get(name),
                 headings=("reimbursement",),
                 about=about,
                 units=("money",),
-                values=(("money", amount.to_minor()),),
-                says=f"is {amount.amount} {amount.currency}",
+                values=() if its is None else (("money", its.to_minor()),),
+                says=_NO_LIMIT if its is None else f"is {its.amount} {its.currency}",
+                unsaid=amount is None,
             )
+
+
+def _in_hours_or_days(hours: int) -> tuple[tuple[Unit, int], ...]:
+    days: tuple[tuple[Unit, int], ...] = (("days", hours // _HOURS_A_DAY),) if hours % _HOURS_A_DAY == 0 else ()
+    return (("hours", hours), *days)

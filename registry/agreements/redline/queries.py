@@ -55,14 +55,14 @@ _CLAUSES = (
 
 
 async def get_redline(
-    read: Read, principal: Principal, agreement_id: UUID, query: RedlineQuery
+    read: Read, principal: Principal, agreement_id: UUID, query: RedlineQuery, now: datetime
 ) -> tuple[Redline, UUID]:
     """What differs between two versions, restricted text included where the caller's role reaches it; the custodian.
 
     Whoever answers with restricted text records the reading first. Raises NotFound; Forbidden for whoever is no party;
     RuleBroken where the caller may read no version before the one asked about.
     """
-    its, parameters = await versions_for(read, principal, agreement_id)
+    its, parameters = await versions_for(read, principal, agreement_id, now)
     to_no = query.to_version_no or await read.value(_NEWEST, parameters)
     new_row = await read.first(_VERSION, {**parameters, "no": to_no})
     if new_row is None:
@@ -166,7 +166,7 @@ async def _agreement_text(
 ) -> ReadableAgreement:
     row = await agreement_row_at(read, principal, agreement_id, None, now)
     if row.shared or row.signed:
-        _, parameters = await versions_for(read, principal, agreement_id)
+        _, parameters = await versions_for(read, principal, agreement_id, now)
         no = version_no or (row.version_no if row.shared else await read.value(_NEWEST, parameters))
         version = await read.first(_VERSION, {**parameters, "no": no})
         if version is None:
@@ -225,13 +225,13 @@ def _without_addressees(side: ReadableAgreement) -> ReadableAgreement:
 
 
 async def get_deviations(
-    read: Read, principal: Principal, agreement_id: UUID, query: DeviationQuery
+    read: Read, principal: Principal, agreement_id: UUID, query: DeviationQuery, now: datetime
 ) -> tuple[AgreementDeviations, UUID, bool]:
     """A version beside the standard clauses, the custodian, and whether restricted text was read for it.
 
     Whoever answers with restricted text records the reading first. Raises NotFound; Forbidden for whoever is no party.
     """
-    its, parameters = await versions_for(read, principal, agreement_id)
+    its, parameters = await versions_for(read, principal, agreement_id, now)
     no = query.version_no or await read.value(_NEWEST, parameters)
     row = await read.first(_VERSION, {**parameters, "no": no})
     if row is None:

@@ -30,7 +30,7 @@ async def _read(
     read: Read, own_transaction: OwnTransaction, caller: Caller, agreement_id: UUID, query: RedlineQuery
 ) -> tuple[Redline, bool]:
     """The redline and whether it shows restricted text; that it was read is recorded by then."""
-    found, custodian_id = await queries.get_redline(read, caller.principal, agreement_id, query)
+    found, custodian_id = await queries.get_redline(read, caller.principal, agreement_id, query, caller.now)
     readings = [
         disclosing.RestrictedReading(agreement_id=agreement_id, custodian_id=custodian_id, data={"version_no": no})
         for no in versions_revealed(found)
@@ -156,7 +156,9 @@ async def _deviating(
     read: Read, own_transaction: OwnTransaction, caller: Caller, agreement_id: UUID, query: DeviationQuery
 ) -> tuple[AgreementDeviations, bool]:
     """The deviations and whether restricted text was read for them; that it was is recorded by then."""
-    found, custodian_id, restricted = await queries.get_deviations(read, caller.principal, agreement_id, query)
+    found, custodian_id, restricted = await queries.get_deviations(
+        read, caller.principal, agreement_id, query, caller.now
+    )
     if restricted:
         await disclosing.record_reading(own_transaction, caller, agreement_id, custodian_id, found.version.version_no)
     return found, restricted

@@ -4,7 +4,15 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from registry.agreements.instruments.consent import LEAVING, OF_DUTY, OF_ONE, EndingGround, ProposalKind, ProposalStatus
+from registry.agreements.instruments.consent import (
+    LEAVING,
+    OF_DUTY,
+    OF_ONE,
+    EndingGround,
+    ProposalKind,
+    ProposalStatus,
+    ReportedKind,
+)
 from registry.agreements.instruments.remarks import contest_of
 from registry.agreements.instruments.schemas.consenting import Proposal
 from registry.agreements.timeline import wording
@@ -116,17 +124,18 @@ def of_reports(acts: Acts) -> None:
     for each in acts.untold_reports():
         if each.kind in OF_DUTY:
             continue  # what is owed, and done, bears on nobody's being bound: it is told among the duties
+        put = each.kind == ReportedKind.WAS_ASKED  # which the registry did: what is known or not is its answer
         takes_effect = each.takes_effect_at if each.status == "uncontested" and each.proposal_id is None else None
         acts.add(
             ActKind(each.kind),
             wording.reported(each, acts.days, reads_as_ended=each.proposal_id in ends),
-            basis=ActBasis.OWN if each.status == "confirmed" else ActBasis.REPORT,
+            basis=ActBasis.OWN if each.status == "confirmed" else ActBasis.PROPOSAL if put else ActBasis.REPORT,
             agency=each.agency,
             acted_on=each.acted_on,
             counts_from=takes_effect,
             version_no=acts.version_nos.get(each.version_sha256 or ""),
             status=ActStatus(each.status),
-            reported_only=each.status not in _KNOWN_ITSELF,
+            reported_only=not put and each.status not in _KNOWN_ITSELF,
             recorded_by=each.recorded_by,
             recorded_at=each.recorded_at,
             evidence=each.evidence,

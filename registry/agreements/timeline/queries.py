@@ -22,7 +22,7 @@ from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.in_force import end_of
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.publications import publications_of
-from registry.agreements.instruments.queries.texts import dates_of, executed_texts
+from registry.agreements.instruments.queries.texts import dates_of, executed_texts, set_up
 from registry.agreements.instruments.queries.visibility import reaches_parties, told_of_act
 from registry.agreements.instruments.rules import DerivedStatus
 from registry.agreements.instruments.schemas.evidence import Evidence
@@ -169,25 +169,27 @@ async def get_timeline(read: Read, principal: Principal, agreement_id: UUID, now
 
 async def timeline_of(read: Read, found: Agreement, viewer: UUID, now: datetime) -> Timeline:
     """The timeline as the agency `viewer` may see it; `found` is what the agreement shows it now."""
+    its = await set_up(read, found)
     if found.view == "party":
-        return await _whole(read, found, viewer, now)
-    if found.executed_at is None:
+        return await _whole(read, its or found, viewer, now)
+    if its is None or its.executed_at is None:
         return timeline_shown(found, Days(now=now, time_zone=found.time_zone, zones={}, own={}), {}, {}, [])
-    return await _for_others(read, found, found.executed_at, now)
+    return await _for_others(read, its, its.executed_at, now)
 
 
 async def texts_followed(read: Read, found: Agreement, now: datetime) -> list[tuple[int, int]]:
     """Each text and the one that took its place between two of the parties or more, in the order of effect."""
-    if found.executed_at is None:
+    its = await set_up(read, found)
+    if its is None or its.executed_at is None:
         return []
     texts = await executed_texts(read, found.id)
     signatures = await read.all(_SIGNATURES, {"id": found.id})
-    edges = _edges(found, found.executed_at, found.ends_at, texts, {}, None, signatures, now)
+    edges = _edges(its, its.executed_at, found.ends_at, texts, {}, None, signatures, now)
     return [(each.version_no, each.next_no) for each in edges if each.next_no is not None]
 
 
 async def _whole(read: Read, found: Agreement, viewer: UUID, now: datetime) -> Timeline:
-    """As the parties read it."""
+    """As the parties read it; `found` says when the agreement became one here: see `texts.set_up`."""
     texts = [] if found.executed_at is None else await executed_texts(read, found.id)
     numbers = {text.version_id: text.no for text in texts}
     signatures = await read.all(_SIGNATURES, {"id": found.id})

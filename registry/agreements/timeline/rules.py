@@ -50,6 +50,7 @@ class ActKind(StrEnum):
     ENDED = "ended"
     CONSENTED = "consented"
     WAS_NOTIFIED = "was_notified"
+    WAS_ASKED = "was_asked"
     RECEIVED_NOTICE = "received_notice"
     NEWCOMERS = "newcomers"
     SUPERSESSION = "supersession"

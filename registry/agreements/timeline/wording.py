@@ -10,6 +10,7 @@ from msgspec import Struct
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ProposalStatus, where_contested
 from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.delivery import delivered
+from registry.agreements.instruments.disputed import SAID
 from registry.agreements.instruments.receipt import awaited_in_words, disputed_in_words
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.shown import AgreementParty, Successor
@@ -28,15 +29,6 @@ _WHAT = {
     ProposalKind.REINSTATEMENT: "to let the agreement go on",
     ProposalKind.NEWCOMERS: "to let others sign",
     ProposalKind.SUPERSESSION: "to put another agreement in the place of this one",
-}
-_SAID = {
-    "signed": "signed",
-    "agreed_verbally": "gave its word",
-    "gave_notice": "gave notice",
-    "withdrew": "left",
-    "consented": "consented to what was proposed",
-    "was_notified": "was notified of what was proposed",
-    "received_notice": "received its notice",
 }
 _STANDS = {
     "unseconded": "it waits for a second operator and has no effect",
@@ -381,7 +373,13 @@ def reported(each: ReportedAct, days: Days, *, reads_as_ended: bool = False) -> 
     """
     on = "" if each.acted_on is None else f" on {each.acted_on}"
     by, recorded = each.recorded_by.name, days.of(each.recorded_by.id, each.recorded_at)
-    said = f"{by} reported on {recorded} that {each.agency.name} {_SAID[each.kind]}{on}{_how(each)}"
+    if each.kind == "was_asked":
+        put = f"was put to {each.agency.name} by the registry{on}"
+        if each.status == "unseconded":
+            put = f"is put to {each.agency.name} by the registry once a second operator vouches for it"
+        said = f"What {by} recorded on {recorded} {put}"
+    else:
+        said = f"{by} reported on {recorded} that {each.agency.name} {SAID[each.kind]}{on}{_how(each)}"
     if each.status == "open" and each.takes_effect_at is not None:
         return f"{said}: uncontested it takes effect on {days.counts(each.agency.id, each.takes_effect_at)}."
     if reads_as_ended and each.status in _NO_WORD:

@@ -155,6 +155,8 @@ def _row(table: Table, headers: Headers, line: Line, options: Options) -> Tracke
                 raise CellRefused("cell_blank", f"{name} is needed.")
         except CellRefused as refused:
             faults.append(row.fault(name, refused.code, refused.detail))
+    if "expires_on" in row.values and row.values["expires_on"] is None:
+        row.values.setdefault("open_ended", "stated")  # the cell says that there is no end; blank says nothing
     read_in_vain = {fault.name for fault in faults}
     signed = row.is_signed or "signed_on" in read_in_vain
     if options.row_as_evidence and signed:

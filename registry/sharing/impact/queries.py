@@ -171,7 +171,7 @@ async def impact_of_text(
 
 
 async def _text(read: Read, caller: Caller, agreement_id: UUID, version_no: int) -> _Text:
-    _, parameters = await versions_for(read, caller.principal, agreement_id)
+    _, parameters = await versions_for(read, caller.principal, agreement_id, caller.now)
     asked = {**parameters, "no": version_no}
     row = await read.first(VERSION, asked) if 0 < version_no <= _HIGHEST_VERSION else None
     if row is None:

@@ -85,7 +85,7 @@ async def version_of(read: Read, caller: Caller, loan: Loan) -> OfVersion | None
     """The terms of the version under which it was lent, as whoever is not cleared for restricted text reads them."""
     uncleared = msgspec.structs.replace(caller.principal, roles=frozenset())
     try:
-        found, _ = await get_version(read, uncleared, loan.agreement.id, loan.agreement.version_no)
+        found, _ = await get_version(read, uncleared, loan.agreement.id, loan.agreement.version_no, caller.now)
     except (NotFound, Forbidden):
         return None
     return OfVersion(terms=found.terms, withheld=found.terms_withheld)

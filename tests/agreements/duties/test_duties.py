@@ -27,6 +27,7 @@ from registry.agreements.duties.rules import (
     falls_on,
 )
 from registry.agreements.duties.schemas import NEW_DUTY_EXAMPLE
+from registry.agreements.instruments.rules import AgreementKind
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.types import Uuid
@@ -67,6 +68,10 @@ def test_every_shipped_duty_can_be_proved() -> None:
         {"due": {"days_before_effect": 0}},
         {"due": {"days_after_execution": -1}},
         {"proof": []},
+        {
+            "law": msgspec.to_builtins(WASHINGTON.law)
+            | {"applies_to": {"instruments": ["mutual_aid"], "parties": {"states": ["WA"]}}}
+        },
         {"penalty": "none"},
     ],
 )
@@ -100,7 +105,7 @@ def test_a_duty_known_from_a_secondary_source_only_arises_where_it_was_turned_on
 
 
 def test_a_duty_falls_on_a_party_that_its_law_means() -> None:
-    (interstate,) = RULES["mt_44_11_309_attorney_general"].law.touches
+    interstate, _ = RULES["mt_44_11_309_attorney_general"].law.touches
     assert [falls_on(RULES["mt_44_11_309_attorney_general"], party) for party in interstate.parties] == [True, False]
 
 
@@ -224,7 +229,8 @@ async def test_no_duty_arises_elsewhere_from_another_kind_or_from_a_party_that_i
     service: Service, cast: Cast, seattle: Agency
 ) -> None:
     assert await duties_of(cast.assisting, await sign_agreement(service, cast.assisting, cast.requesting)) == []
-    other_kind = await sign_agreement(service, cast.assisting, seattle, kind="information_sharing")
+    kansas = await make_agency(service, "Shawnee", state="KS")
+    other_kind = await sign_agreement(service, cast.assisting, kansas, kind="information_sharing")
     assert await duties_of(cast.assisting, other_kind) == []
     unconfirmed = await record_agreement(cast.assisting, seattle, kind="interlocal")
     assert await duties_of(cast.assisting, unconfirmed) == []
@@ -556,7 +562,7 @@ async def test_duties_are_paged(cast: Cast, filed: dict[str, Any]) -> None:
     assert len(whole) == 4
 
 
-@pytest.mark.parametrize(("kind", "asserted"), [("equipment_loan", False), ("mutual_aid", False), ("interlocal", True)])
+@pytest.mark.parametrize(("kind", "asserted"), [(each, each == "interlocal") for each in AgreementKind])
 async def test_a_duty_of_one_act_is_asserted_only_where_the_kind_says_that_act(
     service: Service, cast: Cast, kind: str, asserted: bool
 ) -> None:

@@ -147,6 +147,31 @@ async def test_fourteen_days_without_a_no_are_a_yes_where_the_paper_can_be_read(
         assert await versions_between(cast.neighbour, cast.requesting, AMENDED) == [no]
 
 
+async def test_who_is_asked_was_told_by_the_registry_on_the_day_on_which_that_put_it_to_it(cast: Cast) -> None:
+    """Nothing told it of the hand on the day that the paper bears, so neither its file nor its silence says so."""
+    found = await of_three(cast)
+    digest = await of_two(cast, found)
+    said = await confirmed(cast.neighbour, found, digest, SIGNED, evidence_sha256=await proof(cast.neighbour, found))
+    for party in (cast.assisting, cast.requesting):
+        (asked,) = of_the_day(said, party)
+        assert (asked["kind"], asked["acted_on"]) == ("was_asked", str(today()))
+        assert asked["takes_effect_at"] is not None
+    read = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}/timeline")
+    (put,) = (each for each in read["acts"] if each["reported_act_id"] == asked["id"])
+    assert (put["kind"], put["acted_on"], put["basis"]) == ("was_asked", str(today()), "proposal")
+    assert f"was put to {cast.requesting.name} by the registry on {today()}: uncontested it takes" in put["detail"]
+    assert not [each for each in read["acts"] if each["kind"] == "was_notified"]
+
+
+async def test_what_is_put_to_a_party_nobody_reports(cast: Cast) -> None:
+    found = await of_three(cast)
+    said = await confirmed(cast.neighbour, found, await of_two(cast, found))
+    body = {"agency_id": str(cast.requesting.id), "kind": "was_asked", "acted_on": str(SIGNED), "reason": "by post"}
+    body |= {"proposal_id": earlier_day(said)["id"], "evidence_sha256": await proof(cast.neighbour, found)}
+    path = f"{PATH}/{found['id']}/report-act"
+    assert_problem(await cast.neighbour.legal.post(path, body), 422, "not_of_this_kind")
+
+
 async def test_what_makes_no_difference_to_anybody_is_put_to_nobody(service: Service, cast: Cast) -> None:
     """A hand alone binds to nobody; one of today changes no day; a paper that others put on record shows it."""
     recorded = await record_agreement(cast.assisting, cast.requesting, cast.neighbour)

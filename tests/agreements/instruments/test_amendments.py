@@ -230,6 +230,41 @@ async def test_what_an_amendment_on_paper_leaves_out_stays_as_before(service: Se
     assert_problem(refused, 422, "renewal_without_extension")
 
 
+async def test_terms_that_an_amendment_on_paper_leaves_out_stay_or_are_named_one_by_one(
+    service: Service, cast: Cast
+) -> None:
+    """Given, they are all of the text's terms: so none is gone that the answer does not name."""
+    terms = {"categories": ["vehicle"], "purposes": ["training"], "max_duration_hours": 48, "liability": "respective"}
+    terms |= {"approval_required": True, "cost_ceiling": {"amount": "1000.00", "currency": "USD"}}
+    paper = {"title": "Longer loans (demo)", "effective_on": "2025-03-01", "provisions": PROVISIONS}
+    paper |= {"signed_on": "2025-04-02", "signatory_title": "Chief", "evidence_sha256": EVIDENCE, "reason": "filed"}
+
+    async def recorded(**more: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        found = await sign_agreement(service, cast.assisting, cast.requesting, terms=terms)
+        said = await act(cast.assisting, found, "record-amendment", {**paper, **more})
+        version = await cast.assisting.legal.done(
+            "GET", f"{PATH}/{found['id']}/versions/{said['amendment']['version_no']}"
+        )
+        ours = [each for each in said["remarks"] if each["version_no"] == version["version_no"]]
+        told = {each["code"]: each["detail"] for each in ours if "terms" in each["detail"] or "says" in each["detail"]}
+        return told, version["terms"]
+
+    told, now = await recorded(terms={"categories": ["vehicle"], "max_duration_hours": 72})
+    assert (now["purposes"], now["cost_ceiling"], now["approval_required"], now["liability"]) == (
+        [],
+        None,
+        None,
+        "silent",
+    )
+    gone = {*told["term_removed"].partition(" says ")[2].partition(", and this")[0].split(", ")}
+    assert {"purposes", "cost_ceiling", "liability", "approval_required"} <= gone
+    assert not gone & {"categories", "max_duration_hours"}
+    assert told["term_changed"] == "Of max_duration_hours version 1 says another thing than this text."
+    told, now = await recorded(title="New address (demo)")
+    assert {name: now[name] for name in terms} == terms, "what it does not name stays"
+    assert "No terms were given, so these are as in version 1: categories, purposes" in told["term_kept"]
+
+
 async def test_the_last_party_that_is_waited_for_executes_an_amendment_by_leaving(service: Service, cast: Cast) -> None:
     found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour, notice={"days": 2})
     sent = await out_for_signature(cast, found, {"title": "Without them (demo)"})

@@ -125,6 +125,42 @@ def test_a_last_day_that_the_clause_gives_otherwise_is_told() -> None:
     assert otherwise(clause("This agreement is dated May 5, 2025.", "term")) == []
 
 
+def test_a_first_day_that_the_clause_gives_otherwise_is_told() -> None:
+    text = "This agreement takes effect on March 1, 2026 and ends on December 31, 2028."
+    (told,) = otherwise(clause(text, "term"))
+    assert told == "Clause 8.1 says “March 1, 2026”, yet the first day is 2026-01-01: mend the one that is wrong."
+    assert otherwise(clause(text, "term"), effective_on=date(2026, 3, 1)) == []
+    assert otherwise(clause(text, "term"), effective_on=date(2026, 4, 1), amends=True) == [], "it may repeat the first"
+    (told,) = otherwise(clause(text, "term"), amends=True)
+    assert "“March 1, 2026”, yet the first day is 2026-01-01" in told, "no earlier text began later"
+    for other in (
+        "It is effective upon signature and continues until December 31, 2028.",
+        "It renews effective January 1, 2029.",
+        "The agreement that took effect on May 5, 2020 is replaced.",
+    ):
+        assert otherwise(clause(other, "term")) == [], other
+
+
+def test_a_limit_that_no_term_says_is_told_and_one_against_no_limit_too() -> None:
+    loan, cost = "No loan shall exceed 48 hours.", "Reimbursement shall not exceed $5,000."
+    (told,) = otherwise(clause(loan, "resource_allocation"))
+    assert told == (
+        "Clause 8.1 says “48 hours” of the longest loan, and the terms do not say it, so nobody is held to it: "
+        "enter it."
+    )
+    (told,) = otherwise(clause(cost, "reimbursement"))
+    assert "says “$5,000” of the highest cost, and the terms do not say it" in told
+    free = Terms(categories=["any"], max_duration_hours="no_limit", cost_ceiling="no_limit")
+    for text, heading, words in (
+        (loan, "resource_allocation", "longest loan"),
+        (cost, "reimbursement", "highest cost"),
+    ):
+        (told,) = otherwise(clause(text, heading), terms=free)
+        assert f"yet the {words} has no limit: mend the one that is wrong" in told
+    said = Terms(categories=["any"], max_duration_hours=48, cost_ceiling=Money(amount="5000.00"))
+    assert otherwise(clause(loan, "resource_allocation"), clause(cost, "reimbursement"), terms=said) == []
+
+
 @pytest.mark.parametrize(
     ("text", "heading", "words"),
     [
@@ -277,6 +313,10 @@ def test_the_length_of_the_term_and_the_number_of_its_renewals_are_compared() ->
     assert "says “two (2) additional one-year terms”, yet the number of automatic renewals is 3" in told
     (told,) = otherwise(clause(f"{whole} terms.", "term"), **{**yearly, "auto_renew_times": "no_limit"})
     assert "yet the number of automatic renewals has no limit" in told
+    (told,) = otherwise(
+        clause("It renews itself for up to two further terms.", "renewal"), **yearly | {"auto_renew_times": 5}
+    )
+    assert "“two further terms”, yet the number of automatic renewals is 5" in told
     (told,) = otherwise(clause("It has a term of five (5) years, and renews thereafter.", "term"), **yearly)
     assert "“five (5) years”, yet the term ends on 2028-12-31" in told
     for text in (

@@ -263,6 +263,7 @@ async def test_a_paper_is_answered_with_what_it_does_to_end_renewal_and_notice(s
         ("term_removed", 2),
         ("term_changed", 2),
         ("term_removed", 2),
+        ("term_removed", 2),  # the terms that are not given again, by their names
     ]
     words = " ".join(detail for _, detail, _ in told)
     for said in (

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from tests.agreements.dossier.test_agreement_file import data, unpacked
 from tests.support.agreements import EVIDENCE, agreement_body, confirm_agreement, record_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.problems import assert_problem
@@ -41,6 +42,29 @@ async def test_each_party_is_bound_by_its_own_confirmation(cast: Cast) -> None:
             assert [each["stage"] for each in listed] == ([stage] if name == stage else [])
         confirmed = await confirm_agreement(recorded, cast.neighbour) if stage == "partly_executed" else confirmed
     assert confirmed["stage"] == "executed"
+
+
+async def test_it_is_executed_on_the_day_of_the_last_hand_and_not_of_the_first(service: Service, cast: Cast) -> None:
+    """Whoever recorded it: on its page, among its versions, in its file and to the public, after the last hand."""
+
+    async def told(found: dict[str, Any]) -> set[str | None]:
+        path = f"{PATH}/{found['id']}"
+        seen = await cast.requesting.legal.done("GET", path)
+        (listed,) = (await cast.requesting.legal.done("GET", f"{path}/versions"))["items"]
+        version = await cast.requesting.legal.done("GET", f"{path}/versions/1")
+        (parts,) = [await unpacked(cast.requesting.legal, found["id"])]
+        filed = [data(parts, name)["executed_at"] for name in ("agreement.json", "versions/001/version.json")]
+        return {each["executed_at"] for each in (seen, listed, version)} | {*filed}
+
+    found = await record_agreement(cast.requesting, cast.assisting, cast.neighbour, signed_on="2024-12-20")
+    assert await told(found) == {None}
+    found = await confirm_agreement(found, cast.assisting, "2024-12-21")
+    assert await told(found) == {None}, "in force between two, and not executed"
+    assert found["status"] == "in_force"
+    found = await confirm_agreement(found, cast.neighbour, "2024-12-22")
+    assert await told(found) == {"2024-12-22T06:00:00Z"}
+    outside = await cast.stranger.legal.get(f"{PATH}/{found['id']}")
+    assert outside.status_code == 404 or outside.json()["executed_at"] == "2024-12-22T06:00:00Z"
 
 
 async def test_a_party_confirms_only_for_itself_once_and_to_the_recorded_text(cast: Cast) -> None:

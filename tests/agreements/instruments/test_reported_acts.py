@@ -185,7 +185,7 @@ class TestWhoAndHow:
         assert await report_offered(cast.neighbour, found) is True
         _, its = await report(cast.assisting, found, letter(cast.neighbour, today() - DAY, kind="withdrew"))
         gone = await cast.neighbour.legal.done("POST", f"{its}/confirm")
-        told = next(each for each in gone["reported_acts"] if each["kind"] == "was_notified")
+        told = next(each for each in gone["reported_acts"] if each["kind"] == "was_asked")
         await cast.requesting.legal.done("POST", f"{path}/reported-acts/{told['id']}/confirm")
         refused = await cast.neighbour.legal.post(f"{path}/report-act", left)
         assert_problem(refused, 409, "wrong_status")

@@ -1,6 +1,7 @@
 """A notice, or a departure, that another reports: it counts from its day once confirmed, or not contested."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from tests.agreements.instruments.reporting import DAY, PATH, letter, report, ru
 from tests.agreements.instruments.test_in_force import CHICAGO, TICK, in_force
 from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import EVIDENCE, confirm_agreement, record_agreement, sign_agreement
-from tests.support.cast import Cast, today
+from tests.support.cast import Agency, Cast, today
 from tests.support.consent import consent, in_force_once, named, proof
 from tests.support.documents import file_document
 from tests.support.policy import acting_for
@@ -176,7 +177,7 @@ class TestNoticeByPost:
         found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour)
         withdrew = letter(cast.neighbour, date(2025, 6, 30), kind="withdrew")
         seen, path = await report(cast.assisting, found, withdrew)
-        told = next(each for each in seen["reported_acts"] if each["kind"] == "was_notified")
+        told = next(each for each in seen["reported_acts"] if each["kind"] == "was_asked")
         await cast.requesting.legal.done("POST", f"{PATH}/{found['id']}/reported-acts/{told['id']}/confirm")
         left = await cast.neighbour.legal.done("POST", f"{path}/confirm")
         assert left["parties"][2]["leaves_at"] == "2025-07-01T05:00:00Z"
@@ -250,3 +251,33 @@ async def test_its_day_is_counted_anew_by_a_text_that_comes_to_light_afterwards(
     await gone.legal.done("POST", f"{path}/confirm")
     done = await consent(cast.requesting, seen, leaving)
     assert done["parties"][2]["leaves_at"] == its["would_leave_at"]
+
+
+async def test_a_notice_that_is_contested_is_told_where_the_end_is_looked_for(service: Service, cast: Cast) -> None:
+    """Who relies on the agreement reads no day and no report that waits: that one is disputed is said there."""
+    one, two, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, two, three)
+    _, its = await report(one, found, letter(two, today() - 3 * DAY))
+    path = f"{PATH}/in-force?requesting_agency_id={two.id}&assisting_agency_id={one.id}"
+
+    async def row(reader: Agency) -> dict[str, Any]:
+        (item,) = (await reader.coordinator.done("GET", path))["items"]
+        told: dict[str, Any] = item
+        return told
+
+    its_id = its.rsplit("/", 1)[-1]
+    assert (await row(one))["contested_report_ids"] == []
+    assert its_id in (await row(one))["pending_report_ids"]
+    said = await two.legal.done("POST", f"{its}/contest", {"reason": "it went to another office"})
+    for reader in (one, two):
+        told = await row(reader)
+        assert (told["pending_report_ids"], told["contested_report_ids"]) == ([], [its_id])
+    (remark,) = [each for each in said["remarks"] if each["code"] == "report_contested"]
+    assert f"{one.name} reports that {two.name} gave notice on {today() - 3 * DAY}, so that" in remark["detail"]
+    assert f"{two.name} contests it. It has no effect until both sides agree" in remark["detail"]
+    asked = f"{PATH}/in-force?requesting_agency_id={three.id}&assisting_agency_id={one.id}"
+    (others,) = (await three.coordinator.done("GET", asked))["items"]
+    assert others["contested_report_ids"] == [], "between those two nothing is disputed"
+    settled = await two.legal.done("POST", f"{its}/confirm")
+    assert "report_contested" not in [each["code"] for each in settled["remarks"]]
+    assert (await row(one))["contested_report_ids"] == []

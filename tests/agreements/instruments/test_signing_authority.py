@@ -12,7 +12,7 @@ from registry.agreements.instruments.authority import FiledPaper, day_given
 from registry.agreements.instruments.signing_tables import agreement_signature_authority
 from registry.platform.database.connect import unit_of_work
 from tests.agreements.dossier.test_agreement_file import data, unpacked
-from tests.support.agreements import EVIDENCE, agreement_body, record_agreement, sign_agreement
+from tests.support.agreements import EVIDENCE, PROVISIONS, agreement_body, record_agreement, sign_agreement
 from tests.support.cast import LONG_AHEAD, Agency, Cast, today
 from tests.support.consent import proof
 from tests.support.problems import assert_problem
@@ -157,6 +157,34 @@ async def test_what_nothing_on_file_shows_is_confirmed_by_an_office_that_may_sig
     assert party_of(confirmed, two)["bound"] is True, "a later revocation undoes no signature that another's copy shows"
 
 
+async def test_what_nothing_on_file_shows_is_recorded_by_an_office_that_may_sign_today(cast: Cast) -> None:
+    """As it is confirmed: a day that only the custodian names may be one of its choice, on a first text and a later."""
+    one, two = cast.assisting, cast.requesting
+    sheriff, mayor = await registered(one), await registered(one, "Mayor")
+    paper = {"signed_on": "2024-06-15", "signatory_title": "Sheriff", "evidence_sha256": EVIDENCE}
+    body = {**agreement_body(one, two, effective_on="2024-06-15"), **paper}
+    await revoke(one, sheriff, revoked_on="2024-06-30")
+    refused = assert_problem(await one.legal.post(f"{PATH}/record", body), 422, "no_signing_authority")
+    assert f"on 2024-06-15 and on {today()}" in refused["detail"]
+    assert "a service of your agency, which gives no hand" in refused["detail"]
+    found = await one.legal.done("POST", f"{PATH}/record", {**body, "signatory_title": "Mayor"})
+    await revoke(one, mayor, revoked_on="2024-06-30")
+    change: dict[str, Any] = {
+        "kind": "amendment",
+        "effective_on": "2024-06-15",
+        "signed_on": "2024-06-15",
+        "reason": "wider loans",
+    }
+    change |= {"title": "Mutual aid (demo)", "notice": {"days": 30}, "terms": {"categories": ["any"]}}
+    change |= {"provisions": PROVISIONS, "signatory_title": "Mayor"}
+    path = f"{PATH}/{found['id']}/record-amendment"
+    for shows_nothing in (EVIDENCE, await proof(one, found), await proof(two, found, kind="other")):
+        answer = await one.legal.post(path, {**change, "evidence_sha256": shows_nothing})
+        assert_problem(answer, 422, "no_signing_authority")
+    done = await one.legal.done("POST", path, {**change, "evidence_sha256": await proof(two, found)})
+    assert done["amendment"]["version_no"] == 2, "its own day counts alone once another's signed copy shows it"
+
+
 async def test_a_copy_that_the_signer_filed_while_its_office_might_sign_shows_the_signature(cast: Cast) -> None:
     one, two = cast.assisting, cast.requesting
     sheriff = await registered(two)
@@ -219,6 +247,28 @@ async def test_the_kind_and_the_amount_of_the_text_are_covered_too(cast: Cast) -
     assert (await sign(cast.requesting, plain, "Chief")).status_code == 200
     memo = await out_for_signature(cast.assisting, cast.requesting, kind="mou")
     assert (await sign(cast.requesting, memo, "Sheriff")).status_code == 200
+
+
+async def test_a_ceiling_that_the_text_does_not_meet_by_silence_is_told_to_who_signs(cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    await registered(two, "Chief", ceiling={"amount": "1000.00", "currency": "USD"})
+
+    async def told(terms: dict[str, Any], *readers: Agency) -> list[list[str]]:
+        found = await out_for_signature(one, two, terms={"cost_ceiling": None, **terms})
+        signed = (await sign(two, found, "Chief")).json()
+        codes = [[each["detail"] for each in signed["remarks"] if each["code"] == "authority_ceiling_silent"]]
+        for reader in readers:
+            for path in (f"{PATH}/{found['id']}", f"{PATH}/{found['id']}/versions/1"):
+                seen = await reader.legal.done("GET", path)
+                its = [each["detail"] for each in seen["remarks"] if each["code"] == "authority_ceiling_silent"]
+                codes.append(its)
+        return codes
+
+    (said,), own, of_version, other, of_its = await told({}, two, one)
+    assert "that of “Chief”, which may commit 1000.00 USD at most, and the terms do not say" in said
+    assert own == of_version == [said]
+    assert other == of_its == [], "what an office may commit its partners do not read"
+    assert await told({"cost_ceiling": {"amount": "900.00", "currency": "USD"}}) == [[]]
 
 
 async def test_an_authority_that_was_entered_after_the_signature_says_so_wherever_it_is_shown(cast: Cast) -> None:

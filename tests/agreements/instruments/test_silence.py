@@ -343,7 +343,8 @@ class TestADepartureThatOthersReliedOn:
         found = await sign_agreement(service, one, two, three, notice={"days": 5})
         seen, _ = await report(one, found, letter(two, date(2025, 6, 1), kind="withdrew"))
         told, said = seen["reported_acts"]
-        assert (told["kind"], told["agency"]["id"], said["kind"]) == ("was_notified", str(three.id), "withdrew")
+        assert (told["kind"], told["agency"]["id"], said["kind"]) == ("was_asked", str(three.id), "withdrew")
+        assert told["acted_on"] == str(today()), "nobody told it of that in 2025: the registry put it to it now"
         path = f"{PATH}/{found['id']}/reported-acts"
         no = await three.legal.done("POST", f"{path}/{told['id']}/contest", {"reason": "they answered in July"})
         assert no["parties"][1]["bound"] is True

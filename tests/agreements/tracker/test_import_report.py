@@ -86,6 +86,18 @@ async def test_a_row_says_which_blank_cells_are_entered_as_not_said(service: Ser
 
 
 @pytest.mark.one_database
+@pytest.mark.parametrize("word", ["indefinite", "Perpetual", "no end", "evergreen"])
+async def test_a_row_that_says_that_there_is_no_end_is_entered_as_said(service: Service, cast: Cast, word: str) -> None:
+    rows = [signed(cast.assisting, cast.requesting, expires_on=each) for each in (word, "")]
+    report = await service.operator.done("POST", PATH, {"rows": rows})
+    found = [
+        await cast.assisting.legal.done("GET", f"/v1/agreements/{each['agreement_id']}") for each in report["rows"]
+    ]
+    assert [(each["expires_on"], each["terms"]["open_ended"]) for each in found] == [(None, "stated"), (None, "silent")]
+    assert ["expiry_silent" in {its["code"] for its in each["remarks"]} for each in found] == [False, True]
+
+
+@pytest.mark.one_database
 async def test_a_row_without_a_day_of_signature_says_that_it_became_a_draft_unless_its_status_says_so(
     service: Service, cast: Cast
 ) -> None:

@@ -72,7 +72,8 @@ async def test_a_frequent_query_in_a_thread_of_its_own_answers_as_any_other(data
     """Also one that is given a list, which cannot be compiled once, and one that the database refuses."""
     number, read = sa.column("n", sa.Integer), database.read()
     counter = sa.table("counter", number)
-    ask: sa.Select[Any] = sa.select(number, sa.bindparam("at", type_=sa.Integer).label("at")).select_from(counter)
+    columns: list[Any] = [number, sa.bindparam("at", type_=sa.Integer).label("at")]
+    ask = sa.select(*columns).select_from(counter)
     among = sa.select(number).select_from(counter).where(number.in_(sa.bindparam("many", expanding=True)))
     assert [(row.n, row.at) for row in await read.fast_slowly(ask, {"at": 7})] == [(0, 7)]
     for many, found in (([0, 1], [(0,)]), ([2], [])):

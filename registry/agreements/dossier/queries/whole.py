@@ -1,6 +1,7 @@
 """The file for a party: what it may read. A part whose reading has to be recorded says so."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, cast
 from uuid import UUID
@@ -30,7 +31,7 @@ from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.provisions import shows_restricted
 from registry.agreements.instruments.queries.rows import agreement_row
 from registry.agreements.instruments.queries.signed_text import parts_as_hashed
-from registry.agreements.instruments.queries.texts import dates_of, executed_texts
+from registry.agreements.instruments.queries.texts import dates_of, executed_texts, set_up
 from registry.agreements.instruments.queries.versions import get_version, list_versions
 from registry.agreements.instruments.queries.visibility import told_of_act
 from registry.agreements.instruments.remarks import RemarkCode
@@ -92,13 +93,13 @@ async def whole_file(read: Read, caller: Caller, found: Agreement, timeline: Tim
     )
     for told in timeline_parts(timeline):
         yield told
-    summaries = await _all_versions(read, principal, found.id)
+    summaries = await _all_versions(read, principal, found.id, caller.now)
     recordings = await recordings_of(read, found)
     zones = await zones_of_agencies(read, [party.agency.id for party in found.parties])
     days = Days(now=caller.now, time_zone=found.time_zone, zones=zones, own={})
     signed = []
     for each in summaries:
-        version, _ = await get_version(read, principal, found.id, each.version_no)
+        version, _ = await get_version(read, principal, found.id, each.version_no, caller.now)
         signed.append(_signed(version))
         origin = came_about(version, recordings.get(version.sha256), days)
         async for part in _version(read, found, version, origin):
@@ -106,8 +107,8 @@ async def whole_file(read: Read, caller: Caller, found: Agreement, timeline: Tim
     read_by_it = [each.version_no for each in summaries]
     followed = [each for each in await texts_followed(read, found, caller.now) if {*each} <= {*read_by_it}]
     for no in await _by_effect(read, found, read_by_it):
-        redlines = [await _redline(read, principal, found, no)]
-        redlines += [await _redline(read, principal, found, no, old) for old, new in followed if new == no]
+        redlines = [await _redline(read, caller, found, no)]
+        redlines += [await _redline(read, caller, found, no, old) for old, new in followed if new == no]
         for redline in {each.path: each for each in redlines if each is not None}.values():
             yield redline
     yield Part(
@@ -138,12 +139,14 @@ async def whole_file(read: Read, caller: Caller, found: Agreement, timeline: Tim
     )
 
 
-async def _all_versions(read: Read, principal: Principal, agreement_id: UUID) -> list[AgreementVersionSummary]:
+async def _all_versions(
+    read: Read, principal: Principal, agreement_id: UUID, now: datetime
+) -> list[AgreementVersionSummary]:
     found: list[AgreementVersionSummary] = []
     cursor: str | None = None
     while True:
         query = NewestFirst(sort="created_at", limit=AT_ONCE, cursor=cursor)
-        page_ = await list_versions(read, principal, agreement_id, query)
+        page_ = await list_versions(read, principal, agreement_id, query, now)
         found += page_.items
         if (cursor := page_.next_cursor) is None:
             return found
@@ -203,10 +206,11 @@ def _days(version: AgreementVersion) -> list[str]:
 
 async def _by_effect(read: Read, found: Agreement, numbers: Sequence[int]) -> list[int]:
     """Of these first the drafts of the original, then the executed in the order of their effect, then the rest."""
-    texts = [] if found.executed_at is None else await executed_texts(read, found.id)
+    its = await set_up(read, found)
+    texts = [] if its is None else await executed_texts(read, found.id)
     if not texts:
         return list(numbers)
-    executed = [no for n in dates_of(cast(Any, found), texts, ()).by_effect if (no := texts[n].no) in numbers]
+    executed = [no for n in dates_of(cast(Any, its), texts, ()).by_effect if (no := texts[n].no) in numbers]
     if not executed:
         return list(numbers)
     others = [no for no in numbers if no not in executed]
@@ -214,14 +218,11 @@ async def _by_effect(read: Read, found: Agreement, numbers: Sequence[int]) -> li
     return [*(no for no in others if no < first), *executed, *(no for no in others if no > first)]
 
 
-async def _redline(
-    read: Read, principal: Principal, found: Agreement, new: int, named: int | None = None
-) -> Part | None:
+async def _redline(read: Read, caller: Caller, found: Agreement, new: int, named: int | None = None) -> Part | None:
     """What a version changes in another, or in the one that was in force before it; None where there is none."""
     try:
-        redline, _ = await get_redline(
-            read, principal, found.id, RedlineQuery(from_version_no=named, to_version_no=new)
-        )
+        query = RedlineQuery(from_version_no=named, to_version_no=new)
+        redline, _ = await get_redline(read, caller.principal, found.id, query, caller.now)
     except RuleBroken:
         return None
     old = redline.from_.version_no

@@ -20,10 +20,11 @@ from registry.agreements.instruments.commands.content import (
 from registry.agreements.instruments.commands.holding import advanced, changed, held, parties_of
 from registry.agreements.instruments.commands.open_text import OpenText, check_before_end, next_version_no, written_as
 from registry.agreements.instruments.commands.reviewing import copy_version
+from registry.agreements.instruments.follows import TermOfText, about_terms_that_follow, about_what_follows
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.texts import executed_texts
-from registry.agreements.instruments.remarks import Remark, TermOfText, about_what_follows
+from registry.agreements.instruments.remarks import Remark
 from registry.agreements.instruments.rules import AMENDMENT_OPEN, AgreementAction, Stage
 from registry.agreements.instruments.schemas.given import NewAmendment, RecordedAmendment
 from registry.agreements.instruments.schemas.shown import Agreement
@@ -93,12 +94,12 @@ async def open_amendment(
         title, terms = row.version_title, ending(msgspec.json.decode(row.terms, type=Terms), expires_on)
         version_id = await copy_version(write, caller, row.id, row.version_id, no, title, terms)
     else:
-        title, terms = recorded.title, recorded.terms
+        title, terms = recorded.title, _terms_on_paper(recorded, before.terms, expires_on)
         await check_content(
             write,
             custodian_id=row.custodian_id,
             parties=await parties_of(write, row.id),
-            terms=recorded.terms,
+            terms=terms,
             notice=notice,
             provisions=recorded.provisions,
             expires_on=expires_on,
@@ -109,7 +110,7 @@ async def open_amendment(
         values = {"id": version_id, "agreement_id": row.id, "no": no, "title": title, "terms": terms}
         await write.run(agreement_version.insert(), {**values, "created_at": caller.now})
         await write_provisions(write, version_id, recorded.provisions)
-        await write_coverage(write, version_id, recorded.terms)
+        await write_coverage(write, version_id, terms)
     await write_term(write, version_id, new.kind, term, row.time_zone)
     amendment_id = new_id()
     await write.run(
@@ -128,11 +129,23 @@ async def open_amendment(
         version_no=no,
         stage=stage,
         title=title,
-        raw_terms=terms,
+        raw_terms=msgspec.json.encode(terms),
         sha256=None,
         kind=new.kind,
         amendment_id=amendment_id,
     )
+
+
+def _terms_on_paper(paper: RecordedAmendment, before: Any, expires_on: date | None) -> Terms:
+    """The terms of the text: all that are given with it or, where none are, those of the text `before` it.
+
+    A clause that its provisions do not have any more says none of these.
+    """
+    if paper.terms is not UNSET:
+        return paper.terms
+    terms, numbers = ending(msgspec.json.decode(before, type=Terms), expires_on), {p.number for p in paper.provisions}
+    clauses = {name: number for name, number in terms.clauses.items() if number in numbers}
+    return msgspec.structs.replace(terms, clauses=clauses)
 
 
 _TERM = sa.select(agreement_version_dates).where(
@@ -147,7 +160,11 @@ async def remarks_on_paper(
     before, after = _followed(texts, new.effective_on), await write.first(_TERM, {"version_id": text.version_id})
     assert after is not None
     given = [name for name in ("expires_on", "auto_renew_months", "notice") if getattr(new, name) is not UNSET]
-    return [*about_what_follows(_term_of(before), _term_of(after), before.no, text.version_no, given)]
+    earlier, later = msgspec.json.decode(before.terms, type=Terms), text.terms
+    return [
+        *about_what_follows(_term_of(before), _term_of(after), before.no, text.version_no, given),
+        *about_terms_that_follow(earlier, later, before.no, text.version_no, given=new.terms is not UNSET),
+    ]
 
 
 def _term_of(row: Row[Any]) -> TermOfText:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.authority import shows_an_act
-from registry.agreements.instruments.commands.proposing import NewProposal, propose, report_consents
+from registry.agreements.instruments.commands.proposing import NewProposal, propose, put_to_each
 from registry.agreements.instruments.commands.settling.dated_back import OwnAct, count_from, waiting_acts
 from registry.agreements.instruments.commands.settling.windows import settle
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind, ReportStatus
@@ -123,9 +123,7 @@ async def count_from_its_day(
     )
     proposal_id, _ = await propose(write, caller, row, new, given_at=act.at, of=[act.agency_id, *concerned])
     if has_evidence(paper):
-        days = dict.fromkeys(concerned, acted_on)
-        kind = ReportedKind.WAS_NOTIFIED
-        await report_consents(write, caller, row, proposal_id, kind, days, paper, said, counts_at=act.at)
+        await put_to_each(write, caller, row, proposal_id, concerned, paper, said, act.at)
     return {"proposal_id": str(proposal_id)}
 
 

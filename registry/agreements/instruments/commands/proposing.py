@@ -24,6 +24,7 @@ from registry.agreements.instruments.commands.settling.closing import drop_propo
 from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports
 from registry.agreements.instruments.commands.settling.proposed import bound_since
 from registry.agreements.instruments.consent import (
+    OF_CONSENT,
     OF_ONE,
     UNANSWERED,
     EndingGround,
@@ -228,20 +229,15 @@ async def report_consents(
     days: Mapping[UUID, date],
     paper: OnPaper,
     reason: str,
-    *,
-    counts_at: datetime | None = None,
 ) -> None:
-    """What each of those asked is said to have agreed to, or to have been told of, and on which day, where it is.
-
-    `counts_at`: from when their yes counts, where that is not the day where each is.
-    """
+    """What each of those asked is said to have agreed to, or to have been told of, and on which day, where it is."""
     theirs = await today_of_each(write, days, row.time_zone, caller.now)
     acts = [
         Reported(
             agency_id=agency_id,
             kind=kind,
             acted_on=acted_on,
-            counts_at=counts_at or theirs[agency_id].counts_from(acted_on),
+            counts_at=theirs[agency_id].counts_from(acted_on),
             evidence_sha256=paper.evidence_sha256,
             evidence_location=paper.evidence_location,
             reason=reason,
@@ -252,13 +248,45 @@ async def report_consents(
     await report_of_each(write, caller, row, proposal_id, acts)
 
 
-async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Reported) -> UUID | None:
-    """That another party left, put to the others who are bound, of each of whom it is said that it is told.
+async def put_to_each(
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    proposal_id: UUID,
+    agency_ids: Collection[UUID],
+    paper: OnPaper,
+    reason: str,
+    counts_at: datetime,
+) -> None:
+    """Put to each of them what one did on an earlier day, so that its silence counts: it is told of it by that, today.
 
-    None where nobody else is bound, where the party could not leave sooner by a notice of now, so that nobody loses a
-    day, or where its signature is not on record yet: nobody has relied on its being bound. Of a notice that counts from
-    receipt each is told on which day it is said to have received it. Raises Conflict while the party's own word of it
-    is before the others.
+    Nobody tells them on the day of the act itself; `counts_at`: from when their yes counts.
+    """
+    theirs = await today_of_each(write, agency_ids, row.time_zone, caller.now)
+    acts = [
+        Reported(
+            agency_id=agency_id,
+            kind=ReportedKind.WAS_ASKED,
+            acted_on=theirs[agency_id].at_agency,
+            counts_at=counts_at,
+            evidence_sha256=paper.evidence_sha256,
+            evidence_location=paper.evidence_location,
+            reason=reason,
+            proposal_id=proposal_id,
+        )
+        for agency_id in agency_ids
+    ]
+    await report_of_each(write, caller, row, proposal_id, acts)
+
+
+async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Reported) -> UUID | None:
+    """That another party left, put to the others who are bound, of each of whom it is said that its notice told it.
+
+    Of who left otherwise than by notice the registry puts it to them: nothing told them of it on that day. None where
+    nobody else is bound, where the party could not leave sooner by a notice of now, so that nobody loses a day, or
+    where its signature is not on record yet: nobody has relied on its being bound. Of a notice that counts from receipt
+    each is told on which day it is said to have received it. Raises Conflict while the party's own word of it is before
+    the others.
     """
     for open_ in await open_departures(write, row.id, caller.now):
         if open_.proposed_by_id == act.agency_id:
@@ -290,9 +318,12 @@ async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Re
         evidence_location=act.evidence_location,
     )
     proposal_id, _ = await propose(write, caller, row, new, given_at=act.counts_at, proposed_by_id=act.agency_id)
+    paper = OnPaper(evidence_sha256=act.evidence_sha256, evidence_location=act.evidence_location)
+    if act.kind is ReportedKind.WITHDREW:
+        await put_to_each(write, caller, row, proposal_id, others, paper, act.reason, act.counts_at)
+        return proposal_id
     days = {each: received.get(each, act.acted_on) for each in others}
     kind = ReportedKind.WAS_NOTIFIED
-    paper = OnPaper(evidence_sha256=act.evidence_sha256, evidence_location=act.evidence_location)
     await report_consents(write, caller, row, proposal_id, kind, days, paper, act.reason)
     return proposal_id
 
@@ -431,9 +462,8 @@ async def consent(
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     proposal = await _proposal_of(write, row.id, proposal_id)
-    kinds = (ReportedKind.CONSENTED, ReportedKind.WAS_NOTIFIED)
-    said = await open_reports(write, row.id, caller.agency_id, *kinds, proposal_id=proposal_id)
-    await replace_reports(write, row.id, caller.agency_id, *kinds, now=caller.now, proposal_id=proposal_id)
+    said = await open_reports(write, row.id, caller.agency_id, *OF_CONSENT, proposal_id=proposal_id)
+    await replace_reports(write, row.id, caller.agency_id, *OF_CONSENT, now=caller.now, proposal_id=proposal_id)
     given = {each.agency_id: each.counts_from for each in await write.all(_CONSENTS, {"proposal_id": proposal_id})}
     awaited = proposal.taken_back_at is None and given.get(caller.agency_id, caller.now) is None
     departure = proposal.kind == ProposalKind.DEPARTURE

@@ -28,6 +28,7 @@ from registry.agreements.instruments.commands.signing_order import open_signing
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told, is_on_file
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.signing_power import also_needed_on
 from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.rules import (
     AgreementAction,
@@ -126,8 +127,14 @@ async def execute_on_paper(
     agreement_id, custodian_id = draft.agreement_id, draft.custodian_id
     frozen = await freeze(write, caller, ledger_key, draft.version_id, needs_text=False, paper=new)
     if custodian_id == caller.agency_id and refusal(caller.principal, Action.AGREEMENTS_SIGN, ["party"]) is None:
+        today = await today_of(write, custodian_id, known_zone(new.time_zone, "/time_zone").key, caller.now)
         signature = SignatureDetails(
-            agency_id=custodian_id, manner="wet", signed_on=new.signed_on, counts_from=signed_at
+            agency_id=custodian_id,
+            manner="wet",
+            signed_on=new.signed_on,
+            given_on=await also_needed_on(write, agreement_id, custodian_id, new.evidence_sha256, today),
+            came_signed=True,
+            counts_from=signed_at,
         )
         await write_signature(write, caller, agreement_id, draft.version_id, signature, new)
         await join(write, agreement_id, custodian_id, signed_at)
@@ -192,14 +199,16 @@ async def record_amendment(
     """Take over an amendment that is signed on paper already; it binds to each other those who confirm that they did.
 
     Between one of them and a party that did not sign it nothing changes: see `in_force.bound_windows`.
-    The custodian's signature is given with it, unless a service records it. The answer remarks what of the earlier end,
+    The custodian's signature is given with it, unless a service records it, as it confirms one: its office's authority
+    must hold today too, unless another filed the signed copy. The answer remarks what of the earlier end,
     renewal and notice is gone, is changed, or stays since nothing was given. It may be recorded while
     another one is on its way, and whatever was recorded before: also that the agreement ended, of a paper that was
     signed, and begins, before that. Raises WrongStatus, RuleBroken.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     check_evidence(new.evidence_sha256, new.evidence_location, needed=True)
-    signed_at = paper_day(await today_of(write, caller.agency_id, row.time_zone, caller.now), new.signed_on)
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    signed_at = paper_day(today, new.signed_on)
     refuse(signed_too_late(signed_at, row.terminated_at, row.time_zone))
     texts = await executed_texts(write, row.id)
     declassifies = await declassified(write, caller, row.id, None, new.provisions, [], new.declassify_reason)
@@ -216,6 +225,8 @@ async def record_amendment(
             agency_id=caller.agency_id,
             manner="wet",
             signed_on=new.signed_on,
+            given_on=await also_needed_on(write, row.id, caller.agency_id, new.evidence_sha256, today),
+            came_signed=True,
             counts_from=await counts_from(write, caller, row, amendment.version_id, signed_at, of_its_own=True),
         )
         await write_signature(write, caller, row.id, amendment.version_id, signature, new)

@@ -14,6 +14,7 @@ _MEMBERS: Mapping[ReportedKind, Sequence[str]] = {
     ReportedKind.WITHDREW: (),
     ReportedKind.CONSENTED: ("proposal_id",),
     ReportedKind.WAS_NOTIFIED: ("proposal_id",),
+    ReportedKind.WAS_ASKED: (),
     ReportedKind.RECEIVED_NOTICE: (),
     ReportedKind.FULFILLED_DUTY: (),
     ReportedKind.OWES_DUTY: (),
@@ -28,6 +29,11 @@ def check_members(new: NewReportedAct) -> None:
     if new.kind is ReportedKind.FULFILLED_DUTY:
         detail = (
             "That a party fulfilled a duty is reported at the duty, with its proof: POST …/duties/{duty_id}/fulfil."
+        )
+        raise RuleBroken.at(detail, "not_of_this_kind", pointer="/kind")
+    if new.kind is ReportedKind.WAS_ASKED:
+        detail = (
+            "What is put to a party the registry records itself: report that it consented, or was told (was_notified)."
         )
         raise RuleBroken.at(detail, "not_of_this_kind", pointer="/kind")
     others = dict.fromkeys(name for names in _MEMBERS.values() for name in names if name not in _MEMBERS[new.kind])

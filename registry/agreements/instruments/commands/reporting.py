@@ -244,7 +244,10 @@ async def second(write: Write, caller: Caller, agreement_id: UUID, report_id: UU
         raise Forbidden(RECORDED_BY_YOURSELF)
     if not await shown_on_file(write, report):
         raise RuleBroken(NOT_ON_FILE, "evidence_not_on_file")
-    report = await answer_report(write, report, caller.now, **await notified(write, caller, row, report))
+    told = await notified(write, caller, row, report)
+    if report.kind == ReportedKind.WAS_ASKED:  # the registry puts it to the party only now
+        told["acted_on"] = (await today_of(write, report.agency_id, row.time_zone, caller.now)).at_agency
+    report = await answer_report(write, report, caller.now, **told)
     await count_report(write, row, report, caller.now)
     await finished(write, caller, row, EventType.AGREEMENT_REPORT_SECONDED, {**about(report), **effect_of(report)})
     return await get_agreement(write, caller.principal, row.id, caller.now)
@@ -438,8 +441,8 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
             if asked.counts_from is not None:
                 raise WrongStatus("That party has consented already.")
             return Reported(**said, proposal_id=new.proposal_id)
-        case ReportedKind.FULFILLED_DUTY | ReportedKind.OWES_DUTY:
-            raise AssertionError("it is said at the duty")
+        case ReportedKind.FULFILLED_DUTY | ReportedKind.OWES_DUTY | ReportedKind.WAS_ASKED:
+            raise AssertionError("nobody reports it here: see `check_members`")
 
 
 async def _evidence(write: Write, caller: Caller, row: Row[Any], new: NewReportedAct) -> str:

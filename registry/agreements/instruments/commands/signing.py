@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.authority import day_given
 from registry.agreements.instruments.commands.authorising import authorised
 from registry.agreements.instruments.commands.being_bound import check_hand
 from registry.agreements.instruments.commands.earlier_days import count_from_its_day, reaches_back
@@ -35,9 +34,9 @@ from registry.agreements.instruments.commands.signing_order import in_turn
 from registry.agreements.instruments.commands.standing_text import STOOD_SINCE, check_stood
 from registry.agreements.instruments.consent import ReportedKind
 from registry.agreements.instruments.queries.days import today_of
-from registry.agreements.instruments.queries.evidence import filed_papers
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.let_in import open_since
+from registry.agreements.instruments.queries.signing_power import also_needed_on
 from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.rules import (
     ALREADY_SIGNED,
@@ -84,7 +83,8 @@ class SignatureDetails(Struct, kw_only=True, frozen=True):
     manner: Literal["electronic", "wet", "confirmed"]
     signed_on: date
     counts_from: datetime
-    given_on: date | None = None  # the day of the act, where the authority must hold then too
+    given_on: date | None  # the day of the act, where the authority must hold then too
+    came_signed: bool = False  # a paper that is recorded or confirmed, and is not signed here
     its_day_is_asked: bool = False  # until then it counts from its recording: see `earlier_days`
 
 
@@ -220,13 +220,13 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
     recorded = await existed(write, text, paper.signed_on, today)
     await check_shown(write, text, agency_id, paper, paper.signed_on, today)
     await check_named(write, row.id, agency_id, paper)
-    digest = paper.evidence_sha256
-    papers = await filed_papers(write, row.id, digest, agency_id) if recorded and digest is not None else ()
+    shown_by = paper.evidence_sha256 if recorded else None
     signature = SignatureDetails(
         agency_id=agency_id,
         manner="confirmed",
         signed_on=paper.signed_on,
-        given_on=day_given(papers, agency_id, today.agency_zone, today.at_agency),
+        given_on=await also_needed_on(write, row.id, agency_id, shown_by, today),
+        came_signed=True,
         counts_from=signed_at,
         its_day_is_asked=reaches_back(signed_at, today),
     )
@@ -317,8 +317,7 @@ async def write_signature(
         },
     )
     signed = (paper.signatory_title, signature.signed_on, signature.given_on)
-    is_confirmed = signature.manner == "confirmed"
-    await authorised(write, version_id, signature.agency_id, *signed, is_confirmed=is_confirmed)
+    await authorised(write, version_id, signature.agency_id, *signed, is_confirmed=signature.came_signed)
     return relaxed
 
 

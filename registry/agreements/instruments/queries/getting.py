@@ -12,6 +12,7 @@ from registry.agreements.instruments.approved_texts import about_approvals
 from registry.agreements.instruments.consent import ProposalKind, Reliance
 from registry.agreements.instruments.days import Days, own_days
 from registry.agreements.instruments.delivered import about_deliveries, about_receipts
+from registry.agreements.instruments.disputed import about_contested
 from registry.agreements.instruments.ends import last_day_of
 from registry.agreements.instruments.in_force import text_at
 from registry.agreements.instruments.notice import Notice, read_notice
@@ -22,6 +23,7 @@ from registry.agreements.instruments.queries.after_end import about_reported_end
 from registry.agreements.instruments.queries.amendments import amendment_shown, on_its_way, open_amendments
 from registry.agreements.instruments.queries.approvals import approvals_on_record, hands_by_number
 from registry.agreements.instruments.queries.authorities import revocations
+from registry.agreements.instruments.queries.ceilings import about_ceiling
 from registry.agreements.instruments.queries.conditions import remarks_on_conditions
 from registry.agreements.instruments.queries.consents import acts_told_to, as_far_as_agreed, proposals, reported_acts
 from registry.agreements.instruments.queries.days import signed_days
@@ -90,6 +92,7 @@ from registry.agreements.instruments.remarks import (
 from registry.agreements.instruments.rules import (
     Stage,
     derived_status,
+    executed_when,
     shown_stage,
     stage_at,
 )
@@ -127,7 +130,7 @@ def _about_terms(provisions: list[Provision], terms: Terms, notice: Notice, row:
     return [
         *about_suspension(terms, notice),
         *about_limits(terms),
-        *remarks_on_text(provisions, row.terms, term_of_version(row)),
+        *remarks_on_text(provisions, row.terms, term_of_version(row), row.its_kind),
         *about_undecided(terms),
     ]
 
@@ -323,6 +326,9 @@ async def get_agreement(
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
         ]
         remarks += about_authorities(row.version_no, shown, days)
+        own_hand = next((each.authority for each in shown if each.agency.id == principal.agency_id), None)
+        if reads_text:
+            remarks += await about_ceiling(read, principal.agency_id, row.version_no, terms, own_hand)
     publication, words = None, OwnWords()
     if whole and row.any_publication:
         publication, words = await publication_in(read, principal.agency_id, row, parties)
@@ -349,6 +355,8 @@ async def get_agreement(
         proposed = with_offers(principal, row, parties, reported, proposed, relied, now)
     proposed = as_far_as_agreed(proposed)
     remarks += about_reported_ends(proposed, reported, shown, row.time_zone)
+    if whole:
+        remarks += about_contested(reported, proposed, row.time_zone)
     if proposed and dates.ended_at is not None:
         days = await _days(read, row, parties, now)
         remarks += await about_what_came_after(read, row, parties, proposed, dates.ended_at, days)
@@ -432,7 +440,9 @@ async def get_agreement(
         notice=notice_told,
         last_notice_on=last_notice_told(to_renew_on, None if notice_told is None else notice_told.general),
         review_every_months=row.review_every_months,
-        executed_at=row.executed_at,
+        executed_at=executed_when(
+            row.executed_at, (its for each, its in zip(parties, joined_at, strict=True) if each.in_text)
+        ),
         ratify_by=None if others else row.ratify_by,
         terminated_at=dates.ended_at,
         superseded_by=_superseded_by(row) if whole and has_successor else None,

@@ -13,12 +13,12 @@ from registry.agreements.instruments.consent import (
     NO_PART,
     NOT_ON_FILE,
     NOTHING_TO_SIGN,
+    OF_CONSENT,
     RECORDED_BY_YOURSELF,
     UNANSWERED,
     ProposalKind,
     ProposalStatus,
     Reliance,
-    ReportedKind,
     consent_barred,
     contest_barred,
     left_before_asked,
@@ -43,8 +43,6 @@ from registry.platform.database.handles import Read, Rows
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.intervals import earliest
-
-_ANSWERS = (ReportedKind.CONSENTED, ReportedKind.WAS_NOTIFIED)
 
 
 def with_offers(
@@ -78,7 +76,7 @@ def _on_proposal(
     )
     of_departure = each.kind == ProposalKind.DEPARTURE and not has_left(own.leaves_at, own.released_at, now)
     is_asked = has_part or (own.joined_at is not None and (of_departure or lost_days))
-    about = [act for act in reported if act.proposal_id == each.id and act.kind in _ANSWERS]
+    about = [act for act in reported if act.proposal_id == each.id and act.kind in OF_CONSENT]
     # What others reported of a consent gives way to the party's own.
     only_said = {act.agency.id for act in about if act.status == "open"}
     given = {asked.agency.id: asked.counts_from for asked in each.consents}

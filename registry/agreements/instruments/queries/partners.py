@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.pending import Without
+from registry.agreements.instruments.queries.disputed import contested_between
 from registry.agreements.instruments.queries.in_force import (
     AgreementCandidate,
     Binds,
@@ -122,6 +123,7 @@ async def agreements_in_force(
         today |= await binds_without(read, {each: pending[each] for each in ahead & pending.keys()}, *sides, now)
     sharing = {row.id for row in rows if row.shared}
     of_receipts = await open_receipts(read, sharing, sides, now)
+    contested = await contested_between(read, sharing, sides)
     items = []
     for each in rows:
         row, without = each, pending.get(each.id)
@@ -159,6 +161,7 @@ async def agreements_in_force(
                 assists=held.assists,
                 covers_until=until,
                 pending_report_ids=[*reports] if shared else [],
+                contested_report_ids=contested.get(row.id, []),
                 awaiting_receipt=[] if row.id not in of_receipts else of_receipts[row.id].awaiting,
                 disputed_receipts=[] if row.id not in of_receipts else of_receipts[row.id].disputed,
                 terms=shown_without(candidate.terms, withheld) if reads_text else None,

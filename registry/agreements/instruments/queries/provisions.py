@@ -85,7 +85,7 @@ def clauses_read(provisions: Sequence[Provision]) -> tuple[tuple[str, str, str],
     return tuple((each.number, each.heading, each.text) for each in provisions if each.text is not None)
 
 
-def remarks_on_text(provisions: list[Provision], terms: Any, term: VersionTerm) -> tuple[Remark, ...]:
+def remarks_on_text(provisions: list[Provision], terms: Any, term: VersionTerm, kind: str) -> tuple[Remark, ...]:
     """Where a clause that the reader may read writes another figure than the version's terms, or repeats a secret."""
     about_terms = remarks_on(
         clauses_read(provisions),
@@ -95,6 +95,7 @@ def remarks_on_text(provisions: list[Provision], terms: Any, term: VersionTerm) 
         term.expires_on,
         term.auto_renew_months,
         term.auto_renew_times,
+        amends=kind != "original",
     )
     if not shows_restricted(provisions):
         return about_terms

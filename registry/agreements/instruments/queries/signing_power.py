@@ -1,5 +1,6 @@
 """By which authority an office binds its agency to a text."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.authority import Signature, day_given, sufficient
+from registry.agreements.instruments.authority import FiledPaper, Signature, day_given, sufficient
 from registry.agreements.instruments.queries.authorities import authorities_of_office
 from registry.agreements.instruments.queries.evidence import filed_papers
 from registry.agreements.instruments.rules import AgreementKind
@@ -89,14 +90,26 @@ async def _sufficient_authority(read: Read, agency_id: UUID, signatory_title: st
     return authority_id
 
 
+async def also_needed_on(
+    read: Read, agreement_id: UUID | None, agency_id: UUID, sha256: str | None, today: Today
+) -> date | None:
+    """On which day an office's authority must hold beside that of a hand on paper: see `authority.day_given`.
+
+    One rule for whoever's word it is that the paper was signed, recorded or confirmed: `sha256` is that of what shows
+    it; `agreement_id` is None where none is entered yet with which it could be on file. `today` is the party's.
+    """
+    papers: Sequence[FiledPaper] = ()
+    if agreement_id is not None and sha256 is not None:
+        papers = await filed_papers(read, agreement_id, sha256, agency_id)
+    return day_given(papers, agency_id, today.agency_zone, today.at_agency)
+
+
 async def check_confirmed(read: Read, row: Row[Any], report: Row[Any], today: Today) -> None:
     """Raises RuleBroken where the office that is said to have signed, or given its word, may not have its party say so.
 
     Unless another filed a signed copy that shows it, its authority must hold on the day of
     `authority.day_given` too. `today` is the party's.
     """
-    digest = report.evidence_sha256
-    papers = () if digest is None else await filed_papers(read, row.id, digest, report.agency_id)
-    given_on = day_given(papers, report.agency_id, today.agency_zone, today.at_agency)
+    given_on = await also_needed_on(read, row.id, report.agency_id, report.evidence_sha256, today)
     signature = (report.signatory_title, report.acted_on, given_on)
     await authority_for(read, report.version_id or row.version_id, report.agency_id, *signature, is_confirmed=True)

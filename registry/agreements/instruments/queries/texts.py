@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import ReportedKind, ReportStatus
@@ -13,6 +14,7 @@ from registry.agreements.instruments.consent_tables import agreement_party_suspe
 from registry.agreements.instruments.histories import AgreementDates, AmendedText, BoundWindow, TextWindow
 from registry.agreements.instruments.pending import TextHeld, Without
 from registry.agreements.instruments.queries.in_force import end_of
+from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.shown_texts import windows_to_others
 from registry.agreements.instruments.tables import (
     agreement,
@@ -117,6 +119,7 @@ _TEXTS_WITH = _TEXTS_OF.where(
         ),
     )
 )
+_SET_UP_AT = sa.select(agreement.c.executed_at).where(agreement.c.id == _ID)
 _PAPERS = sa.select(agreement_amendment.c.version_id).where(
     agreement_amendment.c.agreement_id == _ID, agreement_amendment.c.closed_at.is_(None), agreement_amendment.c.is_paper
 )
@@ -256,6 +259,15 @@ async def may_be_signed(read: Read, agreement_id: UUID, open_version_id: UUID, v
     executed = (text.version_id for text in await executed_texts(read, agreement_id))
     waiting = (row.version_id for row in await read.all(_PAPERS, {"id": agreement_id}))
     return version_id in {open_version_id, *executed, *waiting}
+
+
+async def set_up(read: Read, found: Agreement) -> Agreement | None:
+    """What is shown of an agreement, with when it became one here instead of when the last of its parties signed it.
+
+    None before that. `dates_of` counts from it: see `rules.executed_when`.
+    """
+    at = await read.value(_SET_UP_AT, {"id": found.id})
+    return None if at is None else replace(found, executed_at=at)
 
 
 def dates_of(row: Row[Any], texts: Sequence[Any], suspensions: tuple[Interval, ...]) -> AgreementDates:

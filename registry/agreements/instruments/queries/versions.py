@@ -1,5 +1,6 @@
 """The versions of an agreement: their list, and one with its text."""
 
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.authorities import signatures_rest_on
+from registry.agreements.instruments.queries.ceilings import about_ceiling
 from registry.agreements.instruments.queries.conditions import remarks_on_conditions
 from registry.agreements.instruments.queries.evidence import NO_PAPERS, evidence_of_hand, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.provisions import (
@@ -41,6 +43,7 @@ from registry.agreements.instruments.schemas.shown import (
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_amendment,
+    agreement_party,
     agreement_signature,
     agreement_version,
     agreement_version_dates,
@@ -60,9 +63,26 @@ OF_IT = agreement_version.c.agreement_id == sa.bindparam("id", type_=agreement.c
 LEGIBLE = sa.and_(legible_to(), sa.or_(sa.bindparam("whole", type_=sa.Boolean), signed_version()))
 """Versions that a caller may read who sees the agreement `whole`, and those that its agency signed."""
 _dates = agreement_version_dates
+
+
+def executed_at_told() -> sa.ColumnElement[Any]:
+    """`rules.executed_when` in SQL, of the agreement in the statement, by who has joined at the bind `now`."""
+    its = sa.select(agreement_party.c.joined_at).where(
+        agreement_party.c.agreement_id == agreement.c.id, agreement_party.c.in_text
+    )
+    now = sa.bindparam("now", type_=agreement_party.c.joined_at.type)
+    lacking = its.where(sa.or_(agreement_party.c.joined_at.is_(None), agreement_party.c.joined_at > now))
+    last = its.with_only_columns(sa.func.max(agreement_party.c.joined_at)).correlate(agreement).scalar_subquery()
+    return sa.case(
+        (lacking.correlate(agreement).exists(), sa.null()),
+        (last > agreement.c.executed_at, last),
+        else_=agreement.c.executed_at,
+    )
+
+
 _executed_at = sa.case(
     (agreement_amendment.c.id.is_not(None), agreement_amendment.c.executed_at),
-    (agreement_version.c.no == original_no(), agreement.c.executed_at),
+    (agreement_version.c.no == original_no(), executed_at_told()),
 ).label("executed_at")
 _VERSION_COLUMNS = ("id", "no", "title", "terms", "sha256", "frozen_at", "evidence_sha256", "evidence_location")
 _VERSION_ROWS = (
@@ -95,20 +115,22 @@ def _versions(sort: str, *, after: bool) -> sa.Select[Any]:
     return _VERSION_ORDERS.page(_VERSION_ROWS, sort, after=after)
 
 
-async def versions_for(read: Read, principal: Principal, agreement_id: UUID) -> tuple[Row[Any], dict[str, object]]:
+async def versions_for(
+    read: Read, principal: Principal, agreement_id: UUID, now: datetime
+) -> tuple[Row[Any], dict[str, object]]:
     """The agreement's row, and the parameters under which the caller reads versions. Raises NotFound, Forbidden."""
     row = await agreement_row(read, principal, agreement_id)
     if not (row.shared or row.signed):
         raise Forbidden("The versions of an agreement are for its parties; what is public is in the agreement itself.")
     own = {"custodian": row.custodian_id == principal.agency_id, "viewer": principal.agency_id}
-    return row, {"id": agreement_id, "whole": bool(row.shared), **own}
+    return row, {"id": agreement_id, "whole": bool(row.shared), "now": now, **own}
 
 
 async def list_versions(
-    read: Read, principal: Principal, agreement_id: UUID, query: NewestFirst
+    read: Read, principal: Principal, agreement_id: UUID, query: NewestFirst, now: datetime
 ) -> AgreementVersionPage:
     """A page of the versions of an agreement. Raises NotFound, Forbidden for whoever is no party."""
-    _, parameters = await versions_for(read, principal, agreement_id)
+    _, parameters = await versions_for(read, principal, agreement_id, now)
     parameters |= _VERSION_ORDERS.parameters(query)
     rows = await read.all(_versions(query.sort, after=query.cursor is not None), parameters)
     kept, next_cursor = _VERSION_ORDERS.cut(rows, query)
@@ -130,13 +152,13 @@ def version_summary(row: Row[Any]) -> AgreementVersionSummary:
 
 
 async def get_version(
-    read: Read, principal: Principal, agreement_id: UUID, no: int
+    read: Read, principal: Principal, agreement_id: UUID, no: int, now: datetime
 ) -> tuple[AgreementVersion, Row[Any]]:
     """One version and its agreement: the text with restricted provisions where the caller's role reaches them.
 
     Whoever answers with restricted text records the reading first. Raises NotFound, Forbidden for whoever is no party.
     """
-    its, parameters = await versions_for(read, principal, agreement_id)
+    its, parameters = await versions_for(read, principal, agreement_id, now)
     row = await read.first(VERSION, {**parameters, "no": no}) if 0 < no <= _HIGHEST_VERSION else None
     if row is None:
         raise NotFound("version")
@@ -190,8 +212,9 @@ async def get_version(
             *about_signing_days(
                 row.no, row.effective_on, [(each.agency_name, each.manner, each.signed_on) for each in signatures]
             ),
-            *remarks_on_text(provisions, row.terms, term),
+            *remarks_on_text(provisions, row.terms, term, row.kind),
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
+            *await about_ceiling(read, principal.agency_id, row.no, terms, authorities.get(principal.agency_id)),
             *(
                 remark
                 for each in signatures

@@ -86,7 +86,7 @@ async def list_agreement_versions(
     caller: Supplied[Caller],
 ) -> Answer[AgreementVersionPage]:
     """List an agreement's versions, for its parties."""
-    return Answer(await versions.list_versions(read, caller.principal, agreement_id, filters))
+    return Answer(await versions.list_versions(read, caller.principal, agreement_id, filters, caller.now))
 
 
 @operation(
@@ -105,7 +105,7 @@ async def get_agreement_version(
     own_transaction: Supplied[OwnTransaction],
 ) -> Answer[AgreementVersion]:
     """Read one version of an agreement, for its parties."""
-    found, its = await versions.get_version(read, caller.principal, agreement_id, version_no)
+    found, its = await versions.get_version(read, caller.principal, agreement_id, version_no, caller.now)
     restricted = provisions.shows_restricted(found.provisions)
     if restricted:
         await disclosing.record_reading(own_transaction, caller, agreement_id, its.custodian_id, version_no)

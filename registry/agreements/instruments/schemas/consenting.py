@@ -100,7 +100,8 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
     acted_on: Annotated[
         CivilDate | None,
         Meta(
-            description="The day of the act. Null where it is that of a signature to a successor that you may not know "
+            description="The day of the act; of `was_asked` that on which the registry put it to the party. Null where "
+            "it has not yet, for want of a second operator; and of a signature to a successor that you may not know "
             "of, as `evidence` is then."
         ),
     ]

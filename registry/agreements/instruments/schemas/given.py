@@ -199,7 +199,13 @@ class RecordedAmendment(OnPaper, kw_only=True, frozen=True, forbid_unknown_field
             "`no_limit` or `silent`."
         ),
     ] = UNSET
-    terms: Terms
+    terms: Annotated[
+        Terms | UnsetType,
+        Meta(
+            description="As in the text that it follows if absent. Given, they are all of the text's terms: what they "
+            "leave out it does not say any more, and the answer names each such term (`term_removed`)."
+        ),
+    ] = UNSET
     provisions: Provisions
     declassify_reason: DeclassifyReason = None
     signed_on: ActDay

@@ -32,6 +32,14 @@ class AgreementInForce(Struct, kw_only=True, frozen=True):
         ),
     ]
     pending_report_ids: PendingReports
+    contested_report_ids: Annotated[
+        list[UUID],
+        Meta(
+            description="Reported acts that their party contests, a notice above all: they have no effect until both "
+            "sides agree, and what is shown is how it is without them. Each is among the agreement's `reported_acts`; "
+            "for the parties. Of a receipt that is contested `awaiting_receipt` tells."
+        ),
+    ]
     awaiting_receipt: Annotated[
         list[AwaitedNotice],
         Meta(

@@ -442,7 +442,13 @@ class AgreementVersion(Struct, kw_only=True, frozen=True):
     notice: Notice
     auto_renew_months: int | None
     auto_renew_times: RenewTimes | None
-    executed_at: Annotated[Instant | None, Meta(description="When it was executed; null for drafts and earlier texts.")]
+    executed_at: Annotated[
+        Instant | None,
+        Meta(
+            description="When it was executed: the original, with the last hand of those whom it names; an amendment, "
+            "with the last that it waits for or, on paper, the second. Null for drafts and until then."
+        ),
+    ]
     evidence: Annotated[Evidence | None, RecordedFrom]
     terms: Terms
     terms_withheld: TermsWithheld

@@ -139,7 +139,7 @@ async def apply_report(
                 await consents_count(write, [(report.proposal_id, report.agency_id, counts_from)])
             if report.proposal_id is None or not given:
                 await write.run(_PARTY, {**its, **values})
-        case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:  # OF_CONSENT
+        case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED | ReportedKind.WAS_ASKED:  # OF_CONSENT
             await consents_count(write, [(report.proposal_id, report.agency_id, counts_from)])
         case ReportedKind.RECEIVED_NOTICE:
             # What would follow from it is of a day to come, so it is written down once the report has effect.

@@ -1124,7 +1124,7 @@ _table(
     sa.Column("is_settled", sa.Boolean, nullable=False, server_default=sa.false()),
     _one_of(
         "kind",
-        *("signed", "agreed_verbally", "gave_notice", "withdrew", "consented", "was_notified"),
+        *("signed", "agreed_verbally", "gave_notice", "withdrew", "consented", "was_notified", "was_asked"),
         *("received_notice", "fulfilled_duty", "owes_duty"),
     ),
     _one_of("status", "unseconded", "open", "unconfirmed", "contested", "confirmed", "taken_back", "replaced"),
@@ -1141,7 +1141,9 @@ _table(
     sa.CheckConstraint("(evidence_sha256 IS NULL) <> (evidence_location IS NULL)", name="evidence"),
     sa.CheckConstraint("because IS NOT NULL OR status <> 'unconfirmed'", name="unconfirmed"),
     sa.CheckConstraint("(status = 'unseconded') = (notified_at IS NULL)", name="notified"),
-    sa.CheckConstraint("proposal_id IS NOT NULL OR kind NOT IN ('consented', 'was_notified')", name="proposal"),
+    sa.CheckConstraint(
+        "proposal_id IS NOT NULL OR kind NOT IN ('consented', 'was_notified', 'was_asked')", name="proposal"
+    ),
     sa.CheckConstraint("(kind IN ('fulfilled_duty', 'owes_duty')) = (duty_id IS NOT NULL)", name="duty"),
     sa.CheckConstraint("(kind = 'signed') = (version_id IS NOT NULL)", name="version"),
     sa.CheckConstraint("(kind IN ('signed', 'agreed_verbally')) = (version_sha256 IS NOT NULL)", name="text"),
