@@ -68,7 +68,7 @@ def path(m: int, data: Sequence[bytes]) -> list[bytes]:
     return [*path(m - k, data[k:]), mth(data[:k])]
 
 
-def subproof(m: int, data: Sequence[bytes], b: bool) -> list[bytes]:  # noqa: FBT001  # as the RFC calls it
+def subproof(m: int, data: Sequence[bytes], b: bool) -> list[bytes]:  # as the RFC calls it
     """RFC 9162, 2.1.4.1: SUBPROOF; PROOF(m, D) is SUBPROOF(m, D, true)."""
     if m == len(data):
         return [] if b else [mth(data)]

@@ -117,7 +117,7 @@ def test_no_character_of_a_note_can_be_changed(place: int, character: str) -> No
         ("origin\n7\nroot\n", "ends with signature lines"),
         (str(NOTE).removesuffix("\n"), "ends with signature lines"),
         (f"{CHECKPOINT.text}\n", "ends with signature lines"),
-        (f"{CHECKPOINT.text}\n\n", "a signature line is"),
+        (f"{CHECKPOINT.text}\n\n", "ends with signature lines"),
         (f"{CHECKPOINT.text}\n- {ORIGIN} AAAA\n", "a signature line is"),
         (f"{CHECKPOINT.text}\n— {ORIGIN} not base64\n", "not in base64"),
         (f"{CHECKPOINT.text}\n— {ORIGIN} AAAB\n", "too short"),
@@ -139,7 +139,7 @@ def test_what_is_no_signed_note_is_refused(text: str, words: str) -> None:
         ("origin\n07\nroot\n", "no size"),
         ("origin\n-7\nroot\n", "no size"),
         ("origin\n9999999999999999\nroot\n", "no size"),
-        ("origin\n7\nroot\n", "not in base64"),
+        ("origin\n7\nroot!\n", "not in base64"),
         ("origin\n7\nAAAA\n", "no hash"),
     ],
 )
