@@ -68,6 +68,7 @@ from registry.platform.clock import ClockCheck
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.probe import WriteProbe
 from registry.platform.database.trouble import trouble
+from registry.platform.encryption import SecretKeys
 from registry.platform.exposition import Exposition, MailWaiting
 from registry.platform.files.confinement import available
 from registry.platform.files.opening import open_store
@@ -83,6 +84,8 @@ from registry.platform.http.routing import in_one
 from registry.platform.issuers import Issuer
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.time import utc_now
+from registry.platform.ledger.sealing import Sealer
+from registry.platform.ledger.signing import LedgerKeys
 from registry.platform.logging import log_writer
 from registry.platform.mail.sending import Mailer
 from registry.platform.mail.signing import MailKey
@@ -227,11 +230,18 @@ def create_app(settings: Settings) -> Edge:
         utc_now,
         idle_days=settings.principal_idle_days,
     )
+    sealer = Sealer(
+        database.read,
+        partial(unit_of_work, database),
+        LedgerKeys(SecretKeys(settings.secret_keys), settings.public_url),
+        utc_now,
+    )
     others = {
         "documents": document_probe.ask,
         "service_clients": _clients_check(database, server),
         "clock": clock.ask,
         "log": _log_check,
+        "ledger": _ledger_check(sealer),
         "mail": _mail_check(teller),
     }
     denials = Denials(denial_recorder(database))
@@ -247,6 +257,7 @@ def create_app(settings: Settings) -> Edge:
         recurring_tasks(
             database,
             verifier=verifier,
+            sealer=sealer,
             teller=teller,
             files=files,
             policies=policies,
@@ -288,6 +299,7 @@ def create_app(settings: Settings) -> Edge:
                 "document_probe": document_probe,
                 "other_checks": others,
                 "verifier": verifier,
+                "sealer": sealer,
                 "authorization_server": server,
                 "service_clients": "on" if server.is_on else "off",
                 "client_keys": server.published.health,
@@ -339,6 +351,7 @@ def create_app(settings: Settings) -> Edge:
         clock=lambda: clock.found,
         reader=files.reader,
         mail=MailWaiting(mailer=mailer, waiting=teller.waiting),
+        sealer=sealer,
     )
     check_supplies(app)
     return edge
@@ -361,6 +374,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
             await app.state.sign_ins.record_sums()
             await app.state.policy_questions.record_sums()
             await app.state.sightings.store()
+            await app.state.sealer.run()  # nothing waits while nobody serves
         finally:
             await app.state.database.close()
 
@@ -398,6 +412,19 @@ def _mail_check(teller: Teller) -> Check:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 return await teller.check()
+        except (DomainError, DBAPIError, TimeoutError):
+            return OK
+
+    return run
+
+
+def _ledger_check(sealer: Sealer) -> Check:
+    """Whether events are sealed and checkpoints signed; well while the database does not answer."""
+
+    async def run() -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await sealer.check()
         except (DomainError, DBAPIError, TimeoutError):
             return OK
 

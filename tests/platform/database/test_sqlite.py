@@ -68,7 +68,7 @@ async def test_readers_cannot_write(database: SqliteDatabase) -> None:
 
 
 async def test_a_reference_to_nothing_is_refused(database: SqliteDatabase) -> None:
-    orphan = sa.text("INSERT INTO ledger_unsealed VALUES (x'00112233445566778899aabbccddeeff')")
+    orphan = sa.text("INSERT INTO ledger_unsealed (event_id) VALUES (x'00112233445566778899aabbccddeeff')")
     with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY"):
         async with unit_of_work(database) as write:
             await write.run(orphan)
