@@ -84,6 +84,7 @@ from registry.platform.http.routing import in_one
 from registry.platform.issuers import Issuer
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.time import utc_now
+from registry.platform.ledger import routes as ledger
 from registry.platform.ledger.sealing import Sealer
 from registry.platform.ledger.signing import LedgerKeys
 from registry.platform.logging import log_writer
@@ -123,6 +124,7 @@ from registry.tasks import denial_recorder, question_recorder, recurring_tasks, 
 ROUTERS = (
     # platform
     imports.router,
+    ledger.router,
     # directory
     taxonomy.router,
     places.router,

@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import sqlalchemy as sa
 
 from registry.database_tables import all_tables
 from registry.platform.access.principals import Caller, Principal, Role
 from registry.platform.database.connect import Database, connect, unit_of_work
+from registry.platform.database.sqlite_driver import sqlite_module
 from registry.platform.encryption import SecretKeys
 from registry.platform.kernel.ids import new_id
 from registry.platform.ledger.commands import Audience, Event, record_many
@@ -133,3 +135,32 @@ async def opened_ledger(url: str) -> AsyncIterator[Ledger]:
         yield Ledger(database)
     finally:
         await database.close()
+
+
+async def tamper(url: str, *statements: str) -> None:
+    """Change rows as whoever administers the database can: past triggers and references."""
+    if url.startswith("sqlite"):
+        connection = sqlite_module().connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        try:
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                if name.startswith("ledger_"):
+                    connection.execute(f"DROP TRIGGER {name}")
+            for statement in statements:
+                connection.execute(statement)
+        finally:
+            connection.close()
+    else:
+        server = await asyncpg.connect(url.replace("+asyncpg", ""))
+        try:
+            await server.execute("SET session_replication_role = replica")
+            for statement in statements:
+                await server.execute(statement)
+        finally:
+            await server.close()
+
+
+def literal(url: str, value: bytes | UUID) -> str:
+    """Bytes or an id as they stand in a statement."""
+    if isinstance(value, UUID):
+        return f"x'{value.hex}'" if url.startswith("sqlite") else f"'{value}'::uuid"
+    return f"x'{value.hex()}'" if url.startswith("sqlite") else f"'\\x{value.hex()}'::bytea"

@@ -46,7 +46,7 @@ class VerifierKey(Struct, frozen=True):
         return hashlib.sha256(said).digest()[:_ID_BYTES]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.key_id.hex()}+{_base64(bytes([self.kind]) + self.public)}"
+        return f"{self.name}+{self.key_id.hex()}+{base64_of(bytes([self.kind]) + self.public)}"
 
 
 class Signature(Struct, frozen=True):
@@ -57,7 +57,7 @@ class Signature(Struct, frozen=True):
     signed: bytes
 
     def __str__(self) -> str:
-        return f"{_DASH}{self.name} {_base64(self.key_id + self.signed)}\n"
+        return f"{_DASH}{self.name} {base64_of(self.key_id + self.signed)}\n"
 
 
 class Note(Struct, frozen=True):
@@ -80,7 +80,7 @@ class Checkpoint(Struct, frozen=True):
     @property
     def text(self) -> str:
         """What is signed."""
-        return f"{self.origin}\n{self.size}\n{_base64(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{base64_of(self.root)}\n"
 
 
 def checked_name(name: str) -> str:
@@ -184,7 +184,8 @@ def _signature(line: str) -> Signature:
     return Signature(name, decoded[:_ID_BYTES], decoded[_ID_BYTES:])
 
 
-def _base64(value: bytes) -> str:
+def base64_of(value: bytes) -> str:
+    """Bytes as they stand in notes."""
     return base64.b64encode(value).decode()
 
 
@@ -194,6 +195,6 @@ def _decoded(value: str, what: str) -> bytes:
         found = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         raise NoteError(f"{what} is not in base64") from None
-    if _base64(found) != value:
+    if base64_of(found) != value:
         raise NoteError(f"{what} is not in base64 as it is written")
     return found

@@ -58,16 +58,21 @@ async def grown(read: Read) -> tuple[Growth, bytes | None]:
     if last is None:
         return Growth(), None
     size = last.seq + 1
-    stored = await stored_for(read, [(0, size)])
-    try:
-        growth = Growth(
-            size, (root_of_range(number << level, (number + 1) << level, stored) for level, number in peaks(0, size))
-        )
-    except KeyError as lacking:
-        raise TreeChangedError(f"the subtree {lacking} of the tree of {size} leaves is missing") from None
+    growth = growth_of(size, await stored_for(read, [(0, size)]))
     if growth.root != last.root_hash:
         raise TreeChangedError(f"the hashes of the tree of {size} leaves do not lead to its root")
     return growth, last.root_hash
+
+
+def growth_of(size: int, stored: Stored) -> Growth:
+    """The tree of that size, to be appended to. Raises TreeChangedError where a stored hash is missing."""
+    try:
+        return Growth(
+            size,
+            [root_of_range(number << level, (number + 1) << level, stored) for level, number in peaks(0, size)],
+        )
+    except KeyError as lacking:
+        raise TreeChangedError(f"the subtree {lacking} of the tree of {size} leaves is missing") from None
 
 
 async def root_at(read: Read, size: int) -> bytes | None:

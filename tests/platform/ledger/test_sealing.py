@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -20,15 +19,8 @@ from registry.platform.ledger.sealing import BATCH, LATE_SECONDS
 from registry.platform.ledger.signing import LedgerKeys, known_keys, rotate_key
 from registry.platform.ledger.tables import ledger_leaf, ledger_signing_key
 from tests.platform.ledger.test_merkle import mth
-from tests.support.ledger import ORIGIN, SECRET, Ledger, opened_ledger
+from tests.support.ledger import ORIGIN, SECRET, Ledger, literal, tamper
 from tests.support.logs import logged_by
-from tests.support.sabotage import change_schema
-
-
-@pytest.fixture
-async def ledger(private_url: str) -> AsyncIterator[Ledger]:
-    async with opened_ledger(private_url) as found:
-        yield found
 
 
 async def test_each_event_gets_a_place_and_its_hash_and_waits_no_more(ledger: Ledger) -> None:
@@ -335,14 +327,13 @@ async def test_nothing_is_sealed_on_top_of_a_tree_that_was_changed(private_url: 
     await ledger.record(600)
     await ledger.seal()
     await ledger.seal()
-    await _unguard(private_url)
     statement = {
-        "leaf": f"UPDATE ledger_leaf SET leaf_hash = {_blob(private_url, 7)} WHERE seq = 599",
-        "node": f"UPDATE ledger_node SET hash = {_blob(private_url, 7)} WHERE number = 1",
-        "root": f"UPDATE ledger_leaf SET root_hash = {_blob(private_url, 7)} WHERE seq = 600",
+        "leaf": f"UPDATE ledger_leaf SET leaf_hash = {literal(private_url, bytes(32))} WHERE seq = 599",
+        "node": f"UPDATE ledger_node SET hash = {literal(private_url, bytes(32))} WHERE number = 1",
+        "root": f"UPDATE ledger_leaf SET root_hash = {literal(private_url, bytes(32))} WHERE seq = 600",
         "truncated": "DELETE FROM ledger_leaf WHERE seq > 590",
     }[what]
-    await change_schema(private_url, statement)
+    await tamper(private_url, statement)
     sealer = ledger.another_sealer()
     await ledger.record(1)
     with logged_by(sealing_module) as logged:
@@ -358,38 +349,19 @@ async def test_no_tree_is_signed_that_does_not_extend_the_last_signed_one(privat
     await ledger.record(3)
     await ledger.seal()
     await ledger.seal()
-    await _unguard(private_url)
     growth = Growth()
     for seq in range(4):
         growth.append(forged := leaf_hash(b"forged %d" % seq))
-        await change_schema(
+        await tamper(
             private_url,
-            f"UPDATE ledger_leaf SET leaf_hash = {_literal(private_url, forged)}, "
-            f"root_hash = {_literal(private_url, growth.root)} WHERE seq = {seq}",
+            f"UPDATE ledger_leaf SET leaf_hash = {literal(private_url, forged)}, "
+            f"root_hash = {literal(private_url, growth.root)} WHERE seq = {seq}",
         )
     sealer = ledger.another_sealer()
     await ledger.record(1)
     await sealer.run()
     assert "not those whose root was kept" in await sealer.check()
     assert len(await ledger.checkpoints()) == 2
-
-
-async def _unguard(url: str) -> None:
-    """Take the triggers away, as whoever administers the database can."""
-    tables = ("ledger_leaf", "ledger_node", "ledger_checkpoint")
-    if url.startswith("sqlite"):
-        verbs = ("update", "delete")
-        await change_schema(url, *(f"DROP TRIGGER {table}_no_{verb}" for table in tables for verb in verbs))
-    else:
-        await change_schema(url, *(f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in tables))
-
-
-def _blob(url: str, byte: int) -> str:
-    return _literal(url, bytes([byte]) * 32)
-
-
-def _literal(url: str, value: bytes) -> str:
-    return f"x'{value.hex()}'" if url.startswith("sqlite") else f"'\\x{value.hex()}'::bytea"
 
 
 async def test_at_rest_nothing_waits_for_long(private_url: str, ledger: Ledger) -> None:
