@@ -16,11 +16,13 @@ from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.sqlite_driver import sqlite_module
 from registry.platform.encryption import SecretKeys
 from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import utc_now
 from registry.platform.ledger.commands import Audience, Event, record_many
 from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.sealing import Sealer
 from registry.platform.ledger.signing import LedgerKeys
 from registry.platform.ledger.tables import ledger_checkpoint, ledger_event, ledger_leaf, ledger_node, ledger_unsealed
+from tests.support.service import Service
 
 NOW = datetime(2099, 7, 4, 18, tzinfo=UTC)
 SECRET = bytes(range(32))
@@ -135,6 +137,16 @@ async def opened_ledger(url: str) -> AsyncIterator[Ledger]:
         yield Ledger(database)
     finally:
         await database.close()
+
+
+async def signed_ledger(service: Service) -> int:
+    """Seal what a running service has recorded, and sign a checkpoint over it; how many events it holds."""
+    state = service.edge.app.state
+    keys = LedgerKeys(SecretKeys(service.settings.secret_keys), service.settings.public_url)
+    sealer = Sealer(state.database.read, partial(unit_of_work, state.database), keys, utc_now, every_seconds=0.0)
+    await sealer.run()
+    await sealer.run()  # also when its first turn fell into another's
+    return sealer.state.checkpoint_size
 
 
 async def tamper(url: str, *statements: str) -> None:

@@ -29,7 +29,7 @@ class LedgerCheckpoint(Struct, kw_only=True, frozen=True):
 
     tree_size: TreeSize
     root_hash: Hash
-    signed_at: Annotated[datetime, Meta(tz=True, description="When it was signed, by the registry's clock.")]
+    signed_at: Annotated[datetime, Meta(description="When it was signed, by the registry's clock.")]
     note: Annotated[
         str,
         Meta(
@@ -62,10 +62,10 @@ class LedgerKey(Struct, kw_only=True, frozen=True):
             examples=["PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"],
         ),
     ]
-    created_at: Annotated[datetime, Meta(tz=True, description="It signs from then on.")]
+    created_at: Annotated[datetime, Meta(description="It signs from then on.")]
     retired_at: Annotated[
         datetime | None,
-        Meta(tz=True, description="It signs until then, beside the key that took its place; null for the newest."),
+        Meta(description="It signs until then, beside the key that took its place; null for the newest."),
     ]
 
 
@@ -79,8 +79,8 @@ class LedgerProofQuery(Struct, kw_only=True, frozen=True):
     """The tree for which the proof is asked."""
 
     tree_size: Annotated[
-        int | None,
-        Meta(ge=1, le=LARGEST_SIZE, description="How many events the tree holds; the newest checkpoint's without it."),
+        Annotated[int, Meta(ge=1, le=LARGEST_SIZE)] | None,
+        Meta(description="How many events the tree holds; the newest checkpoint's without it."),
     ] = None
 
 
@@ -118,8 +118,8 @@ class LedgerConsistencyQuery(Struct, kw_only=True, frozen=True):
         name="from"
     )
     to: Annotated[
-        int | None,
-        Meta(ge=1, le=LARGEST_SIZE, description="How many the later one holds; the newest checkpoint's without it."),
+        Annotated[int, Meta(ge=1, le=LARGEST_SIZE)] | None,
+        Meta(description="How many the later one holds; the newest checkpoint's without it."),
     ] = None
 
 

@@ -56,7 +56,7 @@ async def list_ledger_checkpoints(
 
 
 @operation("get", "/ledger/keys", permission=Action.LEDGER_VERIFY)
-async def list_ledger_keys(read: Supplied[Read]) -> Answer[LedgerKeys]:
+async def get_ledger_keys(read: Supplied[Read]) -> Answer[LedgerKeys]:
     """Read the keys by which checkpoints are verified."""
     return Answer(await proving.list_keys(read))
 
@@ -102,7 +102,7 @@ router = Router(
     route_handlers=[
         get_ledger_checkpoint,
         list_ledger_checkpoints,
-        list_ledger_keys,
+        get_ledger_keys,
         get_ledger_event_proof,
         get_ledger_consistency,
     ],

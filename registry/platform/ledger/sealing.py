@@ -118,8 +118,8 @@ class Sealer:
         self._keys = keys
         self._now = now
         self._batch = batch
-        self._every_events = every_events
-        self._every_seconds = every_seconds
+        self.every_events = every_events
+        self.every_seconds = every_seconds
         self._growth = Growth()
         self._head: tuple[int, float] | None = None
         self._uncovered: tuple[int, float] | None = None
@@ -190,8 +190,8 @@ class Sealer:
         if self._uncovered is None or not self._keys:
             self._unsigned = "" if self._keys else f"no checkpoint is signed: {SECRET_KEYS_MISSING}"
             return False
-        many = self.state.tree_size - self.state.checkpoint_size >= self._every_events
-        return many or time.monotonic() - self._uncovered[1] >= self._every_seconds
+        many = self.state.tree_size - self.state.checkpoint_size >= self.every_events
+        return many or time.monotonic() - self._uncovered[1] >= self.every_seconds
 
     async def _in_transaction(self, step: Callable[[Write], Awaitable[int]]) -> int:
         async with self._work() as write:

@@ -147,9 +147,7 @@ def verify_segment(lines: Iterable[bytes], keys: Sequence[VerifierKey], held: Se
     if growth.size != checkpoint.size:
         found.faults.append(f"it ends with place {growth.size - 1}, and the checkpoint holds {checkpoint.size} events")
     elif growth.root != checkpoint.root:
-        found.faults.append(
-            "its events are not those that the checkpoint was signed over: one was edited, put in or moved"
-        )
+        found.faults.append("one of its events was edited, put in or moved: the checkpoint was signed over others")
     return found
 
 
