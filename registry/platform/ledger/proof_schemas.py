@@ -114,12 +114,12 @@ class LedgerProof(Struct, kw_only=True, frozen=True):
 class LedgerConsistencyQuery(Struct, kw_only=True, frozen=True):
     """The sizes of the two trees."""
 
-    from_: Annotated[int, Meta(ge=1, le=LARGEST_SIZE, description="How many events the earlier tree holds.")] = field(
-        name="from"
-    )
+    from_: Annotated[
+        int, Meta(ge=1, le=LARGEST_SIZE, description="How many events the earlier tree holds.", examples=[1200])
+    ] = field(name="from")
     to: Annotated[
         Annotated[int, Meta(ge=1, le=LARGEST_SIZE)] | None,
-        Meta(description="How many the later one holds; the newest checkpoint's without it."),
+        Meta(description="How many the later one holds; the newest checkpoint's without it.", examples=[1500]),
     ] = None
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from registry.directory.agencies.schemas import NEW_AGENCY_EXAMPLE
 from registry.platform.access.principals import Role
 from registry.platform.ledger.merkle import is_consistent, leaf_hash, root_by_inclusion
 from registry.platform.ledger.notes import parse_checkpoint, parse_key, parse_note, verified_by
@@ -78,7 +79,7 @@ async def test_a_stranger_learns_nothing_of_an_event(service: Service, cast: Cas
         assert hidden.json()["detail"] == nothing.json()["detail"]
     assert_problem(await service.anonymous.get(path), 401, "unauthenticated")
     assert_problem(await cast.assisting.as_(Role.COORDINATOR, scope="loans:*").get(path), 403, "forbidden")
-    assert_problem(await cast.assisting.auditor.get(f"{path}?tree_size=none"), 400, "malformed")
+    assert_problem(await cast.assisting.auditor.get(f"{path}?tree_size=none"), 400, "invalid_parameter")
 
 
 async def test_a_proof_is_had_for_any_later_tree_and_for_no_other(service: Service, cast: Cast) -> None:
@@ -112,8 +113,8 @@ async def test_the_ledger_is_proved_to_have_only_grown(service: Service, cast: C
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [
-        ("", 400, "malformed"),
-        ("?from=0", 400, "malformed"),
+        ("", 400, "missing_parameter"),
+        ("?from=0", 400, "invalid_parameter"),
         ("?from=2&to=1", 422, "range_reversed"),
         ("?from=1&to=999999999", 422, "no_such_tree"),
         ("?from=999999999", 422, "no_such_tree"),
@@ -147,7 +148,7 @@ async def test_before_anything_is_signed_that_is_said(private_url: str, tmp_path
         assert_problem(await operator.get("/v1/ledger/checkpoint"), 404, "not_found")
         assert_problem(await operator.get("/v1/ledger/consistency?from=1"), 404, "not_found")
         assert (await operator.done("GET", "/v1/ledger/keys"))["keys"] == []
-        made = await operator.done("POST", "/v1/agencies", {"name": "Pine Ford", "kind": "police", "level": "city"})
+        made = await operator.done("POST", "/v1/agencies", NEW_AGENCY_EXAMPLE)
         history = await operator.done("GET", f"/v1/agencies/{made['id']}/history")
         path = f"/v1/ledger/events/{history['items'][0]['id']}/proof"
         assert_problem(await operator.get(path), 409, "not_signed_yet")
