@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -376,7 +376,8 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
             await app.state.sign_ins.record_sums()
             await app.state.policy_questions.record_sums()
             await app.state.sightings.store()
-            await app.state.sealer.run()  # nothing waits while nobody serves
+            with suppress(DomainError, DBAPIError):  # where it cannot be, events wait until somebody serves again
+                await app.state.sealer.run()
         finally:
             await app.state.database.close()
 

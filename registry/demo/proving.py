@@ -10,7 +10,7 @@ from typing import Any
 from registry.demo.stage import Person, Stage
 from registry.platform.database.snapshot import copy_sqlite, in_snapshot
 from registry.platform.database.sqlite_driver import sqlite_module
-from registry.platform.ledger.merkle import leaf_hash, root_by_inclusion
+from registry.platform.ledger.merkle import is_consistent, leaf_hash, root_by_inclusion
 from registry.platform.ledger.notes import parse_checkpoint, parse_key, parse_note, verified_by
 from registry.platform.ledger.verifying import verify_ledger
 
@@ -29,6 +29,14 @@ def prove(stage: Stage, auditor: Person, event_id: str) -> None:
     stage.expect(
         root_by_inclusion(leaf, proof["seq"], checkpoint.size, path) == checkpoint.root,
         "the event's bytes lead to the signed root",
+    )
+    earlier = max(1, checkpoint.size // 2)
+    growth = auditor.get("/v1/ledger/consistency", **{"from": earlier, "to": checkpoint.size})
+    roots = [base64.b64decode(growth[name]) for name in ("from_root_hash", "to_root_hash")]
+    hashes = [base64.b64decode(each) for each in growth["hashes"]]
+    stage.expect(
+        roots[1] == checkpoint.root and is_consistent(earlier, checkpoint.size, *roots, hashes),
+        "the ledger was only added to",
     )
     stage.say(f"One event among {checkpoint.size:,} is proved by {len(path)} hashes and one signature.")
     if stage.database_url.startswith("sqlite:"):
