@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -68,6 +68,7 @@ from registry.platform.clock import ClockCheck
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.probe import WriteProbe
 from registry.platform.database.trouble import trouble
+from registry.platform.encryption import SecretKeys
 from registry.platform.exposition import Exposition, MailWaiting
 from registry.platform.files.confinement import available
 from registry.platform.files.opening import open_store
@@ -83,6 +84,9 @@ from registry.platform.http.routing import in_one
 from registry.platform.issuers import Issuer
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.time import utc_now
+from registry.platform.ledger import routes as ledger
+from registry.platform.ledger.sealing import Sealer
+from registry.platform.ledger.signing import LedgerKeys
 from registry.platform.logging import log_writer
 from registry.platform.mail.sending import Mailer
 from registry.platform.mail.signing import MailKey
@@ -120,6 +124,7 @@ from registry.tasks import denial_recorder, question_recorder, recurring_tasks, 
 ROUTERS = (
     # platform
     imports.router,
+    ledger.router,
     # directory
     taxonomy.router,
     places.router,
@@ -227,11 +232,18 @@ def create_app(settings: Settings) -> Edge:
         utc_now,
         idle_days=settings.principal_idle_days,
     )
+    sealer = Sealer(
+        database.read,
+        partial(unit_of_work, database),
+        LedgerKeys(SecretKeys(settings.secret_keys), settings.public_url),
+        utc_now,
+    )
     others = {
         "documents": document_probe.ask,
         "service_clients": _clients_check(database, server),
         "clock": clock.ask,
         "log": _log_check,
+        "ledger": _ledger_check(sealer),
         "mail": _mail_check(teller),
     }
     denials = Denials(denial_recorder(database))
@@ -247,6 +259,7 @@ def create_app(settings: Settings) -> Edge:
         recurring_tasks(
             database,
             verifier=verifier,
+            sealer=sealer,
             teller=teller,
             files=files,
             policies=policies,
@@ -288,6 +301,7 @@ def create_app(settings: Settings) -> Edge:
                 "document_probe": document_probe,
                 "other_checks": others,
                 "verifier": verifier,
+                "sealer": sealer,
                 "authorization_server": server,
                 "service_clients": "on" if server.is_on else "off",
                 "client_keys": server.published.health,
@@ -339,6 +353,7 @@ def create_app(settings: Settings) -> Edge:
         clock=lambda: clock.found,
         reader=files.reader,
         mail=MailWaiting(mailer=mailer, waiting=teller.waiting),
+        sealer=sealer,
     )
     check_supplies(app)
     return edge
@@ -361,6 +376,8 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
             await app.state.sign_ins.record_sums()
             await app.state.policy_questions.record_sums()
             await app.state.sightings.store()
+            with suppress(DomainError, DBAPIError):  # where it cannot be, events wait until somebody serves again
+                await app.state.sealer.run()
         finally:
             await app.state.database.close()
 
@@ -398,6 +415,19 @@ def _mail_check(teller: Teller) -> Check:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 return await teller.check()
+        except (DomainError, DBAPIError, TimeoutError):
+            return OK
+
+    return run
+
+
+def _ledger_check(sealer: Sealer) -> Check:
+    """Whether events are sealed and checkpoints signed; well while the database does not answer."""
+
+    async def run() -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await sealer.check()
         except (DomainError, DBAPIError, TimeoutError):
             return OK
 

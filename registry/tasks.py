@@ -25,6 +25,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import format_instant, utc_now
 from registry.platform.ledger.commands import record
 from registry.platform.ledger.event_types import EventType
+from registry.platform.ledger.sealing import Sealer
 from registry.resources.assets.commands.spelling import remove_unused_words
 from registry.resources.personnel.commands.releasing import release_all_due
 from registry.sharing.notices.commands.telling import TASK as NOTICES
@@ -48,12 +49,14 @@ RELEASE_SECONDS = 600.0
 SIGHTINGS_SECONDS = 15.0
 KEY_REFRESH_SECONDS = 60.0
 NOTICES_SECONDS = 20.0
+SEAL_SECONDS, SEAL_LATE_SECONDS = 0.1, 60.0
 
 
 def recurring_tasks(
     database: Database,
     *,
     verifier: TokenVerifier,
+    sealer: Sealer,
     teller: Teller,
     files: Files,
     policies: PolicySet,
@@ -65,6 +68,7 @@ def recurring_tasks(
 ) -> list[Task]:
     """All tasks of the service. `counts` are those that its processes share; none where it is alone."""
     return [
+        Task(name="seal", interval_seconds=SEAL_SECONDS, run=sealer.run, late_after_seconds=SEAL_LATE_SECONDS),
         Task(name="denials", interval_seconds=DENIALS_SECONDS, run=_summer(denials)),
         Task(name="sign_ins", interval_seconds=DENIALS_SECONDS, run=_summer(sign_ins)),
         Task(name="questions", interval_seconds=DENIALS_SECONDS, run=_summer(questions)),

@@ -17,6 +17,7 @@ import httpx
 import jwt
 import msgspec
 import pytest
+import sqlalchemy as sa
 from msgspec import Struct
 
 from registry.agreements.instruments.commands import ending, holding
@@ -31,6 +32,7 @@ from registry.platform.database import trouble
 from registry.platform.database.connect import unit_of_work
 from registry.platform.http import edge, problems
 from registry.platform.kernel.time import civil_day, utc_now
+from registry.platform.ledger.tables import ledger_event
 from registry.resources.certificates.schemas import NEW_ASSET_CERTIFICATE_EXAMPLE
 from registry.resources.minimums.schemas import NEW_RESERVE_MINIMUM_EXAMPLE
 from registry.resources.personnel.commands.releasing import release_all_due
@@ -42,6 +44,7 @@ from tests.support.cast import LONG_AHEAD, SERVICE_SCOPES, ZONE, Agency, Cast, i
 from tests.support.consent import agree_to_publish
 from tests.support.documents import file_document, file_paper
 from tests.support.imports import MAPPING, csv_of, run, unit_row, uploaded
+from tests.support.ledger import signed_ledger
 from tests.support.length import at_length
 from tests.support.loans import under_way
 from tests.support.logs import logged_by
@@ -599,6 +602,9 @@ async def stage(service: Service) -> Stage:
     await make_authority(built)
     await make_people(built)
     await make_person(built)
+    await signed_ledger(built.service)
+    newest = sa.select(ledger_event.c.id).order_by(ledger_event.c.id.desc()).limit(60)
+    built.things["event_id"] = [str(row.id) for row in await built.service.database.read().all(newest)]
     return built
 
 
@@ -635,6 +641,8 @@ def values_of(stage: Stage, parameter: dict[str, Any]) -> list[str]:
         "q": [*stage.marks][::5],
         "time_zone": ["America/Chicago"],
     }
+    if schema.get("type") == "integer" and name not in fixed:
+        return ["1"]
     instants = {"from": "2026-01-01T00:00:00Z", "to": "2026-06-01T00:00:00Z"}
     moment = "2026-06-01" if schema.get("format") == "date" else instants.get(name, "2026-06-01T00:00:00Z")
     return fixed.get(name) or schema.get("enum") or [moment]

@@ -459,6 +459,10 @@ class _Keys(_Later):
     module = "registry.cli.keys"
 
 
+class _Ledger(_Later):
+    module = "registry.cli.ledger"
+
+
 class _Approvals(_Later):
     module = "registry.cli.approvals"
 
@@ -491,3 +495,8 @@ def approvals() -> None:
 @main.group(name="keys", cls=_Keys)
 def keys() -> None:
     """Change the keys that sign the registry's own tokens, and those under which secrets are encrypted."""
+
+
+@main.group(name="ledger", cls=_Ledger)
+def ledger() -> None:
+    """Verify the ledger, export it, and change the keys that sign its checkpoints."""

@@ -90,7 +90,7 @@ def _play_in(settings: Settings, url: str, console: Console) -> list[KeptPerson]
     }
     with running_server(environment, free_port()) as http:
         console.print(f"   The server runs at {http.base_url}; everything below goes over HTTP.", highlight=False)
-        people = play(Stage(settings, http, console))
+        people = play(Stage(settings, http, console, url))
     return [KeptPerson(name=name, who=who, badge=person.badge) for name, (who, person) in people.items()]
 
 

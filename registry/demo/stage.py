@@ -115,8 +115,9 @@ class Person:
 class Stage:
     """The console, the server's address, and the persons."""
 
-    def __init__(self, settings: Settings, http: httpx.Client, console: Console) -> None:
+    def __init__(self, settings: Settings, http: httpx.Client, console: Console, database_url: str = "") -> None:
         self.settings = settings
+        self.database_url = database_url
         self.http = http
         self.console = console
         self._step = 0

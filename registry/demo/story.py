@@ -10,6 +10,7 @@ from registry.demo.catalogue import certify_team, count_people, find_in_a_senten
 from registry.demo.packages import lend_package
 from registry.demo.papers import keep_papers
 from registry.demo.policies import decide_by_own_rules
+from registry.demo.proving import prove
 from registry.demo.sourcing import source_a_need
 from registry.demo.stage import Person, Stage
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
@@ -357,6 +358,9 @@ def _remember(stage: Stage, auditor: Person, agreement: str, request: dict[str, 
                 for event in events
             ],
         )
+
+    with stage.step("Prove it"):
+        prove(stage, auditor, events[0]["id"])
 
 
 def _tomorrow(stage: Stage) -> datetime:

@@ -29,10 +29,12 @@ class Task(Struct, kw_only=True, frozen=True):
     run: Callable[[], Awaitable[None]]
     when_due: bool = False
     """Whether it does what nothing undoes because a time is over, and so needs a clock that can be believed."""
+    late_after_seconds: float = 0.0
+    """After how long without success it is late, where five intervals are too short a time to say so."""
 
 
 class TaskState(Struct, kw_only=True):
-    """How a task does; `late_seconds` is above 0 when its last success is more than five intervals ago."""
+    """How a task does; `late_seconds` is above 0 when its last success is longer ago than it should be."""
 
     name: str
     interval_seconds: float
@@ -81,7 +83,7 @@ class Background:
                 name=task.name,
                 interval_seconds=task.interval_seconds,
                 since_success_seconds=(since := now - self._last_success.get(task.name, now)),
-                late_seconds=max(since - task.interval_seconds * _STALE_AFTER_INTERVALS, 0.0),
+                late_seconds=max(since - _late_after(task), 0.0),
                 done=self._done[task.name],
                 failed=self._failed[task.name],
                 last_run_seconds=self._took.get(task.name, 0.0),
@@ -156,6 +158,10 @@ class Runs:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)  # the database is closed next
+
+
+def _late_after(task: Task) -> float:
+    return max(task.late_after_seconds, task.interval_seconds * _STALE_AFTER_INTERVALS)
 
 
 def _words(error: Exception) -> str:

@@ -10,6 +10,7 @@ import platform
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct
 from prometheus_client import GCCollector, ProcessCollector, generate_latest
@@ -40,9 +41,12 @@ from registry.platform.http.health import (
     with_failures,
 )
 from registry.platform.kernel.errors import DomainError
+from registry.platform.ledger.sealing import Sealer
 from registry.platform.logging import log_writer
 from registry.platform.mail.sending import Mailer, Outcome
 from registry.platform.settings import Settings
+
+Found = TypeVar("Found")
 
 
 class Disk(Struct, kw_only=True, frozen=True):
@@ -81,6 +85,7 @@ class Exposition(Collector):
         clock: Callable[[], Comparison],
         reader: FileReader,
         mail: MailWaiting,
+        sealer: Sealer,
     ) -> None:
         self._edge = edge
         self._settings = settings
@@ -96,7 +101,9 @@ class Exposition(Collector):
         self._clock = clock
         self._reader = reader
         self._mail = mail
+        self._sealer = sealer
         self._letters_waiting = 0
+        self._unsealed_seconds = 0.0
         self._build = {
             "version": version,
             "schema": str(newest_revision()),
@@ -122,17 +129,18 @@ class Exposition(Collector):
         await self._keep_up()
         lags, issuers = self._background.lags(), self._issuers()
         self._checks, _ = await find_checks(self._database, self._probe, lags, issuers, self._others)
-        self._letters_waiting = await self._ask_mail()
+        self._letters_waiting = await self._ask(self._mail.waiting, self._letters_waiting)
+        self._unsealed_seconds = await self._ask(self._sealer.unsealed_seconds, self._unsealed_seconds)
         self._disks, self._sizes = await asyncio.to_thread(self._look)
         return generate_latest(self._edge.metrics.registry)
 
-    async def _ask_mail(self) -> int:
-        """How many letters wait; as many as before while the database does not answer, which is a check of its own."""
+    async def _ask(self, question: Callable[[], Awaitable[Found]], before: Found) -> Found:
+        """What it answers; the answer of before while the database gives none, which is a check of its own."""
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                return await self._mail.waiting()
+                return await question()
         except (DomainError, DBAPIError, TimeoutError):
-            return self._letters_waiting
+            return before
 
     def _look(self) -> tuple[Sequence[Disk], Mapping[str, int]]:
         disks = []
@@ -154,6 +162,7 @@ class Exposition(Collector):
         yield from self._of_issuers()
         yield from self._of_the_reader()
         yield from self._of_mail()
+        yield from self._of_the_ledger()
         yield from self._of_disks()
 
     def _of_readiness(self) -> Iterator[Metric]:
@@ -311,6 +320,22 @@ class Exposition(Collector):
             tries.add_metric([outcome.value], self._mail.mailer.tried[outcome])
         yield tries
         yield _gauge("registry_mail_letters_waiting", "Letters that are not sent yet.", self._letters_waiting)
+
+    def _of_the_ledger(self) -> Iterator[Metric]:
+        state = self._sealer.state
+        yield _gauge("registry_ledger_events", "Sealed events of the ledger, as last seen.", state.tree_size)
+        yield _gauge(
+            "registry_ledger_signed_events", "Of those, the ones in a signed checkpoint.", state.checkpoint_size
+        )
+        yield _gauge(
+            "registry_ledger_unsealed_seconds",
+            "How long the oldest event that is not sealed has waited; 0 where none waits.",
+            self._unsealed_seconds,
+        )
+        yield CounterMetricFamily("registry_ledger_sealed", "Events that this process has sealed.", value=state.sealed)
+        yield CounterMetricFamily(
+            "registry_ledger_checkpoints", "Checkpoints that this process has signed.", value=state.checkpoints
+        )
 
     def _of_disks(self) -> Iterator[Metric]:
         free = GaugeMetricFamily(

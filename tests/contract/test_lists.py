@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from math import inf
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from tests.support.assets import make_asset
 from tests.support.cast import make_cast
 from tests.support.documents import file_paper
 from tests.support.imports import MAPPING, csv_of, imported, unit_row
+from tests.support.ledger import signed_ledger
 from tests.support.loans import Partners, make_loan, make_partners
 from tests.support.packages import make_package
 from tests.support.past_loans import take_one_over
@@ -210,6 +212,10 @@ async def scene(service: Service) -> Scene:
     past = [await take_one_over(partners.assisting, partners.requesting, No=f"23-{at}") for at in (1, 2, 3)]
     nothing = {"reason": "It was never ours (demo)."}
     await partners.requesting.coordinator.done("POST", f"/v1/past-loans/{past[0]['id']}/contest", nothing)
+    await signed_ledger(service)
+    await partners.requesting.coordinator.done("POST", f"/v1/past-loans/{past[1]['id']}/contest", nothing)
+    await signed_ledger(service)
+    service.edge.app.state.sealer.every_seconds = inf  # none is signed while its list is read
     ids = {
         "past_loan_id": past[0]["id"],
         "agency_id": str(partners.assisting.id),

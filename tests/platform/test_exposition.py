@@ -167,6 +167,7 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
         client_keys=lambda: ClientKeysHealth(ok=3, stale=2, no_keys=1),
         reader=reader,
         others={"documents": documents},
+        sealer=state.sealer,
         clock=Comparison,
         mail=MailWaiting(mailer=state.mailer, waiting=none_wait),
     )

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from registry.directory.agencies.tables import agency
 from registry.platform.database.connect import connect
-from registry.platform.ledger.tables import ledger_event, ledger_unsealed
+from registry.platform.ledger.tables import ledger_event, ledger_leaf, ledger_unsealed
 from tests.support.length import at_length
 from tests.support.server import LiveServer, server_process
 
@@ -132,7 +132,7 @@ def finish(clients: list[threading.Thread], stop: threading.Event) -> None:
 
 
 async def check(url: str, work: Work) -> None:
-    """Each once, under the id that was told, with one record of its creation that waits to be sealed."""
+    """Each once, under the id that was told, with one record of its creation, which is sealed or waits to be."""
     database = connect(url)
     try:
         read = database.read()
@@ -142,7 +142,10 @@ async def check(url: str, work: Work) -> None:
         created = sa.select(ledger_event.c.subject_id).where(ledger_event.c.type == "agency.created")
         recorded = Counter(str(row.subject_id) for row in await read.all(created))
         assert recorded == Counter(work.acknowledged.values()), "a change without its record, or a record too many"
-        waiting = await read.value(sa.select(sa.func.count()).select_from(ledger_unsealed))
-        assert waiting == await read.value(sa.select(sa.func.count()).select_from(ledger_event))
+        waiting, sealed, events = [
+            await read.value(sa.select(sa.func.count()).select_from(table))
+            for table in (ledger_unsealed, ledger_leaf, ledger_event)
+        ]
+        assert waiting + sealed == events
     finally:
         await database.close()

@@ -105,6 +105,7 @@ class Action(StrEnum):
     METRICS_READ = "metrics:read"  # see how well agreements work
     AUDIT_READ = "audit:read"  # see refused sign-ins and acts, and who read or took out what
     LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
+    LEDGER_VERIFY = "ledger:verify"  # see the ledger's checkpoints and keys, have it proved that it was only added to
 
 
 EVERYBODY: dict[Role, frozenset[Relation]] = {role: frozenset({"anyone"}) for role in Role}
@@ -206,6 +207,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AUDIT_READ: _roles(["own"], _AU, _AA, _RA),
     Action.LEDGER_READ: _roles(["own", "party", "invited", *_EITHER_SIDE, *_EITHER_END], _C, _A, _L, _AU, _AA, _S)
     | _roles(["own"], _RA),
+    Action.LEDGER_VERIFY: EVERYBODY,
 }
 
 HUMAN_ONLY = frozenset(

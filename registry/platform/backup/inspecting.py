@@ -40,7 +40,7 @@ from registry.platform.database.soundness import (
 from registry.platform.database.sqlite_driver import writing_engine
 from registry.platform.database.types import metadata
 from registry.platform.files.store import FileStore
-from registry.platform.ledger.checking import faults_of_ledger
+from registry.platform.ledger.verifying import faults_of_ledger
 
 Keep: TypeAlias = Callable[[str, int, AsyncIterator[bytes]], Awaitable[None]]
 """Takes a document of an archive: its hash, size and bytes. It reads them to the end."""

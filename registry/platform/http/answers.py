@@ -114,7 +114,7 @@ class Answer(Generic[T]):
         if (other := self.form) is not None:
             made = other.make(self.content)
             body = made if isinstance(made, bytes) else _encode(made)
-            headers.append((b"content-type", other.media_type.encode()))
+            headers.append((b"content-type", f"{other.media_type}{other.parameters}".encode()))
         else:
             body = _encode(self.content)
             headers.append(_JSON)

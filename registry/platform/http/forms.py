@@ -20,12 +20,13 @@ class NotAcceptable(DomainError):
 class OtherForm(Struct, kw_only=True, frozen=True):
     """A media type in which an operation answers as well, how the answer is put, and what it then is.
 
-    Without a `kind` it is a file, and `make` returns its bytes.
+    Without a `kind` it is a file, and `make` returns its bytes. `parameters` follow the media type in the answer.
     """
 
     media_type: str
     make: Callable[[Any], Any]
     kind: type | None = None
+    parameters: str = ""
 
 
 def chosen(scope: Scope, forms: Sequence[OtherForm]) -> OtherForm | None:

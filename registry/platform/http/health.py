@@ -127,7 +127,7 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
 Check: TypeAlias = Callable[[], Awaitable[str]]
 """Tells how it stands with one thing: `ok`, or what is wrong."""
 
-TOLD = frozenset({"documents", "log", "mail", "service_clients"})
+TOLD = frozenset({"documents", "ledger", "log", "mail", "service_clients"})
 """Checks of what others than the process are hurt by, so that it stays ready: everything else works."""
 
 ClientKeys: TypeAlias = Callable[[], ClientKeysHealth]

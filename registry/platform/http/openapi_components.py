@@ -70,7 +70,13 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "outcomes": ("Outcomes", {"metrics": "How well it works, over time."}),
-    "platform": ("Exchange", {"bulk": "Tables of things in bulk: upload, map, check, write, and the report."}),
+    "platform": (
+        "Exchange",
+        {
+            "bulk": "Tables of things in bulk: upload, map, check, write, and the report.",
+            "ledger": "Proof of what was recorded: signed checkpoints, and that an event is among what they cover.",
+        },
+    ),
     "service": ("Service", {"service": "The service itself."}),
 }
 DESCRIPTION = """\

@@ -315,8 +315,10 @@ def _query_parameters(query: Any, shapes: Shapes) -> list[dict[str, Any]]:
     return found
 
 
-def _later(start: str) -> str:
+def _later(start: str | int) -> str | int:
     """An end for an example of a range's start, so that both can be sent together."""
+    if isinstance(start, int):
+        return start
     if "T" not in start:
         return str(date.fromisoformat(start) + timedelta(days=30))
     return f"{datetime.fromisoformat(start) + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"

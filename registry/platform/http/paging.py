@@ -222,13 +222,14 @@ def check_ranges(query: Struct) -> None:
         first, last = (getattr(query, f"{name}_" if iskeyword(name) else name) for name in (start, end))
         if first is None or last is None:
             continue
-        of_days = not isinstance(last, datetime)
-        if first > last or (first == last and not of_days):
-            part = "the last day of the range" if of_days else "not part of the range itself"
+        of_instants = isinstance(last, datetime)
+        if first > last or (first == last and of_instants):
+            part = "not part of the range itself" if of_instants else "the last of the range"
+            part = "the last day of the range" if isinstance(last, date) and not of_instants else part
             raise RuleBroken.at(
-                f"{start} must {'not lie after' if of_days else 'lie before'} {end}, which is {part}.",
+                f"{start} must {'lie before' if of_instants else 'not lie after'} {end}, which is {part}.",
                 "range_reversed",
-                f"{'before' if of_days else 'not after'} {start}",
+                f"{'not after' if of_instants else 'before'} {start}",
                 parameter=end,
             )
 

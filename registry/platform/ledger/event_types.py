@@ -277,6 +277,10 @@ class EventType(Meant):
     ISSUER_CREATED = "issuer.created", "A token issuer was entered."
     ISSUER_UPDATED = "issuer.updated", "The description of a token issuer was changed."
     LEDGER_KEY_CHANGED = "ledger_key.changed", "The key that hashes restricted values in the ledger was changed."
+    LEDGER_SIGNING_KEY_MADE = (
+        "ledger_signing_key.made",
+        "A new key signs the ledger's checkpoints; `data` has the key to verify them with.",
+    )
     LOAN_ASSET_AFFECTED = "loan.asset_affected", "A change of the asset concerns the loan."
     LOAN_CANCELLED = "loan.cancelled", "The loan was cancelled before anything was handed over."
     LOAN_CHANGED_ASSET_ACCEPTED = (

@@ -19,13 +19,14 @@ from registry.platform.ledger.tables import AUDITED, ledger_event, ledger_event_
 _ORDERS = Orders(HistoryQuery, version=(ledger_event.c.subject_version, ledger_event.c.n))
 _CHAIN_ORDERS = Orders(HistoryQuery, version=ledger_event.c.id)
 _AGENCY = sa.bindparam("agency_id", type_=ledger_event.c.actor_agency_id.type)
-_PRIVATE = sa.case(
+PRIVATE = sa.case(
     (
         sa.and_(ledger_event.c.actor_agency_id == _AGENCY, sa.bindparam("supervisor", type_=sa.Boolean)),
         ledger_event.c.private,
     )
 ).label("private")
-_CONCERNED = sa.or_(
+"""Who acted, with which token, from which address: for auditors and administrators of the acting agency, else NULL."""
+CONCERNED = sa.or_(
     ledger_event.c.audience != "agencies",
     sa.exists().where(
         ledger_event_agency.c.event_id == ledger_event.c.id,
@@ -34,10 +35,10 @@ _CONCERNED = sa.or_(
     ),
 )
 """Events that concern the caller's agency, or everybody."""
-_HISTORY = sa.select(ledger_event.c.id, ledger_event.c.canonical, _PRIVATE).where(
+_HISTORY = sa.select(ledger_event.c.id, ledger_event.c.canonical, PRIVATE).where(
     ledger_event.c.subject_kind == sa.bindparam("kind"),
     ledger_event.c.subject_id == sa.bindparam("subject_id", type_=ledger_event.c.subject_id.type),
-    _CONCERNED,
+    CONCERNED,
 )
 _WHOLE = (
     sa.select(ledger_event.c.canonical)
@@ -46,16 +47,16 @@ _WHOLE = (
         ledger_event.c.subject_id.in_(
             sa.bindparam("subject_ids", type_=ledger_event.c.subject_id.type, expanding=True)
         ),
-        _CONCERNED,
+        CONCERNED,
     )
     .order_by(
         *(ledger_event.c[name] for name in ("recorded_at", "subject_kind", "subject_id", "subject_version", "n", "id"))
     )
 )
-_CHAIN = sa.select(ledger_event.c.id, ledger_event.c.canonical, _PRIVATE).where(
+_CHAIN = sa.select(ledger_event.c.id, ledger_event.c.canonical, PRIVATE).where(
     ledger_event.c.subject_kind.in_(sa.bindparam("kinds", expanding=True)),
     ledger_event.c.subject_id.in_(sa.bindparam("subject_ids", type_=ledger_event.c.subject_id.type, expanding=True)),
-    _CONCERNED,
+    CONCERNED,
 )
 _AUDIT_ORDERS = Orders(AuditQuery, created_at=ledger_event.c.id)
 _LAST = (
@@ -64,7 +65,7 @@ _LAST = (
     .group_by(ledger_event.c.subject_id, ledger_event.c.subject_version)
     .order_by(ledger_event.c.subject_version)
 )
-_AUDIT = sa.select(ledger_event.c.id, ledger_event.c.canonical, _PRIVATE).where(sa.text(AUDITED), _CONCERNED)
+_AUDIT = sa.select(ledger_event.c.id, ledger_event.c.canonical, PRIVATE).where(sa.text(AUDITED), CONCERNED)
 _AUDIT_FILTERS = {
     "type": ledger_event.c.type.in_(sa.bindparam("type", expanding=True)),
     "recorded_from": ledger_event.c.recorded_at >= sa.bindparam("recorded_from", type_=ledger_event.c.recorded_at.type),
@@ -106,7 +107,7 @@ async def events_about(read: Read, principal: Principal, kind: str, subject_id: 
             **_ORDERS.parameters(query),
             "kind": kind,
             "subject_id": subject_id,
-            **_who(principal),
+            **who_asks(principal),
         },
     )
     kept, next_cursor = _ORDERS.cut(rows, query)
@@ -129,7 +130,7 @@ async def events_of_chain(
         **_CHAIN_ORDERS.parameters(query),
         "kinds": sorted(subjects),
         "subject_ids": [each for ids in subjects.values() for each in ids],
-        **_who(principal),
+        **who_asks(principal),
     }
     rows = await read.all(_chain_page(query.sort, after=query.cursor is not None), parameters)
     kept, next_cursor = _CHAIN_ORDERS.cut(rows, query)
@@ -155,13 +156,14 @@ async def audited_events(read: Read, principal: Principal, query: AuditQuery) ->
     filters = given(query, "type", "recorded_from", "recorded_to")
     rows = await read.all(
         _audit_page(query.sort, frozenset(filters), after=query.cursor is not None),
-        {**_AUDIT_ORDERS.parameters(query), **filters, **_who(principal)},
+        {**_AUDIT_ORDERS.parameters(query), **filters, **who_asks(principal)},
     )
     kept, next_cursor = _AUDIT_ORDERS.cut(rows, query)
     return _found(kept, next_cursor)
 
 
-def _who(principal: Principal) -> dict[str, object]:
+def who_asks(principal: Principal) -> dict[str, object]:
+    """The parameters of `CONCERNED` and `PRIVATE`."""
     return {
         "agency_id": principal.agency_id,
         "auditor": Role.AUDITOR in principal.roles,

@@ -4,12 +4,13 @@ An event has a public part, for all agencies that it concerns, and a private par
 Each is stored as the canonical bytes that are hashed: `canonical` is the public part, which will be sealed; it contains
 the SHA-256 of `private`, which has a salt of its own, so that nobody can guess its content. The other columns repeat
 values of the public part that the database searches by. Rows are never updated or deleted: triggers on both databases
-refuse it. The sealer will read `ledger_unsealed` and delete rows only there.
+refuse it. The sealer reads `ledger_unsealed`, gives each event its place in `ledger_leaf`, and deletes rows only in the
+former.
 """
 
 import sqlalchemy as sa
 
-from registry.platform.database.types import Instant, Uuid, one_of, table, unique
+from registry.platform.database.types import Instant, Uuid, one_of, table, unique, unique_where
 
 AUDITED = (
     "type IN ('access.denied', 'access.sign_in_refused', 'agreement.file_exported', 'agreement.restricted_text_read', "
@@ -63,5 +64,81 @@ ledger_event_agency = table(
 )
 
 ledger_unsealed = table(
-    "ledger_unsealed", sa.Column("event_id", Uuid, sa.ForeignKey(ledger_event.c.id), primary_key=True)
+    "ledger_unsealed",
+    sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("event_id", Uuid, sa.ForeignKey(ledger_event.c.id), nullable=False),
 )
+"""Events that have no place in the ledger yet. `n` puts them in order: an event that was recorded after another one was
+committed has a larger one, whatever the clock says. It is no place: numbers are skipped, and may be used again."""
+
+ledger_leaf = table(
+    "ledger_leaf",
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("event_id", Uuid, sa.ForeignKey(ledger_event.c.id), nullable=False),
+    sa.Column("leaf_hash", sa.LargeBinary, nullable=False),
+    sa.Column("root_hash", sa.LargeBinary, nullable=False),
+    unique("event_id", code="sealed_already", detail="The event has a place in the ledger."),
+    sa.CheckConstraint("seq >= 0", name="seq"),
+)
+"""The place of each sealed event, counted from 0 without gaps: the leaves of the Merkle tree (`merkle`).
+
+`root_hash` is the root of the tree that ends with this leaf. It spares everybody who asks for the root of an earlier
+tree the work, and names the first place from which a rewritten ledger differs.
+"""
+
+ledger_node = table(
+    "ledger_node",
+    sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.CheckConstraint("level > 0 AND level % 8 = 0", name="level"),
+    sa.CheckConstraint("number >= 0", name="number"),
+)
+"""The complete subtrees of every eighth level above the leaves; see `merkle.STRIDE`."""
+
+ledger_signing_key = table(
+    "ledger_signing_key",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("public_key", sa.LargeBinary, nullable=False),
+    sa.Column("private_key", sa.Text, info={"encrypted": True}),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("retired_at", Instant),
+    unique("public_key", code="conflict", detail="Two keys came out the same."),
+    unique_where(
+        "uq_ledger_signing_key_origin",
+        "origin",
+        sqlite="retired_at IS NULL",
+        postgresql="retired_at IS NULL",
+        code="conflict",
+        detail="Another key has begun to sign at this moment.",
+    ),
+)
+"""The Ed25519 keys that sign checkpoints. `origin` is the ledger's name, the same for all of them.
+
+The one without `retired_at` signs; one that is being replaced signs beside it until that instant. After that its
+private key is forgotten. Public keys stay, since old checkpoints are verified with them.
+"""
+
+ledger_checkpoint = table(
+    "ledger_checkpoint",
+    sa.Column("tree_size", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("root_hash", sa.LargeBinary, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("signed_at", Instant, nullable=False),
+    sa.CheckConstraint("tree_size > 0", name="tree_size"),
+)
+"""What the registry signed: that its ledger had so many events, with that root (C2SP tlog-checkpoint). `note` is the
+signed note as it was signed, without the lines of witnesses."""
+
+ledger_cosignature = table(
+    "ledger_cosignature",
+    sa.Column("tree_size", sa.BigInteger, sa.ForeignKey(ledger_checkpoint.c.tree_size), primary_key=True),
+    sa.Column("verifier_key", sa.Text, primary_key=True),
+    sa.Column("line", sa.Text, nullable=False),
+    sa.Column("added_at", Instant, nullable=False),
+)
+"""The signature line that a witness adds to a checkpoint (C2SP tlog-cosignature), and the key that verifies it."""
+
+SEALED = (ledger_leaf, ledger_node, ledger_checkpoint, ledger_cosignature)
+"""Where rows are only ever added."""

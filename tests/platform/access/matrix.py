@@ -115,6 +115,7 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "closed_loan": {"owner": "assisting", "partner": "requesting"},
     "obligation": {"owner": "owing", "partner": "owed"},
     "past_loan": {"owner": "own assisting", "partner": "requesting"},
+    "ledger_event": {"owner": "party", "partner": "party"},
 }
 
 EITHER_SIDE = "requesting assisting"
@@ -197,6 +198,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "inbox:read": {"CALUGSR": "own"},
     "notices:choose": {"CALGR": "own"},
     "metrics:read": {"CALUGS": "party own"},
+    "ledger:verify": {"CALUGSR": "anyone"},
     "ledger:read": {"CALUGS": f"own party owing owed {EITHER_SIDE}", "R": "own"},
 }
 
@@ -285,7 +287,11 @@ OPERATOR_ACT_ROWS = {
     **_each("list_operator_acts", "acts:decide"),
     **_each("get_operator_act approve_operator_act reject_operator_act", "acts:decide", "operator_act"),
 }
-AUDIT_ROWS = _each("list_audit_events", "audit:read")
+AUDIT_ROWS = {
+    **_each("list_audit_events", "audit:read"),
+    **_each("get_ledger_checkpoint list_ledger_checkpoints get_ledger_keys get_ledger_consistency", "ledger:verify"),
+    **_each("get_ledger_event_proof", "ledger:read", "ledger_event"),
+}
 TAXONOMY_ROWS = {
     **_each(
         "list_funding_sources list_categories get_category list_purposes list_provision_headings list_capability_types",

@@ -27,6 +27,7 @@ from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_agency, today
 from tests.support.consent import agree_to_publish
 from tests.support.documents import PLAIN, file_document, file_paper
 from tests.support.imports import MAPPING, csv_of, unit_row, uploaded
+from tests.support.ledger import signed_ledger
 from tests.support.loans import CONDITION, REASON, Partners, make_loan
 from tests.support.packages import make_package, reserve_whole
 from tests.support.past_loans import take_one_over
@@ -194,6 +195,7 @@ QUERIES = {
     "search_agreements": "?q=mutual",
     "search_places": "?q=Duluth",
     "search_resources": "?q=drug+dog",
+    "get_ledger_consistency": "?from=1",
     "get_place_at": "?latitude=44.98&longitude=-93.27",
     "create_import": "?kind=assets",
     "file_document": "?kind=other",
@@ -427,10 +429,18 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "past_loan": (await take_one_over(owner, partner, Item=f"Camera {CANARY}", Remarks=CANARY))["id"],
             "loan_on_scene": (await make_loan(partners, "on_scene"))["id"],
             "closed_loan": (await make_loan(partners, "closed"))["id"],
+            "ledger_event": await _sealed_event(owner, partners.agreement["id"]),
         },
         bodies=bodies,
         paths=paths,
     )
+
+
+async def _sealed_event(owner: Agency, agreement_id: str) -> str:
+    """An event that concerns both parties, in a signed checkpoint."""
+    history = await owner.auditor.done("GET", f"/v1/agreements/{agreement_id}/history?limit=1&sort=version")
+    await signed_ledger(owner.service)
+    return str(history["items"][0]["id"])
 
 
 def comparable(body: bytes) -> dict[str, Any]:

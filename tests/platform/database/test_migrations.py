@@ -38,6 +38,10 @@ REGISTRY = Path(registry.__file__).parent
 APPEND_ONLY = (
     "ledger_event",
     "ledger_event_agency",
+    "ledger_leaf",
+    "ledger_node",
+    "ledger_checkpoint",
+    "ledger_cosignature",
     "agreement_signature_authority",
     "document_repetition",
 )

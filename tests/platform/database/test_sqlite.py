@@ -83,7 +83,7 @@ async def test_a_frequent_query_in_a_thread_of_its_own_answers_as_any_other(data
 
 
 async def test_a_reference_to_nothing_is_refused(database: SqliteDatabase) -> None:
-    orphan = sa.text("INSERT INTO ledger_unsealed VALUES (x'00112233445566778899aabbccddeeff')")
+    orphan = sa.text("INSERT INTO ledger_unsealed (event_id) VALUES (x'00112233445566778899aabbccddeeff')")
     with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY"):
         async with unit_of_work(database) as write:
             await write.run(orphan)

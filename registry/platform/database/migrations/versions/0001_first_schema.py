@@ -35,6 +35,10 @@ schema = sa.MetaData(
 APPEND_ONLY = (
     "ledger_event",
     "ledger_event_agency",
+    "ledger_leaf",
+    "ledger_node",
+    "ledger_checkpoint",
+    "ledger_cosignature",
     "agreement_signature_authority",
     "document_repetition",
 )
@@ -125,7 +129,61 @@ _table(
 
 _table(
     "ledger_unsealed",
-    sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id"), primary_key=True),
+    sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id"), nullable=False),
+)
+
+_table(
+    "ledger_leaf",
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id"), nullable=False),
+    sa.Column("leaf_hash", sa.LargeBinary, nullable=False),
+    sa.Column("root_hash", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("event_id"),
+    sa.CheckConstraint("seq >= 0", name="seq"),
+)
+
+_table(
+    "ledger_node",
+    sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.CheckConstraint("level > 0 AND level % 8 = 0", name="level"),
+    sa.CheckConstraint("number >= 0", name="number"),
+)
+
+_table(
+    "ledger_signing_key",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("public_key", sa.LargeBinary, nullable=False),
+    sa.Column("private_key", sa.Text),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("retired_at", Instant),
+    sa.UniqueConstraint("public_key"),
+    _unique_where(
+        "uq_ledger_signing_key_origin",
+        "origin",
+        sqlite="retired_at IS NULL",
+        postgresql="retired_at IS NULL",
+    ),
+)
+
+_table(
+    "ledger_checkpoint",
+    sa.Column("tree_size", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("root_hash", sa.LargeBinary, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("signed_at", Instant, nullable=False),
+    sa.CheckConstraint("tree_size > 0", name="tree_size"),
+)
+
+_table(
+    "ledger_cosignature",
+    sa.Column("tree_size", sa.BigInteger, sa.ForeignKey("ledger_checkpoint.tree_size"), primary_key=True),
+    sa.Column("verifier_key", sa.Text, primary_key=True),
+    sa.Column("line", sa.Text, nullable=False),
+    sa.Column("added_at", Instant, nullable=False),
 )
 
 _table(

@@ -1,0 +1,177 @@
+"""What proves to an agency that the ledger holds an event, and that it was only ever added to."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.platform.access.principals import Principal
+from registry.platform.database.handles import Read
+from registry.platform.http.paging import Orders
+from registry.platform.kernel.errors import Conflict, NotFound, RuleBroken
+from registry.platform.ledger.merkle import consistency, inclusion, proof
+from registry.platform.ledger.notes import base64_of
+from registry.platform.ledger.proof_schemas import (
+    LedgerCheckpoint,
+    LedgerCheckpointPage,
+    LedgerCheckpointQuery,
+    LedgerConsistency,
+    LedgerConsistencyQuery,
+    LedgerKey,
+    LedgerKeys,
+    LedgerProof,
+)
+from registry.platform.ledger.queries import CONCERNED, PRIVATE, who_asks
+from registry.platform.ledger.signing import known_keys
+from registry.platform.ledger.tables import ledger_checkpoint, ledger_cosignature, ledger_event, ledger_leaf
+from registry.platform.ledger.tree import TreeChangedError, root_at, stored_for
+
+_NEWEST_SIZE = sa.select(sa.func.max(ledger_checkpoint.c.tree_size)).scalar_subquery()
+_EVENT = (
+    sa.select(
+        ledger_event.c.canonical,
+        PRIVATE,
+        ledger_leaf.c.seq,
+        ledger_leaf.c.leaf_hash,
+        _NEWEST_SIZE.label("newest_size"),
+    )
+    .join_from(ledger_event, ledger_leaf, isouter=True)
+    .where(ledger_event.c.id == sa.bindparam("event_id", type_=ledger_event.c.id.type), CONCERNED)
+)
+_CHECKPOINT = sa.select(ledger_checkpoint)
+_NEWEST = _CHECKPOINT.order_by(ledger_checkpoint.c.tree_size.desc()).limit(1)
+_AT = _CHECKPOINT.where(ledger_checkpoint.c.tree_size == sa.bindparam("tree_size", type_=sa.BigInteger))
+_ORDERS = Orders(LedgerCheckpointQuery, created_at=ledger_checkpoint.c.tree_size)
+_LINES = (
+    sa.select(ledger_cosignature.c.tree_size, ledger_cosignature.c.line)
+    .where(ledger_cosignature.c.tree_size.in_(sa.bindparam("sizes", expanding=True)))
+    .order_by(ledger_cosignature.c.tree_size, ledger_cosignature.c.verifier_key)
+)
+
+
+async def newest_checkpoint(read: Read) -> LedgerCheckpoint:
+    """The checkpoint of the largest tree. Raises NotFound while nothing is signed."""
+    row = await read.first(_NEWEST)
+    if row is None:
+        raise NotFound("ledger_checkpoint")
+    return (await _with_lines(read, [row]))[0]
+
+
+@cache
+def _page(sort: str, *, after: bool) -> sa.Select[Any]:
+    return _ORDERS.page(_CHECKPOINT, sort, after=after)
+
+
+async def list_checkpoints(read: Read, query: LedgerCheckpointQuery) -> LedgerCheckpointPage:
+    """A page of the checkpoints. They are in the order of their trees, which is that of their signing."""
+    rows = await read.all(_page(query.sort, after=query.cursor is not None), _ORDERS.parameters(query))
+    kept, next_cursor = _ORDERS.cut(rows, query)
+    return LedgerCheckpointPage(items=await _with_lines(read, kept), next_cursor=next_cursor)
+
+
+async def list_keys(read: Read) -> LedgerKeys:
+    """The keys by which checkpoints are verified, the newest first."""
+    found = [
+        LedgerKey(verifier_key=str(each.verifier), created_at=each.created_at, retired_at=each.retired_at)
+        for each in reversed(await known_keys(read))
+    ]
+    return LedgerKeys(keys=found)
+
+
+async def prove_event(read: Read, principal: Principal, event_id: UUID, tree_size: int | None) -> LedgerProof:
+    """That the tree of that size, or of the newest checkpoint, holds the event, with its bytes.
+
+    Raises NotFound for an event that the caller may not see, Conflict for one that no checkpoint holds yet, and
+    RuleBroken for a tree that does not hold it, or is none.
+    """
+    row = await read.first(_EVENT, {"event_id": event_id, **who_asks(principal)})
+    if row is None:
+        raise NotFound("ledger_event")
+    if tree_size is None:
+        if row.seq is None or row.seq >= (row.newest_size or 0):
+            raise Conflict(
+                "The event is recorded, and in no signed checkpoint yet. Ask again in some seconds.", "not_signed_yet"
+            )
+        tree_size = int(row.newest_size)
+    if row.seq is None or row.seq >= tree_size:
+        raise _no_tree(f"A tree of {tree_size} events does not hold this one.", "tree_size")
+    root = await _root(read, tree_size, "tree_size")
+    ranges = inclusion(row.seq, tree_size)
+    path = await _proof(read, ranges)
+    signed = await read.all(_AT, {"tree_size": tree_size})
+    return LedgerProof(
+        event_id=event_id,
+        seq=row.seq,
+        tree_size=tree_size,
+        leaf_hash=base64_of(row.leaf_hash),
+        hashes=[base64_of(each) for each in path],
+        root_hash=base64_of(root),
+        checkpoint=(await _with_lines(read, signed))[0] if signed else None,
+        public_part=row.canonical.decode(),
+        private_part=None if row.private is None else row.private.decode(),
+    )
+
+
+async def prove_consistency(read: Read, query: LedgerConsistencyQuery) -> LedgerConsistency:
+    """That the tree of the later size begins with that of the earlier one.
+
+    Raises RuleBroken for a tree that is none, and NotFound where no later size is named and nothing is signed yet.
+    """
+    later = query.to
+    if later is None:
+        newest = await read.first(_NEWEST)
+        if newest is None:
+            raise NotFound("ledger_checkpoint")
+        later = int(newest.tree_size)
+    if query.from_ > later:
+        raise _no_tree(f"No checkpoint has {query.from_} events yet: the newest has {later}.", "from")
+    before, after = await _root(read, query.from_, "from"), await _root(read, later, "to")
+    path = await _proof(read, consistency(query.from_, later))
+    return LedgerConsistency(
+        from_tree_size=query.from_,
+        from_root_hash=base64_of(before),
+        to_tree_size=later,
+        to_root_hash=base64_of(after),
+        hashes=[base64_of(each) for each in path],
+    )
+
+
+async def _root(read: Read, size: int, parameter: str) -> bytes:
+    if (root := await root_at(read, size)) is None:
+        raise _no_tree(f"There are no {size} sealed events yet.", parameter)
+    return root
+
+
+async def _proof(read: Read, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+    try:
+        return proof(ranges, await stored_for(read, ranges))
+    except KeyError as lacking:
+        raise TreeChangedError(f"the subtree {lacking} is missing") from None
+
+
+def _no_tree(detail: str, parameter: str) -> RuleBroken:
+    return RuleBroken.at(detail, "no_such_tree", "no such tree", parameter=parameter)
+
+
+async def _with_lines(read: Read, rows: Sequence[Row[Any]]) -> list[LedgerCheckpoint]:
+    """The checkpoints of these rows, each with the lines that witnesses have added."""
+    if not rows:
+        return []
+    lines: dict[int, str] = {}
+    for each in await read.all(_LINES, {"sizes": [row.tree_size for row in rows]}):
+        lines[each.tree_size] = lines.get(each.tree_size, "") + each.line
+    return [_as_checkpoint(row, lines) for row in rows]
+
+
+def _as_checkpoint(row: Row[Any], lines: Mapping[int, str]) -> LedgerCheckpoint:
+    signed_at: datetime = row.signed_at
+    return LedgerCheckpoint(
+        tree_size=row.tree_size,
+        root_hash=base64_of(row.root_hash),
+        signed_at=signed_at,
+        note=row.note + lines.get(row.tree_size, ""),
+    )

@@ -1,0 +1,109 @@
+"""Operations on the ledger as a whole: its checkpoints, its keys, and proofs."""
+
+from uuid import UUID
+
+from litestar import Router
+from litestar.params import FromPath
+
+from registry.platform.access.operations import Supplied, operation
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Read
+from registry.platform.http.answers import Answer
+from registry.platform.http.forms import OtherForm
+from registry.platform.ledger import proving
+from registry.platform.ledger.proof_schemas import (
+    LedgerCheckpoint,
+    LedgerCheckpointPage,
+    LedgerCheckpointQuery,
+    LedgerConsistency,
+    LedgerConsistencyQuery,
+    LedgerKeys,
+    LedgerProof,
+    LedgerProofQuery,
+)
+
+
+def _note(found: LedgerCheckpoint) -> bytes:
+    return found.note.encode()
+
+
+NOTE = OtherForm(media_type="text/plain", parameters="; charset=utf-8", make=_note)
+
+
+@operation(
+    "get",
+    "/ledger/checkpoint",
+    permission=Action.LEDGER_VERIFY,
+    other_forms=(NOTE,),
+    problems=("not_found",),
+)
+async def get_ledger_checkpoint(read: Supplied[Read]) -> Answer[LedgerCheckpoint]:
+    """Read the newest checkpoint of the ledger, and keep it.
+
+    It is signed some seconds after something was recorded. As `text/plain` the answer is the signed note alone, which
+    witnesses take. Whoever keeps one can prove later that the ledger was rewritten, or have it proved that it was not.
+    """
+    return Answer(await proving.newest_checkpoint(read))
+
+
+@operation("get", "/ledger/checkpoints", permission=Action.LEDGER_VERIFY, query=LedgerCheckpointQuery)
+async def list_ledger_checkpoints(
+    read: Supplied[Read], filters: Supplied[LedgerCheckpointQuery]
+) -> Answer[LedgerCheckpointPage]:
+    """List the checkpoints of the ledger that were signed."""
+    return Answer(await proving.list_checkpoints(read, filters))
+
+
+@operation("get", "/ledger/keys", permission=Action.LEDGER_VERIFY)
+async def get_ledger_keys(read: Supplied[Read]) -> Answer[LedgerKeys]:
+    """Read the keys by which checkpoints are verified."""
+    return Answer(await proving.list_keys(read))
+
+
+@operation(
+    "get",
+    "/ledger/events/{event_id:uuid}/proof",
+    permission=Action.LEDGER_READ,
+    query=LedgerProofQuery,
+    problems=("no_such_tree", "not_signed_yet"),
+)
+async def get_ledger_event_proof(
+    event_id: FromPath[UUID],
+    read: Supplied[Read],
+    filters: Supplied[LedgerProofQuery],
+    caller: Supplied[Caller],
+) -> Answer[LedgerProof]:
+    """Prove that the ledger holds an event, with the bytes that were hashed.
+
+    For whoever may read the event in a history; every side gets the same bytes and the same proof. Of other events it
+    tells nothing but hashes.
+    """
+    found = await proving.prove_event(read, caller.principal, event_id, filters.tree_size)
+    return Answer(found, restricted=found.private_part is not None)
+
+
+@operation(
+    "get",
+    "/ledger/consistency",
+    permission=Action.LEDGER_VERIFY,
+    query=LedgerConsistencyQuery,
+    problems=("no_such_tree", "not_found"),
+)
+async def get_ledger_consistency(
+    read: Supplied[Read], filters: Supplied[LedgerConsistencyQuery]
+) -> Answer[LedgerConsistency]:
+    """Prove that the ledger was only added to between two sizes: of a checkpoint that you kept, and a newer one."""
+    return Answer(await proving.prove_consistency(read, filters))
+
+
+router = Router(
+    path="/v1",
+    route_handlers=[
+        get_ledger_checkpoint,
+        list_ledger_checkpoints,
+        get_ledger_keys,
+        get_ledger_event_proof,
+        get_ledger_consistency,
+    ],
+)
