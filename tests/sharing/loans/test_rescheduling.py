@@ -288,9 +288,9 @@ async def test_what_leaves_long_before_its_start_is_decided_for_all_the_time_tha
         return await make_loan(partners, window=Window(start=start, end=start + timedelta(hours=hours)))
 
     for begins, status, code in (
-        (40 * 24, 409, "decision_worsened"),
-        (300 * 24, 409, "decision_worsened"),
-        (30, 409, "decision_not_satisfied"),
+        (40 * 24, 409, "early_dispatch_not_permitted"),
+        (300 * 24, 409, "early_dispatch_not_permitted"),
+        (30, 409, "early_dispatch_not_permitted"),
         (6 * 366 * 24, 422, "window_too_long"),
     ):
         loan = await reserved(begins=begins, hours=20)

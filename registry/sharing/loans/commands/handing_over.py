@@ -25,12 +25,12 @@ from registry.resources.assets.queries.facts import AssetRow, asset_facts
 from registry.resources.assets.rules import changed_since
 from registry.sharing.loans.commands.contesting import lapse_contests
 from registry.sharing.loans.commands.handlers import release_handler, send_handler
+from registry.sharing.loans.commands.leaving_early import told_early
 from registry.sharing.loans.commands.reserving import snapshot
 from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted, record_override
 from registry.sharing.loans.queries.asset_warnings import described_in
 from registry.sharing.loans.queries.getting import side_of
 from registry.sharing.loans.rules import (
-    SOON,
     DeclineReason,
     LoanAction,
     Side,
@@ -44,7 +44,6 @@ from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.loans.times import TimedAct, agreed_by_word
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import decline_decision, redecide
-from registry.sharing.policy.commands.recording import Decided
 from registry.sharing.policy.queries.getting import decision_row
 
 LAPSE = (
@@ -72,15 +71,21 @@ async def dispatch(
 
     What left before it was reserved, by word of mouth, says how it was agreed (`by_word`), and is recorded from its
     agreed start on. What leaves long before its start is decided for the time from now on. Raises RuleBroken
-    `window_too_long` when that is longer than any loan; Conflict when policy no longer permits the loan, or not from
-    now on, `asset_changed` until the requesting agency accepts the changed asset, when it is still out on another loan,
-    or when leaving early would take what the agency keeps, unless somebody who approves for it gives a reason to
-    override that.
+    `window_too_long` when that is longer than any loan; Conflict when policy no longer permits the loan,
+    `early_dispatch_not_permitted` when it does, but not from now on, `asset_changed` until the requesting agency
+    accepts the changed asset, when it is still out on another loan, or when leaving early would take what the agency
+    keeps, unless somebody who approves for it gives a reason to override that.
     """
     row, status, caller, left_at = await begin_act(write, caller, loan_id, LoanAction.DISPATCH, expected, occurred_at)
     by_word = agreed_by_word(left_at, row.reserved_at, by_word)
     decision = await decision_row(write, row.decision_id)
-    made = await _redecide_from(write, caller, policies, row, decision, left_at)
+    early = early_window(left_at, row.starts_at, row.planned_end_at)
+    try:
+        made = await redecide(write, caller, policies, decision, "dispatch", window=early and early.checked())
+    except Conflict as refused:
+        if early is None:
+            raise
+        raise await told_early(write, policies, caller, row, decision, refused) from None
     check_unchanged(row, made.asset)
     asset = await lock_for_booking(write, row.asset_id)
     await mark_out(write, asset, loan_id, left_at)
@@ -102,26 +107,6 @@ async def dispatch(
     if by_word is not None:
         data["agreed_by_word"] = by_word
     return await finish(write, caller, row, LoanAction.DISPATCH, values, data, made, occurred_at=left_at)
-
-
-async def _redecide_from(
-    write: Write, caller: Caller, policies: PolicySet, row: Row[Any], decision: Row[Any], left_at: datetime
-) -> Decided:
-    early = early_window(left_at, row.starts_at, row.planned_end_at)
-    if early is not None:
-        early = early.checked()
-    try:
-        return await redecide(write, caller, policies, decision, "dispatch", window=early)
-    except Conflict as refused:
-        if early is None:
-            raise
-        from_at, until = (at.strftime("%Y-%m-%dT%H:%MZ") for at in (row.starts_at - SOON, row.planned_end_at))
-        words = (  # what to do comes first, since a long detail is cut off
-            f"It may leave from {from_at} on, two hours before its agreed start. Send it out then, or cancel it and "
-            f"have the longer time asked for: leaving now, it would be away until {until}, which is not permitted. "
-            f"{refused.detail}"
-        )
-        raise Conflict(words, refused.code, extra=refused.extra) from None
 
 
 async def accept_changed_asset(

@@ -1,8 +1,8 @@
 """Queries about loans. Both sides can see a loan for ever; other agencies cannot."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
 import msgspec
@@ -135,15 +135,24 @@ async def loans_of_request(read: Read, principal: Principal, request_id: UUID) -
     return [row.id for row in await read.fast(_OF_REQUEST, {"request_id": request_id, "viewer": principal.agency_id})]
 
 
-async def get_loan(read: Read, principal: Principal, loan_id: UUID, now: datetime) -> Loan:
-    """One loan as this caller may see it. Raises NotFound."""
+WhyNotEarly: TypeAlias = Callable[[Row[Any]], Awaitable[str | None]]
+"""Why a loan cannot leave long before its start, by its row: it is asked of the policies."""
+
+
+async def get_loan(
+    read: Read, principal: Principal, loan_id: UUID, now: datetime, why_not_early: WhyNotEarly | None = None
+) -> Loan:
+    """One loan as this caller may see it, which offers to leave early where it may. Raises NotFound."""
     row, *_ = rows = await loan_rows(read, principal, loan_id, now)
     unaccepted = await why_not_accepted(read, principal, row, rows)
     planned = await planned_against(read, row, now)
     obliged = await obligations_of(read, principal, loan_id, now)
     contests = await contests_of(read, row)
     named = named_in(row)
-    return as_loan(row, rows, named, principal, now, unaccepted, planned, obligations=obliged, contests=contests)
+    early = None if why_not_early is None else await why_not_early(row)
+    return as_loan(
+        row, rows, named, principal, now, unaccepted, planned, obligations=obliged, contests=contests, early=early
+    )
 
 
 def side_of(row: Row[Any], principal: Principal) -> Side:
@@ -229,12 +238,13 @@ def as_loan(
     *,
     obligations: Sequence[Obligation] = (),
     contests: Sequence[Row[Any]] = (),
+    early: str | None = None,
 ) -> Loan:
     """The representation of a loan, with the caller's allowed actions at `now`.
 
     `rows` are as from `loan_rows`; empty for a new loan. `unaccepted` is whose approval its extension waits for,
     `planned` what is planned against the loan, `obligations` what it obliges either side to do,
-    `contests` what is contested of its times.
+    `contests` what is contested of its times, `early` why it cannot leave long before its start.
     """
     status = LoanStatus(row.status)
     overlays = overlays_of(row, rows, side_of(row, principal), now, facts_of(contests))
@@ -302,6 +312,7 @@ def as_loan(
             unaccepted,
             planned,
             warned=bool(warnings),
+            early=early,
             hindered=row.hindrance if rows else None,
         ),
         version=row.version,
@@ -320,6 +331,7 @@ def _allowed(
     planned: Planned,
     *,
     warned: bool,
+    early: str | None,
     hindered: str | None,
 ) -> list[AllowedAction]:
     side = side_of(row, principal)
@@ -336,7 +348,7 @@ def _allowed(
             if action is LoanAction.ACCEPT_EXTENSION:
                 reason = reason or unaccepted
             if action is LoanAction.DISPATCH:
-                reason = reason or hand_over
+                reason = reason or early or hand_over
             actions.append(offer(action, withheld=reason))
     return actions
 

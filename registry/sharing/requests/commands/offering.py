@@ -21,7 +21,8 @@ from registry.resources.assets.queries.facts import AssetRow, visible_asset
 from registry.resources.assets.queries.having import Ask, can_be_had, of_asset
 from registry.resources.personnel.queries.sending import who_cannot_be_sent
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.commands.deciding import preview_ask, refuse_denied
+from registry.sharing.policy.commands.deciding import preview_ask
+from registry.sharing.policy.commands.weighing import refuse_denied
 from registry.sharing.requests.commands.asking import change_request
 from registry.sharing.requests.commands.lines import (
     asked_for,
