@@ -281,6 +281,8 @@ class EventType(Meant):
     )
     LOAN_CLOSED = "loan.closed", "The loan was closed."
     LOAN_DISPATCHED = "loan.dispatched", "What is lent was sent off."
+    LOAN_DOCUMENT_FILED = "loan.document_filed", "A side filed a picture or paper with the loan."
+    LOAN_DOCUMENT_WITHDRAWN = "loan.document_withdrawn", "Who filed a picture or paper with the loan withdrew it."
     LOAN_EXPORTED = (
         "loan.exported",
         "The list of loans was handed out as a file; `data` says in which format, by which filters.",

@@ -30,6 +30,7 @@ from registry.sharing.loans.commands.reserving import snapshot
 from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted, record_override
 from registry.sharing.loans.queries.asset_warnings import described_in
 from registry.sharing.loans.queries.getting import side_of
+from registry.sharing.loans.queries.papers import check_documents
 from registry.sharing.loans.rules import (
     DeclineReason,
     LoanAction,
@@ -78,6 +79,7 @@ async def dispatch(
     """
     row, status, caller, left_at = await begin_act(write, caller, loan_id, LoanAction.DISPATCH, expected, occurred_at)
     by_word = agreed_by_word(left_at, row.reserved_at, by_word)
+    await check_documents(write, loan_id, Side.ASSISTING, condition.document_ids, "/document_ids")
     decision = await decision_row(write, row.decision_id)
     early = early_window(left_at, row.starts_at, row.planned_end_at)
     try:
@@ -151,11 +153,21 @@ async def receive(
     note: str | None = None,
     expected: Expected = None,
     occurred_at: datetime | None = None,
+    condition: ConditionReport | None = None,
 ) -> Loan:
-    """Confirm the arrival for the requesting agency."""
+    """Confirm the arrival for the requesting agency, in the condition in which it found what came."""
     row, status, caller, at = await begin_act(write, caller, loan_id, LoanAction.RECEIVE, expected, occurred_at)
-    values = {"status": status, "arrived_at": at}
-    return await finish(write, caller, row, LoanAction.RECEIVE, values, noted(note), occurred_at=at)
+    found, data = await _found(write, loan_id, condition)
+    values = {"status": status, "arrived_at": at, "condition_received": found}
+    return await finish(write, caller, row, LoanAction.RECEIVE, values, {**noted(note), **data}, occurred_at=at)
+
+
+async def _found(write: Write, loan_id: UUID, condition: ConditionReport | None) -> tuple[object, dict[str, object]]:
+    """The requesting agency's own report, to be kept, and for the ledger."""
+    if condition is None:
+        return None, {}
+    await check_documents(write, loan_id, Side.REQUESTING, condition.document_ids, "/condition/document_ids")
+    return msgspec.to_builtins(condition), {"condition": _recorded(condition)}
 
 
 async def start_return(
@@ -165,14 +177,16 @@ async def start_return(
     note: str | None = None,
     expected: Expected = None,
     occurred_at: datetime | None = None,
+    condition: ConditionReport | None = None,
 ) -> Loan:
-    """Record that the asset is on its way back; an unanswered extension lapses."""
+    """Record that the asset is on its way back, and in which condition; an unanswered extension lapses."""
     row, status, caller, at = await begin_act(write, caller, loan_id, LoanAction.START_RETURN, expected, occurred_at)
     await write.run(LAPSE, {"loan": loan_id})
     if row.times_contested:  # what was lost on its way back and found goes back once more, with another time
         await lapse_contests(write, loan_id, TimedAct.START_RETURN, caller.now)
-    values = {"status": status, "return_started_at": at}
-    return await finish(write, caller, row, LoanAction.START_RETURN, values, noted(note), occurred_at=at)
+    found, data = await _found(write, loan_id, condition)
+    values = {"status": status, "return_started_at": at, "condition_sent_back": found}
+    return await finish(write, caller, row, LoanAction.START_RETURN, values, {**noted(note), **data}, occurred_at=at)
 
 
 async def confirm_return(
@@ -188,6 +202,7 @@ async def confirm_return(
     What comes back damaged is held until the owner has assessed it; anything else as long as it takes to be ready.
     """
     row, status, caller, back_at = await begin_act(write, caller, loan_id, LoanAction.RETURN, expected, occurred_at)
+    await check_documents(write, loan_id, Side.ASSISTING, condition.document_ids, "/document_ids")
     await write.run(LAPSE, {"loan": loan_id})
     due_at = due_back(row.planned_end_at, row.recall_due_at)
     asset = await lock_for_booking(write, row.asset_id)
@@ -283,5 +298,6 @@ def _recorded(condition: ConditionReport) -> dict[str, object]:
     return {
         "grade": condition.grade,
         "evidence_sha256": condition.evidence_sha256,
+        "document_ids": [str(each) for each in condition.document_ids],
         "report_sha256": canonical_digest(condition),
     }

@@ -240,6 +240,27 @@ def record_override(
     )
 
 
+async def lock_loan(write: Write, caller: Caller, loan_id: UUID) -> Row[Any]:
+    """Lock the loan for what is no step of it, and return its row. Raises NotFound unless the caller is a side."""
+    row, *_ = await _locked(write, caller, loan_id)
+    return row
+
+
+async def note_on(write: Write, caller: Caller, row: Row[Any], event: EventType, data: Mapping[str, object]) -> None:
+    """Record what happened on the loan that is no step of it, for both sides, who read the loan anew."""
+    version = row.version + 1
+    await write.run_fast(_UPDATE, {"loan": row.id, "version": version, "updated_at": max(caller.now, row.updated_at)})
+    record(
+        write,
+        caller,
+        event,
+        subject=("loan", row.id, version),
+        agencies=[row.requesting_agency_id, row.assisting_agency_id],
+        agreement_id=row.agreement_id,
+        data=dict(data),
+    )
+
+
 async def lock_loans(write: Write, reservation_id: UUID) -> None:
     """Lock the loans that were made of a package at once, in the order of their ids."""
     await write.all(_LOCK_RESERVED, {"reservation_id": reservation_id})

@@ -35,6 +35,7 @@ from registry.sharing.loans.queries.asset_warnings import (
 from registry.sharing.loans.queries.contesting import TIMES_CONTESTED, as_time_contest, contests_of, facts_of
 from registry.sharing.loans.queries.extending import why_not_accepted
 from registry.sharing.loans.queries.hindrances import hindrance
+from registry.sharing.loans.queries.papers import DOCUMENTED, documents_of
 from registry.sharing.loans.rules import (
     NEVER_WAS,
     OUT,
@@ -52,6 +53,7 @@ from registry.sharing.loans.rules import (
     timing_refusal,
     why_unavailable,
 )
+from registry.sharing.loans.schemas.papers import LoanDocumentReference
 from registry.sharing.loans.schemas.shown import (
     Condition,
     Loan,
@@ -92,6 +94,7 @@ SHOWN = sa.select(
         unavailable_during(loan.c.asset_id, loan.c.starts_at, loan.c.planned_end_at),
     ).label("now_planned"),
     TIMES_CONTESTED.label("times_contested"),
+    DOCUMENTED.label("documented"),
     hindrance().label("hindrance"),
     *loan.c,
     *NAMES,
@@ -149,9 +152,20 @@ async def get_loan(
     obliged = await obligations_of(read, principal, loan_id, now)
     contests = await contests_of(read, row)
     named = named_in(row)
+    documents = await documents_of(read, loan_id) if row.documented else ()
     early = None if why_not_early is None else await why_not_early(row)
     return as_loan(
-        row, rows, named, principal, now, unaccepted, planned, obligations=obliged, contests=contests, early=early
+        row,
+        rows,
+        named,
+        principal,
+        now,
+        unaccepted,
+        planned,
+        obligations=obliged,
+        contests=contests,
+        documents=documents,
+        early=early,
     )
 
 
@@ -238,13 +252,15 @@ def as_loan(
     *,
     obligations: Sequence[Obligation] = (),
     contests: Sequence[Row[Any]] = (),
+    documents: Sequence[LoanDocumentReference] = (),
     early: str | None = None,
 ) -> Loan:
     """The representation of a loan, with the caller's allowed actions at `now`.
 
     `rows` are as from `loan_rows`; empty for a new loan. `unaccepted` is whose approval its extension waits for,
     `planned` what is planned against the loan, `obligations` what it obliges either side to do,
-    `contests` what is contested of its times, `early` why it cannot leave long before its start.
+    `contests` what is contested of its times, `documents` what is on file with it, `early` why it cannot leave long
+    before its start.
     """
     status = LoanStatus(row.status)
     overlays = overlays_of(row, rows, side_of(row, principal), now, facts_of(contests))
@@ -297,7 +313,10 @@ def as_loan(
         obligations=list(obligations),
         extensions=[_extension(each) for each in rows if each.extension_id is not None],
         condition_out=cast("Condition | None", row.condition_out),
+        condition_received=cast("Condition | None", row.condition_received),
+        condition_sent_back=cast("Condition | None", row.condition_sent_back),
         condition_in=cast("Condition | None", row.condition_in),
+        documents=list(documents),
         ended_reason=row.ended_reason,
         ended_by=None if row.ended_side is None else Side(row.ended_side),
         decline_reason=None if row.decline_reason is None else DeclineReason(row.decline_reason),

@@ -5,6 +5,7 @@ from litestar import Router
 from registry.sharing.loans.routes import (
     contesting,
     exporting,
+    filing,
     handing_over,
     packaging,
     reading,
@@ -17,6 +18,7 @@ router = Router(
     route_handlers=[
         *reading.handlers,
         *exporting.handlers,
+        *filing.handlers,
         *reserving.handlers,
         *handing_over.handlers,
         *contesting.handlers,

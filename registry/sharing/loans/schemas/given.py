@@ -11,6 +11,7 @@ from registry.platform.kernel.text import NAME_PATTERN, JobTitle, OwnReason, Pro
 from registry.platform.kernel.time import Instant
 from registry.resources.assets.rules import Grade
 from registry.resources.packages.rules import MOST_MEMBERS
+from registry.sharing.loans.papers import MOST_IN_A_REPORT
 from registry.sharing.loans.rules import AwaitedStep, DeclineReason, LoanStatus, Side
 from registry.sharing.loans.times import TimedAct
 from registry.sharing.policy.schemas.decided import IncidentNumber
@@ -34,6 +35,13 @@ class ConditionReport(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     note: Prose = ""
     readings: Annotated[dict[ReadingName, ReadingValue], Meta(max_length=40)] = {}
     evidence_sha256: Annotated[list[Sha256], Meta(max_length=50)] = []
+    document_ids: Annotated[
+        list[UUID],
+        Meta(
+            max_length=MOST_IN_A_REPORT,
+            description="The pictures and papers by which it goes: your agency filed them with this loan before.",
+        ),
+    ] = []
     signed_off_by_title: JobTitle | None = None
 
 
@@ -113,6 +121,14 @@ class LoanAct(LoanStep, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """A step that needs no input, and when it was done."""
 
     occurred_at: ActTime = None
+
+
+class CheckedAct(LoanAct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A step of the requesting agency, with the condition as it found it: the other side reads both reports."""
+
+    condition: Annotated[
+        ConditionReport | None, Meta(description="As your agency found it, signed off by its own office.")
+    ] = None
 
 
 class HandBack(ConditionReport, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -233,6 +249,15 @@ CONDITION_EXAMPLE = {
     "note": "Scratch on the left rear door, as photographed (demo).",
     "readings": {"odometer": "48210 mi", "fuel": "full"},
     "signed_off_by_title": "Fleet sergeant",
+}
+CHECKED_EXAMPLE = {
+    "note": "Handed over at the county line (demo).",
+    "condition": {
+        "grade": "good",
+        "note": "The scratch on the left rear door was there before (demo).",
+        "readings": {"odometer": "48264 mi"},
+        "signed_off_by_title": "Patrol sergeant",
+    },
 }
 STEP_EXAMPLE = {"note": "Handed over at the county line (demo)."}
 PACKAGE_RESERVE_EXAMPLE = {

@@ -13,6 +13,7 @@ from registry.platform.kernel.time import Instant, Window
 from registry.resources.assets.rules import Grade
 from registry.resources.assets.schemas.shown import PackageReference
 from registry.sharing.loans.rules import DeclineReason, LoanStatus, Side, StepAwaited
+from registry.sharing.loans.schemas.papers import LoanDocumentReference
 from registry.sharing.loans.times import TimeContestStatus, TimedAct
 from registry.sharing.obligations.schemas import Obligation
 from registry.sharing.policy.schemas.decided import RequestReference
@@ -51,6 +52,7 @@ class Condition(Struct, kw_only=True, frozen=True):
     note: str
     readings: dict[str, str]
     evidence_sha256: list[str]
+    document_ids: Annotated[list[UUID], Meta(description="The documents of the loan by which it goes.")]
     signed_off_by_title: str | None
 
 
@@ -281,7 +283,13 @@ class Loan(Struct, kw_only=True, frozen=True):
         list[Obligation], Meta(description="What the loan obliges either agency to do, and what became of it.")
     ]
     condition_out: Condition | None
+    condition_received: Condition | None
+    condition_sent_back: Condition | None
     condition_in: Condition | None
+    documents: Annotated[
+        list[LoanDocumentReference],
+        Meta(description="The pictures and papers that either side filed and did not withdraw, oldest first."),
+    ]
     ended_reason: Annotated[
         str | None, Meta(description="Why it was cancelled, not begun, or why some or all of it was lost.")
     ]
