@@ -627,6 +627,7 @@ async def _past_loans(story: Story, sheriff: Agency, police: Agency) -> None:
     how = {"mapping": table["suggested_mapping"], "dry_run": False, "wait_seconds": 30}
     await story.do(keeper, "run_import", table["id"], body=how)
     past = (await story.do(other, "list_past_loans", limit=1))["items"][0]["id"]
+    await story.do(other, "export_past_loans_as_csv", side="requesting")
     await story.do(other, "contest_past_loan", past)
     await story.do(keeper, "get_past_loan", past)
     await story.do(other, "withdraw_past_loan_contest", past)
@@ -783,6 +784,11 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(owner, "get_loan_document_content", loan, filed["id"])
     await story.do(asking, "withdraw_loan_document", loan, wrong["id"])
     await story.do(owner, "close_loan", loan)
+    await story.do(owner, "report_loan_damage", loan)
+    await story.do(asking, "contest_loan_damage", loan)
+    await story.do(owner, "withdraw_loan_damage", loan)
+    bent = (await story.do(owner, "list_asset_unavailability", asset))["items"][0]
+    await story.do(owner, "assess_asset_damage", asset, bent["id"], body={"assessment": "fit", "reason": "Fit (demo)."})
     scratched = await reserved()
     report = await owed_on(scratched)
     await story.do(owner, "dispatch_loan", scratched)

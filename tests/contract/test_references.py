@@ -84,7 +84,7 @@ def test_lists_of_agencies_hold_references() -> None:
     its_own = {"MinimumOverride.reserve_minimum_ids"}  # only its owner reads them
     # Who somebody is, is told by itself, and each reading recorded.
     people = {"RequestLine.personnel_ids", "Loan.personnel_ids"}
-    beside = {"Condition.document_ids"}  # each of them is in the loan's documents
+    beside = {"Condition.document_ids", "Damage.document_ids"}  # each of them is in the loan's documents
     hashed = {"AutomaticAid.asset_ids", "LedgerEvent.agency_ids", "SignedParticulars.parties"}
     assert bare - reports - its_own - people - beside == hashed, "as they were hashed"
 

@@ -110,6 +110,8 @@ def body_for(verb: str) -> dict[str, Any]:
         "withdraw-contest": {"act": "dispatch"},
         "report-lost": REASON,
         "report-found": REASON,
+        "report-damage": REASON,
+        "contest-damage": REASON,
         "decline-extension": REASON,
         "request-extension": {**REASON, "planned_end_at": (soon + timedelta(hours=12)).isoformat()},
         "recall": {**REASON, "by": soon.isoformat()},

@@ -92,6 +92,12 @@ loan = table(
     sa.Column("no_show_contested_at", Instant),
     sa.Column("no_show_contested_reason", sa.Text),
     sa.Column("no_show_withdrawn_at", Instant),
+    sa.Column("damage_report", Json),
+    sa.Column("damage_found_at", Instant),
+    sa.Column("damage_reported_at", Instant),
+    sa.Column("damage_contested_at", Instant),
+    sa.Column("damage_contested_reason", sa.Text),
+    sa.Column("damage_withdrawn_at", Instant),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -213,8 +219,8 @@ loan_time_contest = table(
 )
 """That one side contests the time that the other said of its act: both words. The loan keeps the one that was said."""
 
-REPORTS = ("condition_out", "condition_received", "condition_sent_back", "condition_in")
-"""The condition reports of a loan, in the order of its life; each names documents that are on file with it."""
+REPORTS = ("condition_out", "condition_received", "condition_sent_back", "condition_in", "damage_report")
+"""The reports of a loan's condition, in the order of its life; each names documents that are on file with it."""
 
 loan_document = table(
     "loan_document",

@@ -46,6 +46,7 @@ from registry.sharing.loans.rules import (
     Overlays,
     Side,
     awaited,
+    damage_overlay,
     due_back,
     hand_over_refusal,
     no_show_settled,
@@ -56,6 +57,7 @@ from registry.sharing.loans.rules import (
 from registry.sharing.loans.schemas.papers import LoanDocumentReference
 from registry.sharing.loans.schemas.shown import (
     Condition,
+    Damage,
     Loan,
     LoanedAsset,
     LoanExtension,
@@ -174,9 +176,17 @@ def side_of(row: Row[Any], principal: Principal) -> Side:
     return Side.ASSISTING if row.assisting_agency_id == principal.agency_id else Side.REQUESTING
 
 
+_WORDS: Final = (
+    LoanAction.CONTEST_NO_SHOW,
+    LoanAction.WITHDRAW_NO_SHOW,
+    LoanAction.CONTEST_DAMAGE,
+    LoanAction.WITHDRAW_DAMAGE,
+)
+
+
 def permission_for(action: LoanAction, side: Side) -> Action:
     """The permission that `action` needs on that `side`: each side's steps have their own."""
-    if action in CONTESTS or action in (LoanAction.CONTEST_NO_SHOW, LoanAction.WITHDRAW_NO_SHOW):
+    if action in CONTESTS or action in _WORDS:
         return Action.LOANS_CONTEST
     if len(SIDES[action]) > 1:
         return Action.LOANS_END
@@ -215,6 +225,7 @@ def overlays_of(
         no_show_settled=no_show_settled(
             row.no_show_reported_at, row.no_show_contested_at, row.no_show_withdrawn_at, now
         ),
+        damage=damage_overlay(row.damage_reported_at, row.damage_contested_at, row.damage_withdrawn_at, now),
         asset_changed=bool(rows) and row.status == LoanStatus.RESERVED and bool(changed_in(row)),
         times={each: why_withheld(each, side, acts, contests, now, act) for each in CONTESTS},
         extension_pending=out and any(each.extension_status == "pending" for each in rows),
@@ -321,6 +332,7 @@ def as_loan(
         ended_by=None if row.ended_side is None else Side(row.ended_side),
         decline_reason=None if row.decline_reason is None else DeclineReason(row.decline_reason),
         time_contests=[as_time_contest(each) for each in contests],
+        damage=_damage(row),
         no_show=no_show_of(*(row._mapping[name] for name in NO_SHOW_COLUMNS)),
         allowed_actions=_allowed(
             row,
@@ -393,6 +405,22 @@ def no_show_of(
         contested_at=contested_at,
         contested_reason=contested_reason,
         withdrawn_at=withdrawn_at,
+    )
+
+
+def _damage(row: Row[Any]) -> Damage | None:
+    if row.damage_reported_at is None:
+        return None
+    said = msgspec.json.decode(row.damage_report)
+    return Damage(
+        reason=said["reason"],
+        document_ids=[UUID(each) for each in said["document_ids"]],
+        found_at=row.damage_found_at,
+        reported_at=row.damage_reported_at,
+        contest_by=row.damage_reported_at + CONTEST_PERIOD,
+        contested_at=row.damage_contested_at,
+        contested_reason=row.damage_contested_reason,
+        withdrawn_at=row.damage_withdrawn_at,
     )
 
 

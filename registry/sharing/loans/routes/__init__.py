@@ -4,6 +4,7 @@ from litestar import Router
 
 from registry.sharing.loans.routes import (
     contesting,
+    damage,
     exporting,
     filing,
     handing_over,
@@ -22,6 +23,7 @@ router = Router(
         *reserving.handlers,
         *handing_over.handlers,
         *contesting.handlers,
+        *damage.handlers,
         *rescheduling.handlers,
         *packaging.handlers,
     ],

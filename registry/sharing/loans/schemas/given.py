@@ -212,6 +212,21 @@ class LoanLoss(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     occurred_at: ActTime = None
 
 
+class DamageReport(LoanEnding, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Damage that was found once it was back."""
+
+    document_ids: Annotated[
+        list[UUID],
+        Meta(
+            max_length=MOST_IN_A_REPORT,
+            description="The pictures and papers that show it: your agency filed them with this loan before.",
+        ),
+    ] = []
+    occurred_at: Annotated[
+        Instant | None, Meta(description="When it was found: not before it came back, and not in the future.")
+    ] = None
+
+
 class ExtensionAsk(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The requested later return, and why."""
 

@@ -41,7 +41,8 @@ APPEND_ONLY = (
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates", "agreement_version_part")
 AUDITED = (
     "type IN ('access.denied', 'access.sign_in_refused', 'agreement.file_exported', 'agreement.restricted_text_read', "
-    "'asset.exported', 'loan.exported', 'personnel.name_read', 'policy_question.asked', 'request.exported')"
+    "'asset.exported', 'loan.exported', 'past_loan.exported', 'personnel.name_read', 'policy_question.asked', "
+    "'request.exported')"
 )
 SEARCHED = ("agency", "asset", "agreement_passage")
 # A document can be withdrawn, once; nothing else of it ever changes.
@@ -2366,6 +2367,12 @@ _table(
     sa.Column("no_show_contested_at", Instant),
     sa.Column("no_show_contested_reason", sa.Text),
     sa.Column("no_show_withdrawn_at", Instant),
+    sa.Column("damage_report", Json),
+    sa.Column("damage_found_at", Instant),
+    sa.Column("damage_reported_at", Instant),
+    sa.Column("damage_contested_at", Instant),
+    sa.Column("damage_contested_reason", sa.Text),
+    sa.Column("damage_withdrawn_at", Instant),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
