@@ -734,7 +734,11 @@ async def _sourced(story: Story, sheriff: Agency, police: Agency, asset: str) ->
         asked = (await story.do(asking, "source_request_line", made["id"], needed, body=body))["lines"][-1]["id"]
         given = {**story.written["offer_for_request_line"], "asset_id": asset}
         await story.do(owner, "offer_for_request_line", made["id"], asked, body=given)
-        await story.do(asking, answer, made["id"], asked)
+        if answer == "accept_request_line_offer":
+            read = (await story.do(asking, "get_request", made["id"]))["lines"][-1]
+            await story.do(asking, answer, made["id"], asked, body={"offer_version": read["offer_version"]})
+        else:
+            await story.do(asking, answer, made["id"], asked)
         await story.do(asking, "withdraw_request", made["id"])
 
 
@@ -770,8 +774,9 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     until = {"planned_end_at": "2026-07-05T12:00:00Z", "reason": "The search goes on (demo)."}
     await story.do(asking, "request_loan_extension", loan, body=until)
     await story.do(owner, "decline_loan_extension", loan)
-    await story.do(asking, "request_loan_extension", loan, body=until)
-    await story.do(owner, "accept_loan_extension", loan)
+    longer = (await story.do(asking, "request_loan_extension", loan, body=until))["extensions"][-1]["id"]
+    acceptance = {**story.written["accept_loan_extension"], "extension_id": longer}
+    await story.do(owner, "accept_loan_extension", loan, body=acceptance)
     await story.do(owner, "recall_loan", loan)
     await story.do(owner, "withdraw_loan_recall", loan)
     filed = await story.do(asking, "file_loan_document", loan, kind="photo", occasion="return", title="Door (demo)")

@@ -156,8 +156,9 @@ class Departure(HandBack, kw_only=True, frozen=True, forbid_unknown_fields=True)
 
 
 class ExtensionAcceptance(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """That the asset may stay longer; a note is kept in the loan's history."""
+    """That the asset may stay longer, by which extension; a note is kept in the loan's history."""
 
+    extension_id: Annotated[UUID, Meta(description="The one that was read, of the loan's `extensions`.")]
     note: Reason | None = None
     override_reason: OwnReason | None = None
 
@@ -273,6 +274,10 @@ CHECKED_EXAMPLE = {
         "readings": {"odometer": "48264 mi"},
         "signed_off_by_title": "Patrol sergeant",
     },
+}
+EXTENSION_ACCEPTANCE_EXAMPLE = {
+    "extension_id": "01980000-0000-7000-8000-00000000e001",
+    "note": "One more night (demo).",
 }
 STEP_EXAMPLE = {"note": "Handed over at the county line (demo)."}
 PACKAGE_RESERVE_EXAMPLE = {
