@@ -733,12 +733,10 @@ async def _sourced(story: Story, sheriff: Agency, police: Agency, asset: str) ->
         body = {**story.written["source_request_line"], "tiers": [[str(sheriff.id)]]}
         asked = (await story.do(asking, "source_request_line", made["id"], needed, body=body))["lines"][-1]["id"]
         given = {**story.written["offer_for_request_line"], "asset_id": asset}
-        await story.do(owner, "offer_for_request_line", made["id"], asked, body=given)
-        if answer == "accept_request_line_offer":
-            read = (await story.do(asking, "get_request", made["id"]))["lines"][-1]
-            await story.do(asking, answer, made["id"], asked, body={"offer_version": read["offer_version"]})
-        else:
-            await story.do(asking, answer, made["id"], asked)
+        offered = (await story.do(owner, "offer_for_request_line", made["id"], asked, body=given))["lines"][-1]
+        accepts = answer == "accept_request_line_offer"
+        body = {"offer_version": offered["offer_version"]} if accepts else story.written[answer]
+        await story.do(asking, answer, made["id"], asked, body=body)
         await story.do(asking, "withdraw_request", made["id"])
 
 
