@@ -65,7 +65,7 @@ async def test_an_extension_that_needs_an_approval_offers_it_to_the_approver_alo
     assert refused["detail"] == seen["accept_extension"]["reason"]
     (entry,) = await waiting(partners.assisting, "extension", Role.APPROVER)
     assert entry["action"]["operation"] == "accept_loan_extension"
-    done = await partners.assisting.approver.post(entry["action"]["path"], {})
+    done = await partners.assisting.approver.post(entry["action"]["path"], body)
     assert done.status_code == 200, done.text
     assert done.json()["planned_end_at"] == asked["extensions"][0]["planned_end_at"]
 
