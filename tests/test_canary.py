@@ -42,7 +42,7 @@ from tests.support.agreements import EVIDENCE, agreement_body, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import LONG_AHEAD, SERVICE_SCOPES, ZONE, Agency, Cast, inside, make_cast, today
 from tests.support.consent import agree_to_publish
-from tests.support.documents import file_document, file_paper
+from tests.support.documents import file_document, file_paper, file_with_loan
 from tests.support.imports import MAPPING, csv_of, run, unit_row, uploaded
 from tests.support.ledger import signed_ledger
 from tests.support.length import at_length
@@ -564,6 +564,13 @@ async def make_loan(stage: Stage, asked: dict[str, Any]) -> None:
     stage.keep(
         "past_loan_id", await take_one_over(stage.cast.assisting, stage.cast.requesting, Item=item, Remarks=remarks)
     )
+    for sender in (stage.cast.assisting, stage.cast.requesting):
+        about = {"title": stage.mark("assisting", "requesting")}
+        own = "assisting" if sender is stage.cast.assisting else "requesting"
+        about["filename"] = f"{stage.mark(own)}.txt"
+        seen = f"Seen: {stage.mark('assisting', 'requesting')}.".encode()
+        filed = await file_with_loan(sender.coordinator, lent["id"], seen, **about)
+        stage.keep("loan_document_id", filed)
     owed = next(each for each in lent["obligations"] if each["owed_by"] == "requesting")
     stage.keep("obligation_id", owed)
     met = {"statement": words()}

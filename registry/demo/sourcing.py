@@ -49,7 +49,10 @@ def source_a_need(
         offer = {"asset_id": vehicle["id"], "condition": "Back by midnight (demo)"}
         dispatcher.post(f"{path}/lines/{turn['id']}/offer", offer)
         stage.say(f"The sheriff offers {vehicle['name']} on a condition: “{offer['condition']}”")
-        accepted = coordinator.post(f"{path}/lines/{turn['id']}/accept-offer", {})
+        conditional = next(each for each in coordinator.get(path)["lines"] if each["id"] == turn["id"])
+        accepted = coordinator.post(
+            f"{path}/lines/{turn['id']}/accept-offer", {"offer_version": conditional["offer_version"]}
+        )
         stage.expect(accepted["lines"][0]["remaining_quantity"] == 0, "nothing is lacking any more")
         line = next(each for each in accepted["lines"] if each["id"] == turn["id"])
         stage.expect(line["decision"]["outcome"] == "permitted", "what is offered is decided on")

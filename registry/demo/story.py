@@ -265,10 +265,10 @@ def _lend(stage: Stage, coordinator: Person, dispatcher: Person, commander: Pers
             stage.expect(loan["status"] == status, f"{verb} leads to {status}")
             stage.say(f"{verb.replace('-', ' ').capitalize()} → {status.replace('_', ' ')}.")
         until = datetime.fromisoformat(loan["planned_end_at"]) + timedelta(hours=12)
-        coordinator.post(
+        asked = coordinator.post(
             f"{path}/request-extension", {"planned_end_at": _text(until), "reason": "Two more vehicles (demo)"}
         )
-        loan = commander.post(f"{path}/accept-extension", {})
+        loan = commander.post(f"{path}/accept-extension", {"extension_id": asked["extensions"][-1]["id"]})
         stage.expect(loan["planned_end_at"][:16] == _text(until)[:16], "the accepted extension moves the return")
         stage.say(
             f"Extended to {loan['planned_end_at'][:16]} UTC: decided again, approved by the commander, no conflict."

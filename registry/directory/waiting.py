@@ -38,6 +38,7 @@ class InboxKind(StrEnum):
     AGREEMENT = "agreement"
     NO_SHOW = "no_show"
     CONTESTED_TIME = "contested_time"
+    DAMAGE_FOUND = "damage_found"
     CLOSING = "closing"
     DAMAGE = "damage"
 

@@ -659,6 +659,7 @@ async def _past_loans(story: Story, sheriff: Agency, police: Agency) -> None:
     how = {"mapping": table["suggested_mapping"], "dry_run": False, "wait_seconds": 30}
     await story.do(keeper, "run_import", table["id"], body=how)
     past = (await story.do(other, "list_past_loans", limit=1))["items"][0]["id"]
+    await story.do(other, "export_past_loans_as_csv", side="requesting")
     await story.do(other, "contest_past_loan", past)
     await story.do(keeper, "get_past_loan", past)
     await story.do(other, "withdraw_past_loan_contest", past)
@@ -764,8 +765,10 @@ async def _sourced(story: Story, sheriff: Agency, police: Agency, asset: str) ->
         body = {**story.written["source_request_line"], "tiers": [[str(sheriff.id)]]}
         asked = (await story.do(asking, "source_request_line", made["id"], needed, body=body))["lines"][-1]["id"]
         given = {**story.written["offer_for_request_line"], "asset_id": asset}
-        await story.do(owner, "offer_for_request_line", made["id"], asked, body=given)
-        await story.do(asking, answer, made["id"], asked)
+        offered = (await story.do(owner, "offer_for_request_line", made["id"], asked, body=given))["lines"][-1]
+        accepts = answer == "accept_request_line_offer"
+        body = {"offer_version": offered["offer_version"]} if accepts else story.written[answer]
+        await story.do(asking, answer, made["id"], asked, body=body)
         await story.do(asking, "withdraw_request", made["id"])
 
 
@@ -801,13 +804,26 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     until = {"planned_end_at": "2026-07-05T12:00:00Z", "reason": "The search goes on (demo)."}
     await story.do(asking, "request_loan_extension", loan, body=until)
     await story.do(owner, "decline_loan_extension", loan)
-    await story.do(asking, "request_loan_extension", loan, body=until)
-    await story.do(owner, "accept_loan_extension", loan)
+    longer = (await story.do(asking, "request_loan_extension", loan, body=until))["extensions"][-1]["id"]
+    acceptance = {**story.written["accept_loan_extension"], "extension_id": longer}
+    await story.do(owner, "accept_loan_extension", loan, body=acceptance)
     await story.do(owner, "recall_loan", loan)
     await story.do(owner, "withdraw_loan_recall", loan)
-    await story.do(asking, "start_loan_return", loan)
+    filed = await story.do(asking, "file_loan_document", loan, kind="photo", occasion="return", title="Door (demo)")
+    condition = {**story.written["start_loan_return"]["condition"], "document_ids": [filed["id"]]}
+    await story.do(asking, "start_loan_return", loan, body={"condition": condition})
     await story.do(owner, "return_loan", loan)
+    wrong = await story.do(asking, "file_loan_document", loan, kind="other", occasion="use", title="Wrong (demo)")
+    await story.do(owner, "list_loan_documents", loan, limit=1)
+    await story.do(owner, "get_loan_document", loan, filed["id"])
+    await story.do(owner, "get_loan_document_content", loan, filed["id"])
+    await story.do(asking, "withdraw_loan_document", loan, wrong["id"])
     await story.do(owner, "close_loan", loan)
+    await story.do(owner, "report_loan_damage", loan)
+    await story.do(asking, "contest_loan_damage", loan)
+    await story.do(owner, "withdraw_loan_damage", loan)
+    bent = (await story.do(owner, "list_asset_unavailability", asset))["items"][0]
+    await story.do(owner, "assess_asset_damage", asset, bent["id"], body={"assessment": "fit", "reason": "Fit (demo)."})
     scratched = await reserved()
     report = await owed_on(scratched)
     await story.do(owner, "dispatch_loan", scratched)

@@ -19,7 +19,7 @@ from registry.sharing.policy.schemas.sets import NEW_POLICY_SET_EXAMPLE
 from tests.contract.test_contract import COMMITTED
 from tests.support.assets import make_asset
 from tests.support.cast import make_cast
-from tests.support.documents import file_paper
+from tests.support.documents import file_paper, file_with_loan
 from tests.support.imports import MAPPING, csv_of, imported, unit_row
 from tests.support.ledger import signed_ledger
 from tests.support.loans import Partners, make_loan, make_partners
@@ -184,6 +184,7 @@ async def scene(service: Service) -> Scene:
     await imported(partners.assisting.admin, csv_of(unit_row("L-4")))
     for title in ("Front", "Back"):
         await file_paper(partners.assisting.coordinator, assets[0]["id"], title=title)
+        await file_with_loan(partners.assisting.coordinator, loans[0]["id"], title=title)
     for name in ("One", "Two"):
         mapping = {"kind": "assets", "name": name, "mapping": dict(MAPPING)}
         await partners.assisting.admin.done("POST", "/v1/import-mappings", mapping)

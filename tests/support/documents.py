@@ -137,6 +137,14 @@ async def send_file(
     return await caller.send("POST", path, content=content, headers=headers)
 
 
+def photograph(said: str = "44.98N 93.27W (demo)") -> bytes:
+    """A JPEG that says where it was taken."""
+    out, exif = BytesIO(), Image.Exif()
+    exif[0x010F] = said
+    Image.new("RGB", (30, 20), (20, 90, 160)).save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
 async def send_paper(
     caller: Caller,
     asset_id: str,
@@ -161,6 +169,31 @@ async def file_paper(
     assert response.status_code == 201, response.text
     filed: dict[str, Any] = response.json()
     return filed
+
+
+async def file_with_loan(
+    caller: Caller, loan_id: str, content: bytes = b"Scratched (demo).", media_type: str = PLAIN, **about: Any
+) -> dict[str, Any]:
+    """A picture or paper on file with a loan."""
+    response = await send_with_loan(caller, loan_id, content, media_type, **about)
+    assert response.status_code == 201, response.text
+    filed: dict[str, Any] = response.json()
+    return filed
+
+
+async def send_with_loan(
+    caller: Caller,
+    loan_id: str,
+    content: bytes = b"Scratched (demo).",
+    media_type: str = PLAIN,
+    *,
+    key: str | None = None,
+    **about: Any,
+) -> httpx.Response:
+    """File a picture or paper with a loan; returns the response."""
+    query = urlencode({"kind": "other", "occasion": "hand_over", **about})
+    headers = {"content-type": media_type} | ({"idempotency-key": key} if key else {})
+    return await caller.send("POST", f"/v1/loans/{loan_id}/documents?{query}", content=content, headers=headers)
 
 
 async def file_document(

@@ -88,11 +88,17 @@ async def make_loan(
     return seen
 
 
+async def read_extension(agency: Agency, loan_id: object) -> dict[str, Any]:
+    """A body that accepts the extension of the loan that was asked for last, as the agency reads it now."""
+    loan = await agency.coordinator.done("GET", f"/v1/loans/{loan_id}")
+    return {"extension_id": loan["extensions"][-1]["id"]}
+
+
 async def step(agency: Agency, loan: dict[str, Any], verb: str, body: object = None) -> dict[str, Any]:
     """The loan after the agency's coordinator has taken that step."""
-    done: dict[str, Any] = await agency.coordinator.done(
-        "POST", f"/v1/loans/{loan['id']}/{verb}", body_for(verb) if body is None else body
-    )
+    if body is None:
+        body = await read_extension(agency, loan["id"]) if verb == "accept-extension" else body_for(verb)
+    done: dict[str, Any] = await agency.coordinator.done("POST", f"/v1/loans/{loan['id']}/{verb}", body)
     return done
 
 
@@ -110,6 +116,8 @@ def body_for(verb: str) -> dict[str, Any]:
         "withdraw-contest": {"act": "dispatch"},
         "report-lost": REASON,
         "report-found": REASON,
+        "report-damage": REASON,
+        "contest-damage": REASON,
         "decline-extension": REASON,
         "request-extension": {**REASON, "planned_end_at": (soon + timedelta(hours=12)).isoformat()},
         "recall": {**REASON, "by": soon.isoformat()},

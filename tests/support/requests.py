@@ -52,6 +52,11 @@ async def sourced(requesting: Agency, owners: Sequence[Agency], **fields: Any) -
     return asked
 
 
+def accepted_by(found: dict[str, Any], number: int = 1) -> dict[str, Any]:
+    """A body that accepts what is offered on that line, as the request was read."""
+    return {"offer_version": found["lines"][number]["offer_version"] or 1}
+
+
 async def act(caller: Any, made: dict[str, Any], verb: str, body: object = None) -> dict[str, Any]:
     """The request after this action of the caller, which must succeed."""
     given = {"reason": "as told on the telephone (demo)"} if body is None else body

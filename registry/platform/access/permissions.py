@@ -94,6 +94,7 @@ class Action(StrEnum):
     LOANS_RECEIVE = "loans:receive"  # the requesting side's half: receive, extend, send back
     LOANS_ACCEPT = "loans:accept"  # accept, for who asked, an asset that its owner changed since it was reserved
     LOANS_END = "loans:end"  # either side: cancel, report a no-show or a loss
+    LOANS_FILE = "loans:file"  # put pictures and papers on file with a loan of either side, and withdraw them
     LOANS_CONTEST = "loans:contest"  # contest a time or no-show, accept another time, withdraw a no-show
     LOANS_TAKE_OVER = "loans:take_over"  # take over loans of before from the own records, and withdraw them
     OBLIGATIONS_READ = "obligations:read"  # see what loans oblige either side to do
@@ -195,6 +196,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.LOANS_RECEIVE: _roles(["requesting"], _C, _A, _S),
     Action.LOANS_ACCEPT: _roles(["requesting"], _C, _A),
     Action.LOANS_END: _roles(_EITHER_SIDE, _C, _A, _S),
+    Action.LOANS_FILE: _roles(_EITHER_SIDE, _C, _A, _AA, _S),
     Action.LOANS_CONTEST: _roles(_EITHER_SIDE, _C, _A),
     Action.LOANS_TAKE_OVER: _roles(["own"], _C, _AA, _S),
     Action.OBLIGATIONS_READ: _roles(_EITHER_END, _C, _A, _L, _AU, _AA, _S),

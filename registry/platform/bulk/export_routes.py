@@ -44,7 +44,7 @@ def list_as_csv(
     list_page: Callable[[Read, Principal, Any, datetime], Awaitable[Any]],
     event: EventType,
 ) -> HTTPRouteHandler:
-    """The operation that hands out the list of these `nouns` as CSV, with the columns of its rows.
+    """The operation that hands out the list of these `nouns`, as a name has them, as CSV, with the columns of its rows.
 
     `list_page` reads the page that a `query` of the list asks for; `event` is what is recorded.
     """
@@ -75,10 +75,10 @@ def list_as_csv(
 
     export.__name__ = f"export_{nouns}_as_csv"
     export.__module__ = list_page.__module__  # the operation is of the list's room
-    export.__doc__ = _AS_CSV.format(nouns=nouns)
+    export.__doc__ = _AS_CSV.format(nouns=nouns.replace("_", " "))
     declared = operation(
         "get",
-        f"/{nouns}.csv",
+        f"/{nouns.replace('_', '-')}.csv",
         permission=permission,
         query=export_query(query.__name__.replace("Query", "ExportQuery"), query),
         own_transactions=True,

@@ -288,7 +288,12 @@ class EventType(Meant):
         "The requesting agency accepted the asset as it is now.",
     )
     LOAN_CLOSED = "loan.closed", "The loan was closed."
+    LOAN_DAMAGE_CONTESTED = "loan.damage_contested", "Who had it contests damage that its owner found afterwards."
+    LOAN_DAMAGE_REPORTED = "loan.damage_reported", "The owner reported damage that it found once it was back."
+    LOAN_DAMAGE_WITHDRAWN = "loan.damage_withdrawn", "The owner took back its report of damage found afterwards."
     LOAN_DISPATCHED = "loan.dispatched", "What is lent was sent off."
+    LOAN_DOCUMENT_FILED = "loan.document_filed", "A side filed a picture or paper with the loan."
+    LOAN_DOCUMENT_WITHDRAWN = "loan.document_withdrawn", "Who filed a picture or paper with the loan withdrew it."
     LOAN_EXPORTED = (
         "loan.exported",
         "The list of loans was handed out as a file; `data` says in which format, by which filters.",
@@ -345,6 +350,10 @@ class EventType(Meant):
     PAST_LOAN_CORRECTED = (
         "past_loan.corrected",
         "Who took over a loan of before corrected it; a contest of what it said has lapsed.",
+    )
+    PAST_LOAN_EXPORTED = (
+        "past_loan.exported",
+        "The list of loans of before was handed out as a file; `data` says in which format, by which filters.",
     )
     PAST_LOAN_TAKEN_OVER = "past_loan.taken_over", "A side took over a loan of before from its own records."
     PAST_LOAN_WITHDRAWN = "past_loan.withdrawn", "Who took over a loan of before took its word back."

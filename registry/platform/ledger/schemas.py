@@ -101,13 +101,14 @@ class AuditedType(Meant):
     FILE_EXPORTED = of(EventType.AGREEMENT_FILE_EXPORTED)
     ASSETS_EXPORTED = of(EventType.ASSET_EXPORTED)
     LOANS_EXPORTED = of(EventType.LOAN_EXPORTED)
+    PAST_LOANS_EXPORTED = of(EventType.PAST_LOAN_EXPORTED)
     REQUESTS_EXPORTED = of(EventType.REQUEST_EXPORTED)
 
 
 class AuditQuery(Page, kw_only=True, frozen=True):
     """The requested page of audited events: filters and order."""
 
-    type: Annotated[tuple[AuditedType, ...], Meta(max_length=9, description="Any of these; all without it.")] = ()
+    type: Annotated[tuple[AuditedType, ...], Meta(max_length=10, description="Any of these; all without it.")] = ()
     recorded_from: Annotated[Instant | None, Meta(description="Recorded then or later.")] = None
     recorded_to: Annotated[Instant | None, Meta(description="Recorded before.")] = None
     sort: Annotated[Literal["-created_at", "created_at"], SORT] = "-created_at"

@@ -14,7 +14,8 @@ from registry.platform.database.types import Instant, Uuid, one_of, table, uniqu
 
 AUDITED = (
     "type IN ('access.denied', 'access.sign_in_refused', 'agreement.file_exported', 'agreement.restricted_text_read', "
-    "'asset.exported', 'loan.exported', 'personnel.name_read', 'policy_question.asked', 'request.exported')"
+    "'asset.exported', 'loan.exported', 'past_loan.exported', 'personnel.name_read', 'policy_question.asked', "
+    "'request.exported')"
 )
 """What an auditor looks through; see `AuditedType`. A statement must say it as the index does, to be answered by it."""
 AUDIENCES = ("agencies", "network", "public")

@@ -14,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.platform.database.handles import Write
+from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import Conflict, WrongStatus
 from registry.platform.kernel.time import EARLIEST, LATEST, Window, format_instant
 from registry.resources.allocations.occupancy import Stretch, conflicts, first_conflict
@@ -27,7 +27,14 @@ from registry.resources.allocations.queries import (
     peak_held,
     unavailable_for,
 )
-from registry.resources.allocations.rules import AllocationKind, AllocationStatus, Assessment, Bookable, slots_short
+from registry.resources.allocations.rules import (
+    AllocationKind,
+    AllocationStatus,
+    Assessment,
+    Bookable,
+    Stock,
+    slots_short,
+)
 from registry.resources.allocations.tables import allocation
 
 TICK = timedelta(microseconds=1)
@@ -155,12 +162,22 @@ async def allocate(
 async def mark_out(write: Write, asset: Bookable, loan_id: UUID, now: datetime) -> None:
     """Mark the loan's allocation as out. If the asset leaves early, the allocation starts now.
 
-    Raises Conflict `asset_still_out` while another loan has it, `asset_not_free` when leaving early would take what is
-    reserved for another loan until then, `asset_unavailable` when it cannot be had for part of the time.
+    Raises what `check_leaving` raises.
     """
-    mine = await _of_loan(write, asset, loan_id)
+    mine, left_at = await check_leaving(write, asset, loan_id, now)
+    await write.run(_MARK_OUT, {"allocation_id": mine.id, "left_at": left_at, "left_from": asset.blocks_from(left_at)})
+
+
+async def check_leaving(read: Read, asset: Stock, loan_id: UUID, now: datetime) -> tuple[Row[Any], datetime]:
+    """Whether what the loan holds can leave now; returns its allocation, and from when on it is away.
+
+    Raises Conflict `asset_still_out` while another loan has it, `asset_not_free` when leaving early would take what is
+    reserved for another loan until then, `asset_unavailable` when it cannot be had for part of the time, and
+    WrongStatus `nothing_held`.
+    """
+    mine = await _of_loan(read, asset, loan_id)
     left_at = min(mine.starts_at, asset.held(Window(start=now, end=now + TICK)).start)
-    others = await _others(write, mine, Window(start=left_at, end=mine.ends_at), now)
+    others = await _others(read, mine, Window(start=left_at, end=mine.ends_at), now)
     if mine.quantity + sum(row.quantity for row in others if row.status == AllocationStatus.OUT) > asset.capacity:
         raise Conflict("The asset is still out on another loan.", "asset_still_out")
     if left_at < mine.starts_at:
@@ -172,7 +189,7 @@ async def mark_out(write: Write, asset: Bookable, loan_id: UUID, now: datetime) 
         raise Conflict(
             "The asset cannot be had for part of that time.", "asset_unavailable", extra={"blocking": _shown(blocked)}
         )
-    await write.run(_MARK_OUT, {"allocation_id": mine.id, "left_at": left_at, "left_from": asset.blocks_from(left_at)})
+    return mine, left_at
 
 
 async def release(write: Write, loan_id: UUID) -> None:
@@ -314,19 +331,19 @@ async def assess(write: Write, allocation_id: UUID, assessment: Assessment) -> N
     await write.run(_ASSESS, {"allocation_id": allocation_id, "assessed": assessment.value})
 
 
-async def _of_loan(write: Write, asset: Bookable, loan_id: UUID) -> Row[Any]:
-    mine = await write.first(_OF_LOAN, {"loan_id": loan_id})
+async def _of_loan(read: Read, asset: Stock, loan_id: UUID) -> Row[Any]:
+    mine = await read.first(_OF_LOAN, {"loan_id": loan_id})
     if mine is None:
         raise WrongStatus("This loan holds nothing any more.", "nothing_held")
     assert mine.asset_id == asset.id, "the asset that was locked is the loan's"
     return mine
 
 
-async def _others(write: Write, mine: Row[Any], window: Window, now: datetime) -> list[Row[Any]]:
-    return [row for row in await allocations_in(write, mine.asset_id, window, now) if row.id != mine.id]
+async def _others(read: Read, mine: Row[Any], window: Window, now: datetime) -> list[Row[Any]]:
+    return [row for row in await allocations_in(read, mine.asset_id, window, now) if row.id != mine.id]
 
 
-def _check_free(asset: Bookable, rows: Sequence[Row[Any]], window: Window, quantity: int, now: datetime) -> None:
+def _check_free(asset: Stock, rows: Sequence[Row[Any]], window: Window, quantity: int, now: datetime) -> None:
     holds = as_holds(rows, now)
     blocking = first_conflict(asset.capacity, holds, (window.start, window.end), quantity)
     if blocking is not None:

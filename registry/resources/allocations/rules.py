@@ -115,11 +115,8 @@ def needed_for(window: Window, turnaround: timedelta, weeks_in: str | None) -> W
     return Window(start=held.start, end=min(held.end + turnaround, LATEST))
 
 
-class Bookable(Struct, kw_only=True, frozen=True):
-    """An asset whose row is locked until the end of the transaction, so that nobody else edits or books it.
-
-    Functions that book require one, and only the lock creates one, so that nothing is booked without the lock.
-    """
+class Stock(Struct, kw_only=True, frozen=True):
+    """How an asset is booked: as many as there are, in which weeks, and until it is ready again."""
 
     id: UUID
     capacity: int
@@ -141,6 +138,13 @@ class Bookable(Struct, kw_only=True, frozen=True):
     def blocks_from(self, starts_at: datetime) -> datetime:
         """From when on a loan would have to end, so that the asset is ready again at `starts_at`."""
         return starts_at - self.turnaround
+
+
+class Bookable(Stock, kw_only=True, frozen=True):
+    """An asset whose row is locked until the end of the transaction, so that nobody else edits or books it.
+
+    Functions that book require one, and only the lock creates one, so that nothing is booked without the lock.
+    """
 
 
 class LockedPerson(Struct, kw_only=True, frozen=True):

@@ -41,7 +41,9 @@ _OF_AGENCY = (
     .order_by(reserve_minimum.c.id)
 )
 _COUNTING = _OF_AGENCY.where(reserve_minimum.c.category.in_(_ABOVE))
-LOCKED = _OF_AGENCY.add_columns(reserve_minimum.c.category.in_(_ABOVE).label("counts")).with_for_update()
+COUNTED = _OF_AGENCY.add_columns(reserve_minimum.c.category.in_(_ABOVE).label("counts"))
+"""Every minimum of an agency, with whether it counts assets of a category."""
+LOCKED = COUNTED.with_for_update()
 """Every minimum of an agency, locked, with whether it counts assets of a category.
 
 All of them are locked, and in one order: who lends assets of several categories would else wait for somebody who waits.

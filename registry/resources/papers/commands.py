@@ -75,13 +75,13 @@ async def file_asset_document(
         async with files.store.receive(body) as received:
             check_arrived(received, new.sha256)
             kind, reading = await read_file(files.reader, received.path, media_type, caller.agency_id, recognise=False)
-            async with _cleaned(files.store, received, kind) as clean:
+            async with cleaned(files.store, received, kind) as clean:
                 await keep_content(own_transaction, files.store, caller, clean)
                 return await _enter(write, caller, asset_id, new, clean, reading, kind)
 
 
 @asynccontextmanager
-async def _cleaned(store: FileStore, received: Received, media_type: str) -> AsyncIterator[Received]:
+async def cleaned(store: FileStore, received: Received, media_type: str) -> AsyncIterator[Received]:
     """The file as it is to be kept: of a picture nothing but the picture."""
     if media_type == TIFF:
         raise UnsupportedMediaType(

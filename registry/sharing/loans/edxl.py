@@ -70,6 +70,9 @@ STEPS: dict[LoanAction, EdxlStep] = {
     LoanAction.WITHDRAW_CONTEST: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.REPORT_LOST: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.REPORT_FOUND: EdxlStep(message=_STATUS, schedule="Current"),
+    LoanAction.REPORT_DAMAGE: EdxlStep(message=_STATUS, schedule="Current"),
+    LoanAction.CONTEST_DAMAGE: EdxlStep(message=_STATUS, schedule="Current"),
+    LoanAction.WITHDRAW_DAMAGE: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.REQUEST_EXTENSION: EdxlStep(
         message="RequestExtendedDeploymentDuration", schedule="EstimatedReturnArrival"
     ),

@@ -67,6 +67,9 @@ class LoanAction(StrEnum):
     WITHDRAW_CONTEST = "withdraw_contest"
     REPORT_LOST = "report_lost"
     REPORT_FOUND = "report_found"
+    REPORT_DAMAGE = "report_damage"
+    CONTEST_DAMAGE = "contest_damage"
+    WITHDRAW_DAMAGE = "withdraw_damage"
     REQUEST_EXTENSION = "request_extension"
     ACCEPT_EXTENSION = "accept_extension"
     DECLINE_EXTENSION = "decline_extension"
@@ -134,6 +137,13 @@ TRANSITIONS |= {
     for action in (_A.CONTEST_TIME, _A.ACCEPT_TIME, _A.WITHDRAW_CONTEST)
 }
 
+# Damage may be found once it is back and looked at, also when the loan is closed. It is the owner's word, too.
+TRANSITIONS |= {
+    (status, action): status
+    for status in (_S.RETURNED, _S.CLOSED)
+    for action in (_A.REPORT_DAMAGE, _A.CONTEST_DAMAGE, _A.WITHDRAW_DAMAGE)
+}
+
 _ASSISTING = frozenset({Side.ASSISTING})
 _REQUESTING = frozenset({Side.REQUESTING})
 _EITHER = _ASSISTING | _REQUESTING
@@ -154,6 +164,9 @@ SIDES: dict[LoanAction, frozenset[Side]] = {
     _A.WITHDRAW_CONTEST: _EITHER,
     _A.REPORT_LOST: _EITHER,
     _A.REPORT_FOUND: _EITHER,
+    _A.REPORT_DAMAGE: _ASSISTING,
+    _A.CONTEST_DAMAGE: _REQUESTING,
+    _A.WITHDRAW_DAMAGE: _ASSISTING,
     _A.REQUEST_EXTENSION: _REQUESTING,
     _A.ACCEPT_EXTENSION: _ASSISTING,
     _A.DECLINE_EXTENSION: _ASSISTING,
@@ -169,12 +182,49 @@ OUT = frozenset({_S.DISPATCHED, _S.ON_SCENE, _S.RETURNING})
 _OF_TRAVEL = frozenset({_A.RECEIVE, _A.START_RETURN, _A.REPORT_LOST})
 
 
+_OF_DAMAGE = frozenset({_A.REPORT_DAMAGE, _A.CONTEST_DAMAGE, _A.WITHDRAW_DAMAGE})
+
+
+class DamageOverlay(msgspec.Struct, kw_only=True, frozen=True):
+    """Damage that the owner found once it was back: whether its word stands, and why it is not contested any more."""
+
+    stands: bool = False
+    settled: str | None = None
+
+
+NO_DAMAGE: Final = DamageOverlay()
+
+
+def damage_overlay(
+    reported_at: datetime | None, contested_at: datetime | None, withdrawn_at: datetime | None, now: datetime
+) -> DamageOverlay:
+    """What became of a report of damage, at `now`."""
+    if reported_at is None or withdrawn_at is not None:
+        return NO_DAMAGE
+    if contested_at is not None:
+        return DamageOverlay(stands=True, settled="It is contested already: both words stand.")
+    until = reported_at + CONTEST_PERIOD
+    late = None if now < until else f"It stands: it could be contested until {format_instant(until)}."
+    return DamageOverlay(stands=True, settled=late)
+
+
+def why_no_damage(action: LoanAction, found: DamageOverlay) -> str | None:
+    """Why that is not done about damage found afterwards; None when it may be."""
+    if action is _A.REPORT_DAMAGE:
+        return "It is reported already: withdraw that report to say it anew." if found.stands else None
+    return found.settled if found.stands and action is _A.CONTEST_DAMAGE else _NO_REPORT[found.stands]
+
+
+_NO_REPORT: Final = {True: None, False: "No damage is reported that was found afterwards."}
+
+
 class Overlays(msgspec.Struct, kw_only=True, frozen=True):
     """Conditions of a loan besides its status: an extension, a recall, an asset changed, or one that stays at home.
 
     `some_lost`: some of it is lost. `found_by_owner`: the viewer is the requesting agency and the rest is back, so that
     it is the other one that finds what is missing. `own_no_show`: the viewer reported it; `no_show_settled` is why
-    it is not contested any more. `times` says of what concerns contested times why the viewer cannot do it.
+    it is not contested any more, `damage` what became of damage that its owner found afterwards. `times` says of what
+    concerns contested times why the viewer cannot do it.
     """
 
     extension_pending: bool = False
@@ -185,6 +235,7 @@ class Overlays(msgspec.Struct, kw_only=True, frozen=True):
     found_by_owner: bool = False
     own_no_show: bool = False
     no_show_settled: str | None = None
+    damage: DamageOverlay = NO_DAMAGE
     times: Mapping[LoanAction, str | None] = {}
 
 
@@ -221,6 +272,8 @@ def withheld(action: LoanAction, overlays: Overlays) -> str | None:
         return OWN_NO_SHOW if overlays.own_no_show else overlays.no_show_settled
     if action is _A.WITHDRAW_NO_SHOW:
         return no_show_withdrawal_refusal(overlays)
+    if action in _OF_DAMAGE:
+        return why_no_damage(action, overlays.damage)
     if action in overlays.times:
         return overlays.times[action]
     if action is _A.REQUEST_EXTENSION and overlays.recall_requested:

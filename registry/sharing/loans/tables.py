@@ -1,11 +1,13 @@
-"""Loans, their extensions, and what is contested of their times.
+"""Loans, their extensions, what is contested of their times, and what is on file with them.
 
 A loan always refers to the agreement version and the decision under which it was made.
 """
 
 import sqlalchemy as sa
 
+from registry.agreements.documents.tables import document_content
 from registry.platform.database.types import Instant, Json, Uuid, one_of, table, unique_where
+from registry.sharing.loans.papers import LoanDocumentKind, LoanOccasion
 from registry.sharing.loans.rules import NEVER_WAS, DeclineReason, LoanStatus, Side
 from registry.sharing.loans.times import TimeContestStatus, TimedAct
 
@@ -75,6 +77,8 @@ loan = table(
     sa.Column("recall_due_at", Instant),
     sa.Column("recall_reason", sa.Text),
     sa.Column("condition_out", Json),
+    sa.Column("condition_received", Json),
+    sa.Column("condition_sent_back", Json),
     sa.Column("condition_in", Json),
     sa.Column("ended_reason", sa.Text),
     sa.Column("ended_side", sa.Text),
@@ -88,6 +92,12 @@ loan = table(
     sa.Column("no_show_contested_at", Instant),
     sa.Column("no_show_contested_reason", sa.Text),
     sa.Column("no_show_withdrawn_at", Instant),
+    sa.Column("damage_report", Json),
+    sa.Column("damage_found_at", Instant),
+    sa.Column("damage_reported_at", Instant),
+    sa.Column("damage_contested_at", Instant),
+    sa.Column("damage_contested_reason", sa.Text),
+    sa.Column("damage_withdrawn_at", Instant),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -208,3 +218,34 @@ loan_time_contest = table(
     ),
 )
 """That one side contests the time that the other said of its act: both words. The loan keeps the one that was said."""
+
+REPORTS = ("condition_out", "condition_received", "condition_sent_back", "condition_in", "damage_report")
+"""The reports of a loan's condition, in the order of its life; each names documents that are on file with it."""
+
+loan_document = table(
+    "loan_document",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("loan_id", Uuid, sa.ForeignKey("loan.id"), nullable=False),
+    sa.Column("sha256", sa.Text, sa.ForeignKey(document_content.c.sha256), nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("occasion", sa.Text, nullable=False),
+    sa.Column("side", sa.Text, nullable=False),
+    sa.Column("filename", sa.Text),
+    sa.Column("title", sa.Text),
+    sa.Column("remarks", Json, nullable=False),
+    sa.Column("pages", sa.Integer),
+    sa.Column("filed_at", Instant, nullable=False),
+    sa.Column("withdrawn_at", Instant),
+    sa.Column("withdrawn_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    one_of("kind", LoanDocumentKind),
+    one_of("occasion", LoanOccasion),
+    one_of("side", Side),
+    sa.CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)", name="withdrawal"),
+    sa.Index("ix_loan_document_loan_id", "loan_id", "id"),
+    sa.Index("ix_loan_document_sha256", "sha256"),
+)
+"""Pictures and papers that a side filed with a loan, for both to read. Nothing of them changes, but that they are
+withdrawn, once: a trigger says so."""

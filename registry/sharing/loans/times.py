@@ -70,6 +70,7 @@ PRECEDED_BY: Final[dict[LoanAction, tuple[tuple[str, str], ...]]] = {
     ),
     LoanAction.REPORT_LOST: (("dispatched_at", "It left"),),
     LoanAction.REPORT_FOUND: (("dispatched_at", "It left"),),
+    LoanAction.REPORT_DAMAGE: (("returned_at", "It came back"),),
     LoanAction.RECALL: (("dispatched_at", "It left"),),
 }
 """Acts that may be recorded later than they were done, each with what it cannot have come before, the latest first."""

@@ -37,6 +37,7 @@ ASKS: Final[dict[InboxKind, str]] = {
     _K.AGREEMENT: "Answer an agreement that waits for your agency",
     _K.NO_SHOW: "Accept or contest a reported no-show",
     _K.CONTESTED_TIME: "Answer a contested time",
+    _K.DAMAGE_FOUND: "Accept or contest damage that was found later",
     _K.CLOSING: "Close a loan that is back",
     _K.DAMAGE: "Assess what came back damaged",
 }

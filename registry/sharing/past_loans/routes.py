@@ -1,5 +1,6 @@
 """The operations on past loans; they are taken over by an import of the kind `loans`."""
 
+from datetime import datetime
 from uuid import UUID
 
 from litestar import Router
@@ -9,10 +10,12 @@ from registry.directory.agencies.queries import history
 from registry.directory.agencies.schemas import LedgerEventPage
 from registry.platform.access.operations import Supplied, operation
 from registry.platform.access.permissions import Action
-from registry.platform.access.principals import Caller
+from registry.platform.access.principals import Caller, Principal
+from registry.platform.bulk.export_routes import list_as_csv
 from registry.platform.database.handles import Read, Write
 from registry.platform.http.answers import Answer, entity_tag
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.schemas import HistoryQuery
 from registry.sharing.past_loans import queries
 from registry.sharing.past_loans.commands import settling
@@ -22,6 +25,7 @@ from registry.sharing.past_loans.schemas import (
     PastLoanNote,
     PastLoanPage,
     PastLoanQuery,
+    PastLoanRow,
     PastLoanWithdrawal,
 )
 
@@ -42,6 +46,16 @@ async def list_past_loans(
     hold no asset, and no metric counts them: count them here, apart.
     """
     return Answer(await queries.list_past_loans(read, caller.principal, filters))
+
+
+async def _page_at(read: Read, principal: Principal, query: PastLoanQuery, _: datetime) -> PastLoanPage:
+    """A page for the file: nothing of what is over depends on the time."""
+    return await queries.list_past_loans(read, principal, query)
+
+
+export_past_loans_as_csv = list_as_csv(
+    "past_loans", Action.LOANS_READ, PastLoanQuery, PastLoanRow, _page_at, EventType.PAST_LOAN_EXPORTED
+)
 
 
 @operation("get", _ONE, permission=Action.LOANS_READ, etag=True)
@@ -132,6 +146,7 @@ router = Router(
     path="/v1",
     route_handlers=[
         list_past_loans,
+        export_past_loans_as_csv,
         get_past_loan,
         list_past_loan_history,
         contest_past_loan,

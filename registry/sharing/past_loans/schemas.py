@@ -3,7 +3,8 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
+from msgspec.structs import fields
 
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.http.paging import SORT, Changing, ChangingSort, Ids
@@ -85,6 +86,12 @@ class PastLoan(Struct, kw_only=True, frozen=True):
     allowed_actions: list[AllowedAction]
     version: int
     updated_at: Instant
+
+
+PastLoanRow = defstruct(
+    "PastLoanRow", [(each.name, each.type) for each in fields(PastLoan) if each.name != "allowed_actions"]
+)
+"""A past loan as a row of a file, which offers nothing."""
 
 
 class PastLoanPage(Struct, kw_only=True, frozen=True):

@@ -198,6 +198,10 @@ LINE_TRANSITIONS: dict[tuple[LineStatus, LineAction], LineStatus] = {
     (_L.DENIED, _B.REPLACE): _L.DENIED,
     (_L.REJECTED, _B.REPLACE): _L.REJECTED,
     (_L.DECLINED, _B.REPLACE): _L.DECLINED,
+    # Given up, it counts no more, and both sides read who refused it, and who does without it.
+    (_L.DENIED, _B.WITHDRAW): _L.WITHDRAWN,
+    (_L.REJECTED, _B.WITHDRAW): _L.WITHDRAWN,
+    (_L.DECLINED, _B.WITHDRAW): _L.WITHDRAWN,
 }
 
 EDITABLE = frozenset(
@@ -342,13 +346,19 @@ def why_not_mended(
     return None if line in MENDABLE else _late("line", line)
 
 
-def why_not_withdrawn(request: RequestStatus, line: LineStatus, *, replaced: bool) -> str | None:
-    """Why the requesting agency cannot withdraw the line alone; None when it can."""
+def why_not_withdrawn(
+    request: RequestStatus, line: LineStatus, *, replaced: bool, fills_no: int | None = None
+) -> str | None:
+    """Why the requesting agency cannot withdraw the line alone; None when it can.
+
+    `fills_no`: the line that it helps to fill. What an agency refused of that one is lacking there, and given up there.
+    """
     if replaced:
         return "Another line asks in its place."
     if request is not _S.DRAFT and (request, _A.REVISE) not in TRANSITIONS:
         return _late("request", request)
-    return None if line in OPEN or line is _L.PARTIALLY_FILLED else _late("line", line)
+    given_up = line in REFUSED and fills_no is None
+    return None if given_up or line in OPEN or line is _L.PARTIALLY_FILLED else _late("line", line)
 
 
 def remaining_of(asked: int, lent: int, *, ended: bool) -> int:

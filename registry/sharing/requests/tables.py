@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from registry.platform.database.types import Instant, Json, Uuid, one_of, table, unique
 from registry.sharing.loans.rules import DeclineReason, Side
-from registry.sharing.requests.rules import STORED, RequestStatus
+from registry.sharing.requests.rules import REFUSED, STORED, RequestStatus
 
 request = table(
     "request",
@@ -75,6 +75,10 @@ request_line = table(
     sa.Column("ended_side", sa.Text),
     sa.Column("ended_reason", sa.Text),
     sa.Column("decline_reason", sa.Text),
+    sa.Column("refused_as", sa.Text),
+    sa.Column("refused_side", sa.Text),
+    sa.Column("refused_reason", sa.Text),
+    sa.Column("refused_at", Instant),
     sa.Column("replaced_by_no", sa.Integer),
     sa.Column("changes", sa.Integer, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
@@ -82,6 +86,8 @@ request_line = table(
     one_of("status", STORED),
     one_of("ended_side", Side),
     one_of("decline_reason", DeclineReason),
+    one_of("refused_as", sorted(REFUSED)),
+    one_of("refused_side", Side),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
     sa.CheckConstraint("asset_id IS NOT NULL OR need IS NOT NULL", name="asset_or_need"),
@@ -105,6 +111,7 @@ waits for, as `<role>@<side>`. `automatic_clause` is the clause by which it was 
 name none, and NULL where it was not. `asset_name`, `category` and `described` are of the asset as it was asked for.
 `submitted_at` is NULL for what only the requesting agency may see so far. `ended_side` and `ended_reason` say who
 rejected, declined or withdrew it, and why; on a line that is lent, why nothing more comes of it should that loan be
-cancelled, since the request was closed. `replaced_by_no` is the line that asks in its place. `changes` and `changed_at`
-are of the line: an assisting agency is told of a change of its own lines and of the head, and of no other.
+cancelled, since the request was closed. Of a refused line that was given up, `refused_…` keep what it was, and who
+refused it and why where that stood in `ended_…`. `replaced_by_no` is the line that asks in its place. `changes` and
+`changed_at` are of the line: an assisting agency is told of a change of its own lines and of the head, and of no other.
 """

@@ -52,10 +52,13 @@ CREW_HEAD: Final = ("Office", "How many", "Provided by")
 ACCESSORIES_HEAD: Final = ("What", "How many", "Handed over", "Returned")
 TERMS_HEAD: Final = ("Term", "What the agreement says", "Clause")
 OBLIGATIONS_HEAD: Final = ("What", "Owed by", "When", "Rests on", "Status")
-REPORT_HEAD: Final = ("Report", "At the hand-over", "At the return")
-READINGS_HEAD: Final = ("Reading", "At the hand-over", "At the return")
+_BOTH_ENDS: Final = ("Sent out, by its owner", "Received", "Sent back", "Back, by its owner")
+REPORT_HEAD: Final = ("Report", *_BOTH_ENDS)
+READINGS_HEAD: Final = ("Reading", *_BOTH_ENDS)
+DOCUMENTS_HEAD: Final = ("What", "Of", "Filed by", "When", "SHA-256")
 SIGNATURES_HEAD: Final = ("For", "Name", "Title", "Date", "Time", "Signature")
 WITHHELD_HEAD: Final = ("What", "Why")
+NO_DOCUMENTS: Final = "None is on file."
 NO_CREW: Final = "None is on record."
 NO_OBLIGATIONS: Final = "None."
 NO_CONDITION: Final = "It was offered on no condition of its own."
@@ -88,6 +91,11 @@ def sheet_page(sheet: LoanSheet) -> str:
         ("conditions", "Conditions and obligations", _said(said) + (obliged or _said(NO_OBLIGATIONS))),
         ("report", "Condition", _table("report", "Condition report", REPORT_HEAD, sheet.report_rows)),
         ("readings", "Readings", _table("readings", "Meter readings", READINGS_HEAD, sheet.reading_rows)),
+        (
+            "documents",
+            "Pictures and papers",
+            _table("documents", "On file with the loan", DOCUMENTS_HEAD, sheet.document_rows) or _said(NO_DOCUMENTS),
+        ),
         (
             "signatures",
             "Signatures",
@@ -149,8 +157,15 @@ def printed_sheet(sheet: LoanSheet) -> dict[str, object]:
             "obligations": [OBLIGATIONS_HEAD, *sheet.obligation_rows],
             "report": [REPORT_HEAD, *sheet.report_rows],
             "readings": [READINGS_HEAD, *sheet.reading_rows],
+            "documents": [DOCUMENTS_HEAD, *sheet.document_rows],
             "signatures": [SIGNATURES_HEAD, *sheet.signature_rows],
             "withheld": [WITHHELD_HEAD, *sheet.withheld_rows],
         },
-        "none": {"crew": NO_CREW, "terms": "", "obligations": NO_OBLIGATIONS, "withheld": NOTHING_WITHHELD},
+        "none": {
+            "crew": NO_CREW,
+            "terms": "",
+            "obligations": NO_OBLIGATIONS,
+            "documents": NO_DOCUMENTS,
+            "withheld": NOTHING_WITHHELD,
+        },
     }

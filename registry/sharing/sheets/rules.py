@@ -19,6 +19,7 @@ from registry.platform.kernel.time import shown_on_clock
 from registry.resources.assets.schemas.shown import Asset
 from registry.resources.personnel.schemas import PersonnelName
 from registry.sharing.loans.rules import LoanStatus
+from registry.sharing.loans.schemas.papers import LoanDocumentReference
 from registry.sharing.loans.schemas.shown import Condition, Loan
 from registry.sharing.obligations.schemas import Obligation
 from registry.sharing.policy.decisions import Due
@@ -110,8 +111,9 @@ def sheet_of(found: Gathered) -> LoanSheet:
         term_rows=[] if found.version is None else list(_term_rows(found.version)),
         condition_of_offer=loan.offer_condition,
         obligation_rows=[_obligation_row(each, found.time_zone) for each in loan.obligations],
-        report_rows=_report_rows(loan.condition_out, loan.condition_in),
-        reading_rows=_reading_rows(loan.condition_out, loan.condition_in),
+        report_rows=_report_rows(_reports(loan)),
+        reading_rows=_reading_rows(_reports(loan)),
+        document_rows=[_document_row(each, found.time_zone) for each in loan.documents],
         signature_rows=_signature_rows(loan),
         withheld_rows=list(_withheld_rows(found)),
         notes=list(_notes(loan)),
@@ -257,27 +259,40 @@ def _obligation_row(each: Obligation, zone: str) -> tuple[str, ...]:
     return (what, each.owing_agency.name, due, "; ".join(rests_on), each.status.replace("_", " "))
 
 
-def _report_rows(out: Condition | None, back: Condition | None) -> list[tuple[str, ...]]:
-    both = (out, back)
+def _reports(loan: Loan) -> tuple[Condition | None, ...]:
+    """Each side's report at each end: who sent it out, who received it, who sent it back, who has it back."""
+    return (loan.condition_out, loan.condition_received, loan.condition_sent_back, loan.condition_in)
+
+
+def _report_rows(reports: Sequence[Condition | None]) -> list[tuple[str, ...]]:
+    pen = [""] * len(reports)
     return [
-        ("Grade", *("" if each is None else each.grade for each in both)),
-        ("Signed off by (office)", *("" if each is None else each.signed_off_by_title or "" for each in both)),
-        ("Remarks", *("" if each is None else each.note for each in both)),
+        ("Grade", *("" if each is None else each.grade for each in reports)),
+        ("Signed off by (office)", *("" if each is None else each.signed_off_by_title or "" for each in reports)),
+        ("Remarks", *("" if each is None else each.note for each in reports)),
         (
             "Evidence on record",
-            *("" if each is None else counted(len(each.evidence_sha256), "document") for each in both),
+            *(
+                "" if each is None else counted(len(each.evidence_sha256) + len(each.document_ids), "document")
+                for each in reports
+            ),
         ),
-        *((f"By pen {no}", "", "") for no in range(1, BLANK_REPORTS + 1)),
+        *((f"By pen {no}", *pen) for no in range(1, BLANK_REPORTS + 1)),
     ]
 
 
-def _reading_rows(out: Condition | None, back: Condition | None) -> list[tuple[str, ...]]:
-    both = [{} if each is None else each.readings for each in (out, back)]
-    names = sorted({name for each in both for name in each})
+def _reading_rows(reports: Sequence[Condition | None]) -> list[tuple[str, ...]]:
+    read = [{} if each is None else each.readings for each in reports]
+    names = sorted({name for each in read for name in each})
     return [
-        *((name, *(each.get(name, "") for each in both)) for name in names),
-        *((f"By pen {no}", "", "") for no in range(1, BLANK_READINGS + 1)),
+        *((name, *(each.get(name, "") for each in read)) for name in names),
+        *((f"By pen {no}", *([""] * len(reports))) for no in range(1, BLANK_READINGS + 1)),
     ]
+
+
+def _document_row(each: LoanDocumentReference, zone: str) -> tuple[str, ...]:
+    what = _words(each.kind) if each.title is None else f"{_words(each.kind)}: {each.title}"
+    return (what, _words(each.occasion), f"the {each.side} agency", shown_on_clock(each.filed_at, zone), each.sha256)
 
 
 def _signature_rows(loan: Loan) -> list[tuple[str, ...]]:

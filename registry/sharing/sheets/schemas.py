@@ -41,6 +41,7 @@ class LoanSheet(Struct, kw_only=True, frozen=True):
     obligation_rows: list[tuple[str, ...]]
     report_rows: list[tuple[str, ...]]
     reading_rows: list[tuple[str, ...]]
+    document_rows: list[tuple[str, ...]]
     signature_rows: list[tuple[str, ...]]
     withheld_rows: list[tuple[str, ...]]
     notes: list[str]

@@ -25,7 +25,7 @@ from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_agency, today
 from tests.support.consent import agree_to_publish
-from tests.support.documents import PLAIN, file_document, file_paper
+from tests.support.documents import PLAIN, file_document, file_paper, file_with_loan
 from tests.support.imports import MAPPING, csv_of, unit_row, uploaded
 from tests.support.ledger import signed_ledger
 from tests.support.loans import CONDITION, REASON, Partners, make_loan
@@ -120,7 +120,7 @@ class Scene(Struct, kw_only=True, frozen=True):
             return method, path, {}
         if method == "DELETE":
             return method, path, {"headers": {"if-match": "*"}}
-        if operation in ("file_document", "file_asset_document"):
+        if operation in ("file_document", "file_asset_document", "file_loan_document"):
             return method, path, {"content": b"Filed by the matrix.", "headers": {"content-type": PLAIN}}
         if operation == "create_import":
             return method, path, {"content": csv_of(unit_row("M-1")), "headers": {"content-type": "text/csv"}}
@@ -200,6 +200,7 @@ QUERIES = {
     "create_import": "?kind=assets",
     "file_document": "?kind=other",
     "file_asset_document": "?kind=other",
+    "file_loan_document": "?kind=other&occasion=use",
     "list_capabilities": "?capability=language.hmn",
     "get_personnel_availability": "?from=2030-01-01T00:00:00Z&to=2030-01-02T00:00:00Z",
     "get_package_availability": "?from=2030-01-01T00:00:00Z&to=2030-01-02T00:00:00Z",
@@ -430,6 +431,9 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "loan_on_scene": (await make_loan(partners, "on_scene"))["id"],
             "closed_loan": (await make_loan(partners, "closed"))["id"],
             "ledger_event": await _sealed_event(owner, partners.agreement["id"]),
+            "loan_document": "/".join(
+                (lent["id"], (await file_with_loan(owner.coordinator, lent["id"], title=CANARY))["id"])
+            ),
         },
         bodies=bodies,
         paths=paths,

@@ -119,7 +119,7 @@ async def test_every_operation_of_an_act_that_binds_says_that_it_may_need_a_sign
     stepping = {handler.operation_id for handler in handlers if handler.opt["step_up"]}
     bind = {handler.operation_id for handler in handlers if handler.opt["permission"] in STEP_UP}
     whole = {"get_agreement_file"} | {f"export_assets_as_{kind}" for kind in ("csv", "geojson", "ndjson", "xlsx")}
-    whole |= {"export_loans_as_csv", "export_requests_as_csv"}
+    whole |= {"export_loans_as_csv", "export_past_loans_as_csv", "export_requests_as_csv"}
     assert stepping == bind | whole | {"approve_operator_act"}, "who approves an operator's act does it"
     assert {"sign_agreement", "confirm_agreement", "confirm_reported_act", "second_reported_act"} <= bind
     told = {

@@ -46,7 +46,7 @@ APPEND_ONLY = (
     "document_repetition",
 )
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates", "agreement_version_part")
-FILED = ("document", "asset_document")
+FILED = ("document", "asset_document", "loan_document")
 SAID = ("policy_set", "agreement_signature", "agreement_approval")
 TRIGGERS = {
     "sqlite": {

@@ -203,12 +203,13 @@ async def test_a_longer_loan_and_an_early_start_are_held_to_it_too(cast: Cast) -
         {"planned_end_at": stamp(later.end), "reason": "The search goes on (demo)."},
     )
     await keep(cast)
+    read = {"extension_id": asked["extensions"][-1]["id"]}
     path = f"/v1/loans/{asked['id']}/accept-extension"
-    assert_problem(await cast.assisting.coordinator.post(path, {}), 409, "under_reserve_minimum")
+    assert_problem(await cast.assisting.coordinator.post(path, read), 409, "under_reserve_minimum")
     chief = cast.assisting.as_(Role.APPROVER, subject="chief")
     longer = f"/v1/loans/{asked['id']}/accept-extension"
-    assert_problem(await cast.assisting.coordinator.post(longer, OVERRIDE), 403, "forbidden")
-    accepted = await chief.done("POST", longer, OVERRIDE)
+    assert_problem(await cast.assisting.coordinator.post(longer, {**read, **OVERRIDE}), 403, "forbidden")
+    accepted = await chief.done("POST", longer, {**read, **OVERRIDE})
     assert accepted["planned_end_at"] == stamp(later.end)
     assert accepted["minimum_override"]["override_reason"] == OVERRIDE["override_reason"]
     history = (await cast.assisting.admin.done("GET", f"/v1/loans/{asked['id']}/history"))["items"]

@@ -3,12 +3,10 @@
 import hashlib
 from datetime import timedelta
 from functools import partial
-from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from PIL import Image
 
 from registry.agreements.documents.commands import sweep
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
@@ -21,18 +19,11 @@ from registry.resources.papers.tables import asset_document
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import LONG_AHEAD, Cast
-from tests.support.documents import file_paper, make_pdf, make_word, send_paper
+from tests.support.documents import file_paper, make_pdf, make_word, photograph, send_paper
 from tests.support.personnel import enter_person
 from tests.support.problems import assert_problem
 
 TIFF = b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-
-
-def photograph(said: str = "44.98N 93.27W (demo)") -> bytes:
-    out, exif = BytesIO(), Image.Exif()
-    exif[0x010F] = said
-    Image.new("RGB", (30, 20), (20, 90, 160)).save(out, "JPEG", exif=exif)
-    return out.getvalue()
 
 
 async def test_a_photograph_is_kept_without_where_it_was_taken_and_read_by_its_own_until_it_is_shared(

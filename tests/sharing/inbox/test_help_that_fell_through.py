@@ -1,13 +1,18 @@
 """What nobody is to bring any more waits for whoever asked for it, one entry a line, until somebody acts upon it."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from registry.platform.access.principals import Role
+from registry.platform.database.connect import unit_of_work
+from registry.platform.kernel.time import utc_now
+from registry.sharing.requests.commands.suspending import settle_offers_all_due
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
 from tests.support.loans import REASON, Partners, make_partners, step
+from tests.support.policy import policies_of
 from tests.support.requests import act, line_for, need_line, sourced, submitted
 
 Found = dict[str, Any]
@@ -23,6 +28,12 @@ async def partners(cast: Cast) -> Partners:
 async def waiting(agency: Agency, found: Found, whose: str = "me", role: Role = Role.COORDINATOR) -> list[Found]:
     page = await agency.as_(role).done("GET", "/v1/inbox", params={"waiting_on": whose, "limit": 200})
     return [each for each in page["items"] if each["subject"]["id"] == found["id"]]
+
+
+async def listed(agency: Agency, found: Found, role: Role = Role.COORDINATOR) -> bool:
+    """Whether the request is among those that wait for somebody with that role."""
+    page = await agency.as_(role).done("GET", "/v1/requests?waiting_for_me=true&limit=200")
+    return found["id"] in {each["id"] for each in page["items"]}
 
 
 async def reserved(partners: Partners, found: Found, line: int = 0, **fields: Any) -> Found:
@@ -69,8 +80,8 @@ async def partly_filled(partners: Partners) -> Found:
 @pytest.mark.parametrize(
     ("happens", "operation", "instead", "said"),
     [
-        (cancelled, "ask_request_line_again", "withdraw_request", "does not lend it"),
-        (declined, "ask_request_line_again", "withdraw_request", "does not lend it"),
+        (cancelled, "ask_request_line_again", "withdraw_request_line", "does not lend it"),
+        (declined, "ask_request_line_again", "withdraw_request_line", "does not lend it"),
         (need_nobody_asked, "source_request_line", "withdraw_request_line", "Nobody is asked"),
         (need_declined_by_all, "source_request_line", "withdraw_request_line", "none is to answer any more"),
         (partly_filled, "source_request_line", "withdraw_request_line", "Some of it is still lacking"),
@@ -86,6 +97,8 @@ async def test_what_fell_through_waits_for_who_asked_with_steps_that_work(
         assert said in entry["task"]
         assert (entry["action"]["operation"], entry["instead"]["operation"]) == (operation, instead)
         assert len(await waiting(partners.requesting, each, "agency", Role.AUDITOR)) == 1
+        assert await listed(partners.requesting, each)
+        assert not await listed(partners.requesting, each, Role.AUDITOR)
         assert await waiting(partners.requesting, each, role=Role.AUDITOR) == []
         assert await waiting(partners.requesting, each, "partners") == []
         assert [one["kind"] for one in await waiting(partners.assisting, each, "partners")] == []
@@ -94,6 +107,7 @@ async def test_what_fell_through_waits_for_who_asked_with_steps_that_work(
         done = await partners.requesting.coordinator.post(chosen["path"], body)
         assert done.status_code == 200, done.text
         assert "help_lacking" not in {one["kind"] for one in await waiting(partners.requesting, each)}
+        assert not await listed(partners.requesting, each)
 
 
 async def test_a_denied_line_waits_beside_one_that_is_permitted(cast: Cast) -> None:
@@ -105,7 +119,11 @@ async def test_a_denied_line_waits_beside_one_that_is_permitted(cast: Cast) -> N
     (entry,) = await waiting(partners.requesting, found)
     assert "denied" in entry["task"]
     assert entry["id"] == found["lines"][1]["id"]
-    assert entry["instead"] is None, "the line that is permitted is not taken back with it"
+    line = f"/v1/requests/{found['id']}/lines/{entry['id']}"
+    assert entry["instead"] == {"operation": "withdraw_request_line", "path": f"{line}/withdraw"}
+    done = await partners.requesting.coordinator.done("POST", entry["instead"]["path"], REASON)
+    assert [each["status"] for each in done["lines"]] == ["permitted", "withdrawn"]
+    assert await waiting(partners.requesting, found) == []
 
 
 async def test_nobody_is_told_while_somebody_is_to_answer_or_once_the_request_ended(partners: Partners) -> None:
@@ -115,3 +133,34 @@ async def test_nobody_is_told_while_somebody_is_to_answer_or_once_the_request_en
     gone = await declined(partners)
     await act(partners.requesting.approver, gone, "close-manually")
     assert await waiting(partners.requesting, gone) == []
+    assert not await listed(partners.requesting, gone)
+
+
+async def test_reserved_help_that_cannot_come_waits_on_the_request_for_both_sides(partners: Partners) -> None:
+    asset = await make_asset(partners.assisting)
+    found = await submitted(partners.requesting, asset)
+    await reserved(partners, found)
+    both = (partners.requesting, partners.assisting)
+    assert [await listed(side, found) for side in both] == [False, False]
+    path = f"/v1/assets/{asset['id']}"
+    await partners.assisting.coordinator.done("POST", f"{path}/take-out-of-service", REASON)
+    assert [await listed(side, found) for side in both] == [True, True]
+    assert [await listed(side, found, Role.AUDITOR) for side in both] == [False, False]
+    assert not await listed(partners.stranger, found)
+    for side, its in (("requesting", partners.requesting), ("assisting", partners.assisting)):
+        page = await its.coordinator.done("GET", f"/v1/requests?waiting_for_me=true&side={side}&limit=200")
+        assert found["id"] in {each["id"] for each in page["items"]}
+    await partners.assisting.coordinator.done("POST", f"{path}/return-to-service", REASON)
+    assert [await listed(side, found) for side in both] == [False, False]
+
+
+async def test_a_need_whose_only_offer_is_gone_waits_on_the_request_for_who_asked(partners: Partners) -> None:
+    found = await sourced(partners.requesting, [partners.assisting])
+    asset = await make_asset(partners.assisting)
+    await on_line(partners.assisting, found, "offer", {"asset_id": asset["id"]}, 1)
+    assert not await listed(partners.requesting, found)
+    await partners.assisting.coordinator.done("POST", f"/v1/assets/{asset['id']}/take-out-of-service", REASON)
+    service = partners.assisting.service
+    work = partial(unit_of_work, service.database)
+    await settle_offers_all_due(service.database.read(), work, policies_of(service), utc_now())
+    assert await listed(partners.requesting, found)

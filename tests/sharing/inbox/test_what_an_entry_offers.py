@@ -51,6 +51,7 @@ async def test_an_extension_that_needs_an_approval_offers_it_to_the_approver_alo
     partners = await make_partners(cast, categories=["any"], approval_over_hours=12)
     loan = await make_loan(partners, "on_scene")
     asked = await step(partners.requesting, loan, "request-extension")
+    body = {"extension_id": asked["extensions"][-1]["id"]}
     (coordinators,) = await waiting(partners.assisting, "extension")
     assert coordinators["action"] is None, "accepting is an approval, which a coordinator cannot give"
     assert coordinators["instead"]["operation"] == "decline_loan_extension"
@@ -60,11 +61,11 @@ async def test_an_extension_that_needs_an_approval_offers_it_to_the_approver_alo
     }
     assert not seen["accept_extension"]["allowed"], "the loan says the same as the inbox, and so does the refusal"
     assert f"by somebody with the role approver of {partners.assisting.name}" in seen["accept_extension"]["reason"]
-    refused = assert_problem(await partners.assisting.coordinator.post(f"{path}/accept-extension", {}), 409)
+    refused = assert_problem(await partners.assisting.coordinator.post(f"{path}/accept-extension", body), 409)
     assert refused["detail"] == seen["accept_extension"]["reason"]
     (entry,) = await waiting(partners.assisting, "extension", Role.APPROVER)
     assert entry["action"]["operation"] == "accept_loan_extension"
-    done = await partners.assisting.approver.post(entry["action"]["path"], {})
+    done = await partners.assisting.approver.post(entry["action"]["path"], body)
     assert done.status_code == 200, done.text
     assert done.json()["planned_end_at"] == asked["extensions"][0]["planned_end_at"]
 

@@ -7,7 +7,7 @@ from registry.platform.access.principals import Role
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
-from tests.support.loans import make_loan, make_partners
+from tests.support.loans import make_loan, make_partners, read_extension
 from tests.support.problems import assert_problem
 from tests.support.requests import act, submitted
 from tests.support.service import Caller
@@ -89,12 +89,13 @@ async def test_who_reserved_does_not_approve_the_longer_loan_by_accepting_it(cas
     path = f"/v1/loans/{loan['id']}"
     asked = {"planned_end_at": until.isoformat(), "reason": "The search goes on (demo)."}
     await partners.requesting.coordinator.done("POST", f"{path}/request-extension", asked)
-    refused = assert_problem(await one.post(f"{path}/accept-extension"), 403, "separation_of_duties")
+    read = await read_extension(partners.assisting, loan["id"])
+    refused = assert_problem(await one.post(f"{path}/accept-extension", read), 403, "separation_of_duties")
     assert refused["separation"] == "approve_reserve"
     for caller, allowed in ((one, False), (partners.assisting.approver, True)):
         offers = {each["action"]: each["allowed"] for each in (await caller.done("GET", path))["allowed_actions"]}
         assert offers["accept_extension"] is allowed
-    accepted = await partners.assisting.approver.done("POST", f"{path}/accept-extension")
+    accepted = await partners.assisting.approver.done("POST", f"{path}/accept-extension", read)
     assert accepted["extension_pending"] is False
 
 
@@ -105,5 +106,6 @@ async def test_what_needs_no_approval_of_its_own_is_extended_by_who_reserved_it(
     path = f"/v1/loans/{loan['id']}"
     asked = {"planned_end_at": until.isoformat(), "reason": "The search goes on (demo)."}
     await partners.requesting.coordinator.done("POST", f"{path}/request-extension", asked)
-    accepted = await partners.assisting.coordinator.done("POST", f"{path}/accept-extension")
+    read = await read_extension(partners.assisting, loan["id"])
+    accepted = await partners.assisting.coordinator.done("POST", f"{path}/accept-extension", read)
     assert accepted["extension_pending"] is False

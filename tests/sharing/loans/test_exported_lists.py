@@ -10,6 +10,7 @@ from registry.platform.access.principals import Role
 from registry.platform.bulk import exports
 from tests.support.assets import make_asset
 from tests.support.loans import Partners, make_loan
+from tests.support.past_loans import take_one_over
 from tests.support.problems import assert_problem
 from tests.support.requests import line_for, submitted
 
@@ -64,6 +65,28 @@ async def test_the_list_of_requests_as_csv_is_the_list(partners: Partners) -> No
     assert event["data"] == {"format": "csv", "filters": ["ids"]}
 
 
+async def test_the_list_of_past_loans_as_csv_is_the_list(partners: Partners, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "AT_ONCE", 2)
+    owner, asking = partners.assisting, partners.requesting
+    made = [await take_one_over(owner, asking, No=f"23-{no}", Item="=1+1 (demo)") for no in range(3)]
+    path = f"/v1/past-loans/{made[0]['id']}/contest"
+    await asking.coordinator.done("POST", path, {"reason": "It was never ours (demo)."})
+    for side in (owner, asking):
+        for query in ("", "status=contested", "side=requesting", "sort=starts_at"):
+            items = (await side.coordinator.done("GET", f"/v1/past-loans?{query}"))["items"]
+            rows = await _rows(side.coordinator, f"/v1/past-loans.csv?{query}")
+            assert [row["id"] for row in rows] == [item["id"] for item in items], query
+    (row, *_) = await _rows(asking.coordinator, f"/v1/past-loans.csv?ids={made[0]['id']}")
+    item = await asking.coordinator.done("GET", f"/v1/past-loans/{made[0]['id']}")
+    assert {column.partition(".")[0] for column in row} == set(item) - {"allowed_actions"}
+    assert (row["asset_name"], row["window.start"]) == ("'=1+1 (demo)", item["window"]["start"])
+    assert (row["taken_over_by.name"], row["contested_reason"]) == (owner.name, "It was never ours (demo).")
+    assert await _rows(partners.stranger.coordinator, "/v1/past-loans.csv") == []
+    asked = {"type": "past_loan.exported"}
+    (event, *_) = (await asking.auditor.done("GET", "/v1/audit-events", params=asked))["items"]
+    assert event["data"] == {"format": "csv", "filters": ["ids"]}
+
+
 async def test_no_cell_holds_json_however_a_row_is_made(partners: Partners) -> None:
     """What waits for whom, rates and what a request asks for have columns of their own; several are a list of words."""
     priced = {"hourly_rate": {"amount": "45.50", "currency": "USD"}}
@@ -83,7 +106,7 @@ async def test_no_cell_holds_json_however_a_row_is_made(partners: Partners) -> N
 
 
 async def test_an_export_needs_a_token_the_permission_and_a_question_that_can_be_answered(partners: Partners) -> None:
-    for path in ("/v1/loans.csv", "/v1/requests.csv"):
+    for path in ("/v1/loans.csv", "/v1/past-loans.csv", "/v1/requests.csv"):
         assert_problem(await partners.assisting.service.anonymous.get(path), 401, "unauthenticated")
         narrow = partners.assisting.as_(Role.COORDINATOR, scope="assets:read")
         assert_problem(await narrow.get(path), 403, "forbidden")

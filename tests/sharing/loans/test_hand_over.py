@@ -146,8 +146,8 @@ async def test_both_halves_of_both_hand_overs_leave_their_time_and_condition(par
     loan = await make_loan(partners, "returning")
     damaged = {"grade": "damaged", "note": "Left mirror (demo).", "evidence_sha256": ["ab" * 32]}
     back = await step(partners.assisting, loan, "return", damaged)
-    assert back["condition_out"] == {**CONDITION, "note": "", "evidence_sha256": []}
-    assert back["condition_in"] == {**damaged, "readings": {}, "signed_off_by_title": None}
+    assert back["condition_out"] == {**CONDITION, "note": "", "evidence_sha256": [], "document_ids": []}
+    assert back["condition_in"] == {**damaged, "readings": {}, "document_ids": [], "signed_off_by_title": None}
     times = [back[f"{name}_at"] for name in ("reserved", "dispatched", "arrived", "return_started", "returned")]
     assert times == sorted(times)
     assert back["due_when_returned_at"] == back["planned_end_at"]

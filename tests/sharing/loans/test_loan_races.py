@@ -26,7 +26,8 @@ async def test_an_extension_is_never_accepted_after_a_recall(partners: Partners)
         asked = await step(partners.requesting, loan, "request-extension")
         path, caller = f"/v1/loans/{loan['id']}", partners.assisting.coordinator
         accepted, recalled = await asyncio.gather(
-            caller.post(f"{path}/accept-extension", {}), caller.post(f"{path}/recall", body_for("recall"))
+            caller.post(f"{path}/accept-extension", {"extension_id": asked["extensions"][-1]["id"]}),
+            caller.post(f"{path}/recall", body_for("recall")),
         )
         assert recalled.status_code == 200
         assert accepted.status_code in (200, 409)

@@ -63,8 +63,9 @@ LIFE = {
     "request_extension>on_scene accept_extension>on_scene decline_extension>on_scene recall>on_scene "
     "withdraw_recall>on_scene",
     S.RETURNING: "return>returned report_lost>lost report_found>returning recall>returning withdraw_recall>returning",
-    S.RETURNED: "close>closed report_found>returned",
-    S.CLOSED: "report_found>closed",
+    S.RETURNED: "close>closed report_found>returned report_damage>returned contest_damage>returned "
+    "withdraw_damage>returned",
+    S.CLOSED: "report_found>closed report_damage>closed contest_damage>closed withdraw_damage>closed",
     S.CANCELLED: "",
     S.NO_SHOW: "contest_no_show>no_show withdraw_no_show>reserved",
     S.LOST: "report_found>on_scene",

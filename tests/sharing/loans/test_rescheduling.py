@@ -24,6 +24,7 @@ from tests.support.loans import (
     make_overdue_loan,
     make_partners,
     out_since,
+    read_extension,
     see,
     step,
     under_way,
@@ -41,6 +42,11 @@ def later(loan: dict[str, Any], hours: float) -> str:
 async def asked(partners: Partners, loan: dict[str, Any], hours: float) -> httpx.Response:
     body = {"planned_end_at": later(loan, hours), "reason": "The search goes on (demo)."}
     return await partners.requesting.coordinator.post(f"/v1/loans/{loan['id']}/request-extension", body)
+
+
+async def accepting(partners: Partners, loan: dict[str, Any]) -> httpx.Response:
+    body = await read_extension(partners.assisting, loan["id"])
+    return await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/accept-extension", body)
 
 
 async def test_an_accepted_extension_moves_the_agreed_return_and_is_decided_first(partners: Partners) -> None:
@@ -68,6 +74,23 @@ async def test_a_declined_extension_leaves_the_agreed_return_and_tells_why(partn
     assert declined["extensions"][0]["status"] == "declined"
     assert declined["extensions"][0]["answer_reason"] == REASON["reason"]
     assert (await asked(partners, loan, 2)).status_code == 200
+
+
+async def test_only_the_extension_that_was_read_is_accepted(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    await asked(partners, loan, 2)
+    read = await read_extension(partners.assisting, loan["id"])
+    await step(partners.assisting, loan, "decline-extension")
+    await asked(partners, loan, 40)
+    path, owner = f"/v1/loans/{loan['id']}/accept-extension", partners.assisting.coordinator
+    assert_problem(await owner.post(path, read), 409, "extension_changed")
+    assert (await see(partners.assisting, loan["id"]))["planned_end_at"] == loan["planned_end_at"]
+    for body in ({}, {"extension_id": None}, {"extension_id": "the last one"}):
+        assert_problem(await owner.post(path, body), 400)
+    key, body = str(uuid4()), await read_extension(partners.assisting, loan["id"])
+    first = await owner.post(path, body, key=key)
+    assert (first.status_code, (await owner.post(path, body, key=key)).content) == (200, first.content)
+    assert_problem(await owner.post(path, body), 409, "wrong_status")
 
 
 async def test_the_due_time_kept_at_return_is_the_extended_one(partners: Partners) -> None:
@@ -118,7 +141,7 @@ async def test_a_booking_made_while_an_extension_waits_wins_over_it(partners: Pa
     await asked(partners, loan, 4)
     following = Window(start=window.end, end=window.end + timedelta(hours=1))
     await make_loan(partners, asset=asset, window=following)
-    refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/accept-extension")
+    refused = await accepting(partners, loan)
     assert_problem(refused, 409, "asset_not_free")
     assert (await see(partners.assisting, loan["id"]))["planned_end_at"] == loan["planned_end_at"]
     assert (await step(partners.assisting, loan, "decline-extension"))["extension_pending"] is False
@@ -133,7 +156,7 @@ async def test_of_an_extension_and_a_booking_at_once_one_is_granted(partners: Pa
         decision = await make_decision(partners.requesting, asset, window=following)
         coordinator = partners.assisting.coordinator
         answers = await asyncio.gather(
-            coordinator.post(f"/v1/loans/{loan['id']}/accept-extension"),
+            accepting(partners, loan),
             coordinator.post("/v1/loans", {"decision_id": str(decision.id)}),
         )
         refused = [answer for answer in answers if not answer.is_success]
@@ -156,7 +179,7 @@ async def test_an_extension_whose_ground_is_gone_is_not_accepted_but_declined(pa
     loan = await make_loan(partners, "on_scene")
     await asked(partners, loan, 4)
     await partners.assisting.legal.done("POST", f"/v1/agreements/{partners.agreement['id']}/suspend", REASON)
-    refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/accept-extension")
+    refused = await accepting(partners, loan)
     assert_problem(refused, 409, "decision_worsened")
     assert (await step(partners.assisting, loan, "decline-extension"))["extension_pending"] is False
 
@@ -169,7 +192,7 @@ async def test_an_extension_to_a_time_that_has_passed_meanwhile_is_not_accepted(
         ask = ExtensionAsk(planned_end_at=then + timedelta(hours=2), reason="The search goes on (demo).")
         policies = policies_of(partners.requesting.service)
         await rescheduling.request_extension(write, caller, policies, UUID(loan["id"]), ask)
-    refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/accept-extension")
+    refused = await accepting(partners, loan)
     assert_problem(refused, 422, "extension_in_the_past")
 
 
@@ -182,10 +205,10 @@ async def test_whoever_approves_for_the_assisting_side_accepts_what_needs_approv
     loan = await partners.assisting.coordinator.done("POST", "/v1/loans", body)
     await step(partners.assisting, loan, "dispatch")
     assert (await asked(partners, loan, 2)).status_code == 200
-    path = f"/v1/loans/{loan['id']}/accept-extension"
-    problem = assert_problem(await partners.assisting.coordinator.post(path), 409, "decision_not_satisfied")
+    path, body = f"/v1/loans/{loan['id']}/accept-extension", await read_extension(partners.assisting, loan["id"])
+    problem = assert_problem(await partners.assisting.coordinator.post(path, body), 409, "decision_not_satisfied")
     assert problem["approvals_missing"][0]["role"] == "approver"
-    assert (await partners.assisting.approver.done("POST", path))["extension_pending"] is False
+    assert (await partners.assisting.approver.done("POST", path, body))["extension_pending"] is False
 
 
 async def test_an_extension_lapses_when_the_return_begins(partners: Partners) -> None:
@@ -194,7 +217,7 @@ async def test_an_extension_lapses_when_the_return_begins(partners: Partners) ->
     returning = await step(partners.requesting, loan, "start-return")
     assert returning["extension_pending"] is False
     assert returning["extensions"][0]["status"] == "lapsed"
-    refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/accept-extension")
+    refused = await accepting(partners, loan)
     assert_problem(refused, 409, "wrong_status")
 
 
@@ -223,7 +246,7 @@ async def test_a_recalled_loan_is_not_extended(partners: Partners) -> None:
     loan = await make_loan(partners, "on_scene")
     await asked(partners, loan, 4)
     await step(partners.assisting, loan, "recall")
-    refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/accept-extension")
+    refused = await accepting(partners, loan)
     assert_problem(refused, 409, "wrong_status")
     back = await step(partners.assisting, loan, "return")
     assert back["recall"] is not None, "kept, so that compliance can be measured"
@@ -288,9 +311,9 @@ async def test_what_leaves_long_before_its_start_is_decided_for_all_the_time_tha
         return await make_loan(partners, window=Window(start=start, end=start + timedelta(hours=hours)))
 
     for begins, status, code in (
-        (40 * 24, 409, "decision_worsened"),
-        (300 * 24, 409, "decision_worsened"),
-        (30, 409, "decision_not_satisfied"),
+        (40 * 24, 409, "early_dispatch_not_permitted"),
+        (300 * 24, 409, "early_dispatch_not_permitted"),
+        (30, 409, "early_dispatch_not_permitted"),
         (6 * 366 * 24, 422, "window_too_long"),
     ):
         loan = await reserved(begins=begins, hours=20)

@@ -47,7 +47,8 @@ async def test_its_loan_is_dispatched_extended_and_brought_back(cast: Cast) -> N
     loan = await step(cast.requesting, loan, "request-extension")
     assert loan["extensions"][0]["status"] == "pending"
     both = cast.assisting.as_(Role.COORDINATOR, Role.APPROVER)
-    loan = await both.done("POST", f"/v1/loans/{loan['id']}/accept-extension", {})
+    read = {"extension_id": loan["extensions"][-1]["id"]}
+    loan = await both.done("POST", f"/v1/loans/{loan['id']}/accept-extension", read)
     assert loan["extensions"][0]["status"] == "accepted"
     loan = await step(cast.assisting, loan, "return")
     assert loan["status"] == "returned"

@@ -257,7 +257,6 @@ async def test_only_the_requesting_agency_mends_and_only_its_own_lines(cast: Cas
     assert_problem(await caller.patch(path_of(found), {"asset_id": own["id"]}, if_match=etag), 422, "own_asset")
     many = await caller.patch(path_of(found), {"quantity": 2}, if_match=etag)
     assert_problem(many, 422, "quantity_over_capacity")
-    assert_problem(await caller.post(path_of(found, "withdraw"), WHY), 409, "wrong_status")
 
 
 async def test_asking_again_once_however_often_it_is_sent(cast: Cast) -> None:

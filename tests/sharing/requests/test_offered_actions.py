@@ -16,7 +16,7 @@ from registry.sharing.requests.commands import asking
 from registry.sharing.requests.commands.expiring import ask_next_all_due
 from registry.sharing.requests.commands.sourcing import source_request_line
 from registry.sharing.requests.commands.suspending import settle_offers_all_due
-from registry.sharing.requests.rules import LineStatus, RequestStatus
+from registry.sharing.requests.rules import REFUSED, LineStatus, RequestStatus
 from registry.sharing.requests.schemas.given import LineSourcing, NewRequest
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
@@ -292,7 +292,7 @@ async def perform(scene: Scene, caller: Caller, found: Found, action: str, line:
     bodies: Mapping[str, object] = {
         "source": {"tiers": [[str(scene.cast.stranger.id)]]},
         "offer": {"asset_id": team["id"]},
-        "accept_offer": {},
+        "accept_offer": {"offer_version": (line or {}).get("offer_version") or 1},
         "submit": {},
         "ask_again": {},
         "decline": NO,
@@ -316,6 +316,8 @@ async def test_what_is_offered_works_and_what_is_withheld_is_refused(cast: Cast,
     scene, (status, lines, make) = Scene(cast), STATES[name]
     used = await make(scene)
     assert (used["status"], " ".join(line["status"] for line in used["lines"])) == (status, lines)
+    refused = [line for line in used["lines"] if line["status"] in REFUSED and line["replaced_by_line_no"] is None]
+    assert used["refused_line_count"] == len(refused), "what the status leaves out, the count says"
     for side in SIDES:
         agency = cast.requesting if side == "requesting" else cast.assisting
         for role in ROLES:

@@ -11,11 +11,11 @@ from registry.resources.personnel.tables import capability_published
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import ZONE, Agency, Cast
-from tests.support.loans import CONDITION
+from tests.support.loans import CONDITION, read_extension
 from tests.support.personnel import enter_person, speaks
 from tests.support.policy import window_of
 from tests.support.problems import assert_problem
-from tests.support.requests import need_line, submitted
+from tests.support.requests import accepted_by, need_line, submitted
 
 Found = dict[str, Any]
 HMONG = {"kind": "capability", "capability": "language.hmn", "level_at_least": "2", "tested": True}
@@ -90,7 +90,7 @@ async def test_people_are_out_and_kept_as_long_as_the_loan(cast: Cast) -> None:
     offered = (await offer(owner, found, pool, [person], condition="Back by noon (demo).")).json()
     assert (offered["lines"][0]["status"], offered["lines"][0]["personnel_ids"]) == ("offered", [person])
     path = f"/v1/requests/{found['id']}/lines/{offered['lines'][0]['id']}/accept-offer"
-    accepted = await asker.coordinator.done("POST", path, {})
+    accepted = await asker.coordinator.done("POST", path, accepted_by(offered, 0))
     decided = accepted["lines"][1]["decision"]["id"]
     loan = await owner.coordinator.done("POST", "/v1/loans", {"decision_id": decided})
     path = f"/v1/loans/{loan['id']}"
@@ -101,7 +101,7 @@ async def test_people_are_out_and_kept_as_long_as_the_loan(cast: Cast) -> None:
         f"{path}/request-extension",
         {"planned_end_at": f"{later.start:%Y-%m-%dT%H:%M:%SZ}", "reason": "it lasts (demo)"},
     )
-    await owner.coordinator.done("POST", f"{path}/accept-extension", {})
+    await owner.coordinator.done("POST", f"{path}/accept-extension", await read_extension(owner, loan["id"]))
     after = f"from={window['end']}&to={later.start:%Y-%m-%dT%H:%M:%SZ}"
     busy = f"/v1/personnel/{person}/availability?{after}"
     assert (await owner.coordinator.done("GET", busy))["because"] == ["committed"]

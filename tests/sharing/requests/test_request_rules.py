@@ -72,9 +72,9 @@ LIFE_OF_A_LINE = {
     L.PERMITTED: f"suspend>suspended {WAITING}",
     L.APPROVED: f"suspend>suspended {WAITING}",
     L.RESERVED: "",
-    L.DENIED: "replace>denied",
-    L.REJECTED: "replace>rejected",
-    L.DECLINED: "replace>declined",
+    L.DENIED: "replace>denied withdraw>withdrawn",
+    L.REJECTED: "replace>rejected withdraw>withdrawn",
+    L.DECLINED: "replace>declined withdraw>withdrawn",
     L.WITHDRAWN: "",
     L.EXPIRED: "",
 }
@@ -170,8 +170,10 @@ def test_each_verb_of_a_line_is_offered_or_withheld_with_a_reason_in_each_status
                 again = why_not_asked_again(status, line, 1, replaced=replaced, over=over)
                 assert (again is None) == (mended is None and line in REFUSED and not over)
                 withdrawn = why_not_withdrawn(status, line, replaced=replaced)
-                still = line in OPEN or line is L.PARTIALLY_FILLED
+                still = line in OPEN | REFUSED or line is L.PARTIALLY_FILLED
                 assert (withdrawn is None) == (editable and not replaced and still)
+                if line in REFUSED:
+                    assert why_not_withdrawn(status, line, replaced=replaced, fills_no=1) is not None
                 declined = why_not_declined(status, line)
                 declinable = LINE_TRANSITIONS.get((line, B.DECLINE)) == L.DECLINED
                 assert (declined is None) == (declinable and status not in ENDED)

@@ -18,7 +18,7 @@ from tests.support.cast import Agency, Cast
 from tests.support.loans import step, under_way
 from tests.support.policy import acting_for, window_of
 from tests.support.problems import assert_problem
-from tests.support.requests import act, line_for, need_line, submitted
+from tests.support.requests import accepted_by, act, line_for, need_line, submitted
 from tests.support.service import Caller, Service
 
 Found = dict[str, Any]
@@ -152,16 +152,16 @@ async def test_an_offer_on_a_condition_counts_once_it_is_accepted(cast: Cast) ->
     assert (statuses(found), found["lines"][0]["remaining_quantity"]) == (["open", "offered", "queued"], 1)
     assert found["lines"][1]["condition"] == "Back by midnight (demo)."
     owner = cast.assisting.coordinator
-    assert_problem(await owner.post(path_of(found, "accept-offer", 1), {}), 403, "forbidden")
+    assert_problem(await owner.post(path_of(found, "accept-offer", 1), accepted_by(found)), 403, "forbidden")
     service = cast.requesting.machine
-    assert_problem(await service.post(path_of(found, "accept-offer", 1), {}), 403, "forbidden")
+    assert_problem(await service.post(path_of(found, "accept-offer", 1), accepted_by(found)), 403, "forbidden")
     line = (await service.done("GET", f"/v1/requests/{found['id']}"))["lines"][1]
     answers = {each["action"] for each in line["allowed_actions"]} & {"accept_offer", "refuse_offer"}
     assert answers == {"refuse_offer"}, "a service binds nobody to a condition"
     asker = cast.requesting.coordinator
-    accepted = await asker.done("POST", path_of(found, "accept-offer", 1), {})
+    accepted = await asker.done("POST", path_of(found, "accept-offer", 1), accepted_by(found))
     assert (statuses(accepted), accepted["lines"][0]["remaining_quantity"]) == (["open", "permitted", "queued"], 0)
-    assert_problem(await asker.post(path_of(found, "accept-offer", 1), {}), 409, "wrong_status")
+    assert_problem(await asker.post(path_of(found, "accept-offer", 1), accepted_by(found)), 409, "wrong_status")
     asset = (await seen_by(cast.assisting, found))["lines"][0]["asset_id"]
     await cast.assisting.admin.done("PATCH", f"/v1/assets/{asset}", {"name": "Another dog (demo)"}, if_match="*")
     path = f"/v1/requests/{found['id']}/accept-changed-assets"
@@ -193,9 +193,8 @@ async def test_who_is_to_answer_finds_it_among_what_waits(cast: Cast) -> None:
     assert [await waits(each) for each in (cast.assisting, cast.neighbour, cast.requesting)] == [True, False, False]
     assert (await offer(cast.assisting, found, condition="By noon (demo).")).is_success
     assert [await waits(each) for each in (cast.assisting, cast.neighbour, cast.requesting)] == [False, False, True]
-    await cast.requesting.coordinator.done(
-        "POST", path_of(await seen_by(cast.requesting, found), "accept-offer", 1), {}
-    )
+    read = await seen_by(cast.requesting, found)
+    await cast.requesting.coordinator.done("POST", path_of(read, "accept-offer", 1), accepted_by(read))
     assert [await waits(each) for each in (cast.assisting, cast.neighbour, cast.requesting)] == [True, False, False]
 
 
@@ -243,8 +242,8 @@ async def test_a_need_is_never_filled_twice(cast: Cast) -> None:
     found = await seen_by(cast.requesting, found)
     asker = cast.requesting.coordinator
     three = await asyncio.gather(
-        asker.post(path_of(found, "accept-offer", 1), {}),
-        asker.post(path_of(found, "accept-offer", 2), {}),
+        asker.post(path_of(found, "accept-offer", 1), accepted_by(found)),
+        asker.post(path_of(found, "accept-offer", 2), accepted_by(found, 2)),
         offer(owners[2], found, kits[2], quantity=2),
     )
     assert sorted(each.status_code for each in three) == [200, 409, 409]

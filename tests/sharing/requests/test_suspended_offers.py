@@ -26,7 +26,7 @@ from tests.support.cast import Agency, Cast
 from tests.support.personnel import enter_person, speaks
 from tests.support.policy import policies_of
 from tests.support.problems import assert_problem
-from tests.support.requests import act, line_for, submitted
+from tests.support.requests import accepted_by, act, line_for, submitted
 
 Found = dict[str, Any]
 LAME = {"reason": "the dog is lame (demo)"}
@@ -156,8 +156,9 @@ async def test_an_offer_on_a_condition_that_cannot_be_had_is_not_accepted(cast: 
     found, dog = await offered(cast, condition="Back by midnight (demo).")
     await out_of_service(cast.assisting, dog)
     accepting, asker = path_of(found, "accept-offer", 1), cast.requesting.coordinator
+    read = accepted_by(found)
     for _ in range(2):
-        problem = assert_problem(await asker.post(accepting, {}), 409, "offer_suspended")
+        problem = assert_problem(await asker.post(accepting, read), 409, "offer_suspended")
         assert problem["detail"] == "It is out of service."
         line = (await seen_by(cast.requesting, found))["lines"][1]
         action = next(each for each in line["allowed_actions"] if each["action"] == "accept_offer")
@@ -169,7 +170,8 @@ async def test_an_offer_on_a_condition_that_cannot_be_had_is_not_accepted(cast: 
     await in_service(cast.assisting, dog)
     found = await settled(cast, found)
     assert statuses(found) == ["open", "offered", "asked"]
-    found = await asker.done("POST", accepting, {})
+    assert_problem(await asker.post(accepting, read), 409, "offer_changed")
+    found = await asker.done("POST", accepting, accepted_by(found))
     assert (statuses(found), found["lines"][0]["remaining_quantity"]) == (["open", "permitted", "asked"], 0)
 
 

@@ -23,7 +23,7 @@ from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
 from tests.support.policy import acting_for, policies_of, window_of
 from tests.support.problems import assert_problem
-from tests.support.requests import act, line_for, need_line, sourced, submitted
+from tests.support.requests import accepted_by, act, line_for, need_line, sourced, submitted
 
 REASON = {"reason": "as told on the telephone (demo)"}
 NO = {"reason_code": "crew_lacking", "reason": "Both handlers are on leave (demo)."}
@@ -290,8 +290,8 @@ async def offer_and_lend(cast: Cast, made: Made) -> None:
 
 
 async def offer_and_be_accepted(cast: Cast, made: Made) -> None:
-    await offered(cast.neighbour, made, condition="Back by midnight (demo).")
-    await on_line(cast, made, "accept-offer", {})
+    read = await offered(cast.neighbour, made, condition="Back by midnight (demo).")
+    await on_line(cast, made, "accept-offer", accepted_by(read, 0))
 
 
 async def offer_and_be_refused(cast: Cast, made: Made) -> None:

@@ -39,6 +39,7 @@ SECTIONS = (
         "Conditions and obligations",
         "Condition",
         "Readings",
+        "Pictures and papers",
         "Signatures",
         "What is withheld",
         "Notes",
@@ -97,7 +98,7 @@ async def test_the_page_says_all_and_is_readable_by_ear(partners: Partners) -> N
         *(partners.agreement["number"], "version 1", "narcotics investigation", "Fleet sergeant", "48210 mi"),
     ):
         assert said in text, said
-    assert rows(page, "Meter readings")[3:6] == ["odometer", "48210 mi", ""], "the return is for the pen"
+    assert rows(page, "Meter readings")[5:10] == ["odometer", "48210 mi", "", "", ""], "the rest is for the pen"
     signatures = rows(page, "Signatures at both ends")
     ends = [
         f"{end}: {each.name}" for end in ("Hand-over", "Return") for each in (partners.assisting, partners.requesting)
@@ -147,7 +148,7 @@ async def test_nobodys_words_become_markup(partners: Partners) -> None:
     assert page.one("h1").text == f"Hand-over sheet: {HOSTILE} (<b>7</b>)"
     assert not page.all("script", "img", "b")
     assert page.one("main").text.count("<script>") == 4
-    assert rows(page, "Condition report")[9:12] == ["Remarks", HOSTILE, ""]
+    assert rows(page, "Condition report")[15:20] == ["Remarks", HOSTILE, "", "", ""]
     assert {each.tag for each in page.elements} <= {
         *VOID,
         *("html", "head", "title", "style", "body", "header", "h1", "bdi", "div", "svg", "path", "p", "code", "main"),

@@ -179,6 +179,7 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
         .correlate(request_line)
         .scalar_subquery()
     )
+    was = sa.func.coalesce(request_line.c.refused_as, request_line.c.status)
     criteria = {
         "agreement_id": _equals(ground, "agreement_id"),
         "category": _below(request_line.c.category),
@@ -188,19 +189,16 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
     statement = (
         sa.select(
             request_line.c.submitted_at,
-            answered_status().label("status"),
+            # That it was given up later does not change that it was refused.
+            sa.func.coalesce(request_line.c.refused_as, answered_status()).label("status"),
             request_line.c.decided_at,
             sa.func.coalesce(request_line.c.decline_reason, given_up_for()).label("decline_reason"),
             agreed_at(TimedAct.RECEIVE).label("arrived_at"),
             disputed_at(TimedAct.RECEIVE).label("arrival_disputed_at"),
             ground.label("agreement_id"),
             request_line.c.category,
-            sa.case(
-                (request_line.c.status == LineStatus.DENIED.value, policy_decision.c.decision), else_=sa.null()
-            ).label("decision"),
-            sa.case((request_line.c.status == LineStatus.REJECTED.value, rejected_by), else_=sa.null()).label(
-                "rejected_by"
-            ),
+            sa.case((was == LineStatus.DENIED.value, policy_decision.c.decision), else_=sa.null()).label("decision"),
+            sa.case((was == LineStatus.REJECTED.value, rejected_by), else_=sa.null()).label("rejected_by"),
         )
         .select_from(
             request_line.join(request, request.c.id == request_line.c.request_id)

@@ -1,19 +1,21 @@
 """The check that a loan leaves at home what its agency keeps there."""
 
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 import sqlalchemy as sa
+from msgspec import structs
 
 from registry.directory.taxonomy.tables import category
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Caller, Role
-from registry.platform.database.handles import Write
+from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import Conflict, Forbidden
 from registry.platform.kernel.time import Window, format_instant
-from registry.resources.allocations.occupancy import Stretch
-from registry.resources.allocations.rules import Bookable
+from registry.resources.allocations.occupancy import KindHold, Stretch
+from registry.resources.allocations.rules import AllocationKind, Bookable, Stock
 from registry.resources.assets.queries.keeping import OWNER_OF, reserves_in
-from registry.resources.minimums.queries import LOCKED, by_category
+from registry.resources.minimums.queries import COUNTED, LOCKED, by_category
 from registry.resources.minimums.rules import Kept, first_short
 
 _NAME = sa.select(category.c.name).where(category.c.code == sa.bindparam("code", type_=sa.Text))
@@ -50,22 +52,51 @@ async def keep_minimums(
     """
     if not asset.has_minimums:
         return {}
-    owner = await write.first(OWNER_OF, {"id": asset.id})
-    assert owner is not None, "the asset is locked"
-    needed = asset.with_turnaround(window)
-    rows = await write.all(LOCKED, {"owner": owner.agency_id, "category": owner.category})
-    minimums = by_category(row for row in rows if row.counts)
-    reserves = await reserves_in(write, owner.agency_id, owner.agency_id, owner.time_zone, minimums, needed, caller.now)
-    short = [found for each in reserves if (found := first_short(each.assets, each.kept, needed)) is not None]
+    short = await _short(write, asset, window, caller.now, LOCKED)
     if not short:
         return {}
     if override is None:
-        stretch, kept = short[0]
-        name = await write.value(_NAME, {"code": kept.minimum.category})
-        raise _under(stretch, kept, name or kept.minimum.category, way_out)
+        raise await _under(write, *short[0], way_out)
     _permit_override(caller)
     overridden = [str(kept.minimum.id) for _, kept in short]
     return {"reserve_minimum_ids": overridden, "override_reason": override}
+
+
+async def check_minimums(read: Read, asset: Stock, quantity: int, window: Window, now: datetime, way_out: str) -> None:
+    """Raises what `keep_minimums` would without an override, once so many of the asset were away in the window too.
+
+    Nothing is locked: it is for an answer before the act.
+    """
+    leaving = (window.start, window.end, quantity, AllocationKind.LOAN.value)
+    short = await _short(read, asset, window, now, COUNTED, leaving) if asset.has_minimums else []
+    if short:
+        raise await _under(read, *short[0], way_out)
+
+
+async def _short(
+    read: Read,
+    asset: Stock,
+    window: Window,
+    now: datetime,
+    statement: sa.Select[Any],
+    leaving: KindHold | None = None,
+) -> list[tuple[Stretch, Kept]]:
+    """Where fewer would be at home than is kept; `leaving` is what of the asset is not allocated yet."""
+    owner = await read.first(OWNER_OF, {"id": asset.id})
+    assert owner is not None, "a loan's asset is never deleted"
+    needed = asset.with_turnaround(window)
+    rows = await read.all(statement, {"owner": owner.agency_id, "category": owner.category})
+    minimums = by_category(row for row in rows if row.counts)
+    reserves = await reserves_in(read, owner.agency_id, owner.agency_id, owner.time_zone, minimums, needed, now)
+    found = []
+    for each in reserves:
+        assets = [
+            structs.replace(its, holds=(*its.holds, leaving)) if leaving and its.id == asset.id else its
+            for its in each.assets
+        ]
+        short = first_short(assets, each.kept, needed)
+        found += [] if short is None else [short]
+    return found
 
 
 def _permit_override(caller: Caller) -> None:
@@ -81,8 +112,9 @@ def _permit_override(caller: Caller) -> None:
     raise Forbidden(refused)
 
 
-def _under(stretch: Stretch, kept: Kept, name: str, way_out: str) -> Conflict:
+async def _under(read: Read, stretch: Stretch, kept: Kept, way_out: str) -> Conflict:
     (start, end), minimum = stretch, kept.minimum
+    name = await read.value(_NAME, {"code": minimum.category}) or minimum.category
     reason = minimum.reason if minimum.reason[-1] in ".!?" else f"{minimum.reason}."
     return Conflict(
         f"Fewer than {minimum.quantity} of “{name}” would stay at home for part of that time. Your agency "

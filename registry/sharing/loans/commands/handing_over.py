@@ -25,12 +25,13 @@ from registry.resources.assets.queries.facts import AssetRow, asset_facts
 from registry.resources.assets.rules import changed_since
 from registry.sharing.loans.commands.contesting import lapse_contests
 from registry.sharing.loans.commands.handlers import release_handler, send_handler
+from registry.sharing.loans.commands.leaving_early import told_early
 from registry.sharing.loans.commands.reserving import snapshot
 from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted, record_override
 from registry.sharing.loans.queries.asset_warnings import described_in
 from registry.sharing.loans.queries.getting import side_of
+from registry.sharing.loans.queries.papers import check_documents
 from registry.sharing.loans.rules import (
-    SOON,
     DeclineReason,
     LoanAction,
     Side,
@@ -44,7 +45,6 @@ from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.loans.times import TimedAct, agreed_by_word
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import decline_decision, redecide
-from registry.sharing.policy.commands.recording import Decided
 from registry.sharing.policy.queries.getting import decision_row
 
 LAPSE = (
@@ -72,15 +72,22 @@ async def dispatch(
 
     What left before it was reserved, by word of mouth, says how it was agreed (`by_word`), and is recorded from its
     agreed start on. What leaves long before its start is decided for the time from now on. Raises RuleBroken
-    `window_too_long` when that is longer than any loan; Conflict when policy no longer permits the loan, or not from
-    now on, `asset_changed` until the requesting agency accepts the changed asset, when it is still out on another loan,
-    or when leaving early would take what the agency keeps, unless somebody who approves for it gives a reason to
-    override that.
+    `window_too_long` when that is longer than any loan; Conflict when policy no longer permits the loan,
+    `early_dispatch_not_permitted` when it does, but not from now on, `asset_changed` until the requesting agency
+    accepts the changed asset, when it is still out on another loan, or when leaving early would take what the agency
+    keeps, unless somebody who approves for it gives a reason to override that.
     """
     row, status, caller, left_at = await begin_act(write, caller, loan_id, LoanAction.DISPATCH, expected, occurred_at)
     by_word = agreed_by_word(left_at, row.reserved_at, by_word)
+    await check_documents(write, loan_id, Side.ASSISTING, condition.document_ids, "/document_ids")
     decision = await decision_row(write, row.decision_id)
-    made = await _redecide_from(write, caller, policies, row, decision, left_at)
+    early = early_window(left_at, row.starts_at, row.planned_end_at)
+    try:
+        made = await redecide(write, caller, policies, decision, "dispatch", window=early and early.checked())
+    except Conflict as refused:
+        if early is None:
+            raise
+        raise await told_early(write, policies, caller, row, decision, refused) from None
     check_unchanged(row, made.asset)
     asset = await lock_for_booking(write, row.asset_id)
     await mark_out(write, asset, loan_id, left_at)
@@ -102,26 +109,6 @@ async def dispatch(
     if by_word is not None:
         data["agreed_by_word"] = by_word
     return await finish(write, caller, row, LoanAction.DISPATCH, values, data, made, occurred_at=left_at)
-
-
-async def _redecide_from(
-    write: Write, caller: Caller, policies: PolicySet, row: Row[Any], decision: Row[Any], left_at: datetime
-) -> Decided:
-    early = early_window(left_at, row.starts_at, row.planned_end_at)
-    if early is not None:
-        early = early.checked()
-    try:
-        return await redecide(write, caller, policies, decision, "dispatch", window=early)
-    except Conflict as refused:
-        if early is None:
-            raise
-        from_at, until = (at.strftime("%Y-%m-%dT%H:%MZ") for at in (row.starts_at - SOON, row.planned_end_at))
-        words = (  # what to do comes first, since a long detail is cut off
-            f"It may leave from {from_at} on, two hours before its agreed start. Send it out then, or cancel it and "
-            f"have the longer time asked for: leaving now, it would be away until {until}, which is not permitted. "
-            f"{refused.detail}"
-        )
-        raise Conflict(words, refused.code, extra=refused.extra) from None
 
 
 async def accept_changed_asset(
@@ -166,11 +153,21 @@ async def receive(
     note: str | None = None,
     expected: Expected = None,
     occurred_at: datetime | None = None,
+    condition: ConditionReport | None = None,
 ) -> Loan:
-    """Confirm the arrival for the requesting agency."""
+    """Confirm the arrival for the requesting agency, in the condition in which it found what came."""
     row, status, caller, at = await begin_act(write, caller, loan_id, LoanAction.RECEIVE, expected, occurred_at)
-    values = {"status": status, "arrived_at": at}
-    return await finish(write, caller, row, LoanAction.RECEIVE, values, noted(note), occurred_at=at)
+    found, data = await _found(write, loan_id, condition)
+    values = {"status": status, "arrived_at": at, "condition_received": found}
+    return await finish(write, caller, row, LoanAction.RECEIVE, values, {**noted(note), **data}, occurred_at=at)
+
+
+async def _found(write: Write, loan_id: UUID, condition: ConditionReport | None) -> tuple[object, dict[str, object]]:
+    """The requesting agency's own report, to be kept, and for the ledger."""
+    if condition is None:
+        return None, {}
+    await check_documents(write, loan_id, Side.REQUESTING, condition.document_ids, "/condition/document_ids")
+    return msgspec.to_builtins(condition), {"condition": _recorded(condition)}
 
 
 async def start_return(
@@ -180,14 +177,16 @@ async def start_return(
     note: str | None = None,
     expected: Expected = None,
     occurred_at: datetime | None = None,
+    condition: ConditionReport | None = None,
 ) -> Loan:
-    """Record that the asset is on its way back; an unanswered extension lapses."""
+    """Record that the asset is on its way back, and in which condition; an unanswered extension lapses."""
     row, status, caller, at = await begin_act(write, caller, loan_id, LoanAction.START_RETURN, expected, occurred_at)
     await write.run(LAPSE, {"loan": loan_id})
     if row.times_contested:  # what was lost on its way back and found goes back once more, with another time
         await lapse_contests(write, loan_id, TimedAct.START_RETURN, caller.now)
-    values = {"status": status, "return_started_at": at}
-    return await finish(write, caller, row, LoanAction.START_RETURN, values, noted(note), occurred_at=at)
+    found, data = await _found(write, loan_id, condition)
+    values = {"status": status, "return_started_at": at, "condition_sent_back": found}
+    return await finish(write, caller, row, LoanAction.START_RETURN, values, {**noted(note), **data}, occurred_at=at)
 
 
 async def confirm_return(
@@ -203,6 +202,7 @@ async def confirm_return(
     What comes back damaged is held until the owner has assessed it; anything else as long as it takes to be ready.
     """
     row, status, caller, back_at = await begin_act(write, caller, loan_id, LoanAction.RETURN, expected, occurred_at)
+    await check_documents(write, loan_id, Side.ASSISTING, condition.document_ids, "/document_ids")
     await write.run(LAPSE, {"loan": loan_id})
     due_at = due_back(row.planned_end_at, row.recall_due_at)
     asset = await lock_for_booking(write, row.asset_id)
@@ -298,5 +298,6 @@ def _recorded(condition: ConditionReport) -> dict[str, object]:
     return {
         "grade": condition.grade,
         "evidence_sha256": condition.evidence_sha256,
+        "document_ids": [str(each) for each in condition.document_ids],
         "report_sha256": canonical_digest(condition),
     }

@@ -94,16 +94,19 @@ async def accept_extension(
     accepted: ExtensionAcceptance,
     expected: Expected = None,
 ) -> Loan:
-    """Accept the later return, which is decided once more, and extend the asset's allocation.
+    """Accept the later return that was read, which is decided once more, and extend the asset's allocation.
 
-    Raises Conflict `decision_worsened` when policy permits less than when it was requested, `decision_not_satisfied`
-    when an approval is missing that the caller cannot give, `asset_not_free` when the asset was reserved for others
-    meanwhile, `under_reserve_minimum` when the agency would not keep enough at home, unless somebody who approves
-    for it gives a reason to override that.
+    Raises Conflict `extension_changed` when another is asked for now, `decision_worsened` when policy permits less than
+    when it was requested, `decision_not_satisfied` when an approval is missing that the caller cannot give,
+    `asset_not_free` when the asset was reserved for others meanwhile, `under_reserve_minimum` when the agency would not
+    keep enough at home, unless somebody who approves for it gives a reason to override that.
     """
     row, _, caller = await begin(write, caller, loan_id, LoanAction.ACCEPT_EXTENSION, expected)
     pending = await write.first(_PENDING, {"loan": loan_id})
     assert pending is not None, "the overlay says that one is pending"
+    if pending.id != accepted.extension_id:
+        words = "Another extension is asked for than the one that you name: read it before you accept it."
+        raise Conflict(words, "extension_changed")
     check_extension(caller.now, row.planned_end_at, pending.asked_end_at, None)
     decision = await decision_row(write, pending.decision_id)
     made = await redecide(write, caller, policies, decision, "extend", stands_until=row.planned_end_at)

@@ -35,6 +35,7 @@ from registry.resources.assets.queries.facts import AssetRow, cost_at
 from registry.resources.personnel.rules import PERSONNEL_CATEGORY
 from registry.sharing.loans.commands.conditions import ACCEPTED
 from registry.sharing.loans.commands.handlers import commit_handler, recorded_people
+from registry.sharing.loans.commands.leaving_early import why_not_early
 from registry.sharing.loans.commands.people import commit_people_offered
 from registry.sharing.loans.commands.steps import edxl, record_override
 from registry.sharing.loans.edxl import RESERVED
@@ -92,7 +93,7 @@ async def reserve(write: Write, caller: Caller, policies: PolicySet, new: NewLoa
     await write.once()
     prepared = await prepare(write, caller, policies, decision, new.quantity, new.override_reason)
     handler_id = await commit_handler_of(write, caller, prepared)
-    return await store(write, caller, prepared, handler_id)
+    return await store(write, caller, prepared, handler_id, policies=policies)
 
 
 async def decision_at(write: Write, caller: Caller, decision_id: UUID, pointer: str) -> Row[Any]:
@@ -176,9 +177,17 @@ async def commit_handler_of(
 
 
 async def store(
-    write: Write, caller: Caller, prepared: Prepared, handler_id: UUID | None, reservation_id: UUID | None = None
+    write: Write,
+    caller: Caller,
+    prepared: Prepared,
+    handler_id: UUID | None,
+    reservation_id: UUID | None = None,
+    *,
+    policies: PolicySet | None = None,
 ) -> Loan:
     """Store and record the loan; `reservation_id` is that of the package of which it is a part.
+
+    With `policies`, what it offers is weighed by them: whether it may leave long before its start.
 
     Raises Conflict `already_reserved` when one was made under the decision meanwhile, and as `commit_people_offered`.
     """
@@ -288,7 +297,8 @@ async def store(
         )
         for each in opened
     ]
-    return as_loan(row, (), named, caller.principal, caller.now, obligations=obliged)
+    early = None if policies is None else await why_not_early(write, policies, caller, row, is_new=True)
+    return as_loan(row, (), named, caller.principal, caller.now, obligations=obliged, early=early)
 
 
 def snapshot(found: AssetRow, starts_at: datetime) -> LoanedAsset:

@@ -61,6 +61,9 @@ _EVENTS: dict[LoanAction, EventType] = {
     LoanAction.WITHDRAW_CONTEST: EventType.LOAN_TIME_CONTEST_WITHDRAWN,
     LoanAction.REPORT_LOST: EventType.LOAN_LOST,
     LoanAction.REPORT_FOUND: EventType.LOAN_FOUND,
+    LoanAction.REPORT_DAMAGE: EventType.LOAN_DAMAGE_REPORTED,
+    LoanAction.CONTEST_DAMAGE: EventType.LOAN_DAMAGE_CONTESTED,
+    LoanAction.WITHDRAW_DAMAGE: EventType.LOAN_DAMAGE_WITHDRAWN,
     LoanAction.REQUEST_EXTENSION: EventType.LOAN_EXTENSION_REQUESTED,
     LoanAction.ACCEPT_EXTENSION: EventType.LOAN_EXTENSION_ACCEPTED,
     LoanAction.DECLINE_EXTENSION: EventType.LOAN_EXTENSION_DECLINED,
@@ -237,6 +240,27 @@ def record_override(
         n=1,
         agencies=[owner_id],
         data=dict(overridden),
+    )
+
+
+async def lock_loan(write: Write, caller: Caller, loan_id: UUID) -> Row[Any]:
+    """Lock the loan for what is no step of it, and return its row. Raises NotFound unless the caller is a side."""
+    row, *_ = await _locked(write, caller, loan_id)
+    return row
+
+
+async def note_on(write: Write, caller: Caller, row: Row[Any], event: EventType, data: Mapping[str, object]) -> None:
+    """Record what happened on the loan that is no step of it, for both sides, who read the loan anew."""
+    version = row.version + 1
+    await write.run_fast(_UPDATE, {"loan": row.id, "version": version, "updated_at": max(caller.now, row.updated_at)})
+    record(
+        write,
+        caller,
+        event,
+        subject=("loan", row.id, version),
+        agencies=[row.requesting_agency_id, row.assisting_agency_id],
+        agreement_id=row.agreement_id,
+        data=dict(data),
     )
 
 

@@ -102,17 +102,27 @@ def said_otherwise_after(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
 
 
 _K = InboxKind
-_NEEDED: Final = {_K.CONTESTED_TIME: Action.LOANS_CONTEST, _K.NO_SHOW: Action.LOANS_CONTEST}
+_NEEDED: Final = dict.fromkeys((_K.CONTESTED_TIME, _K.NO_SHOW, _K.DAMAGE_FOUND), Action.LOANS_CONTEST)
 _SETTLED_BY: Final = {
     _K.CONTESTED_TIME: ("accept_loan_time", "accept-time"),
     _K.NO_SHOW: ("contest_loan_no_show", "contest-no-show"),
+    _K.DAMAGE_FOUND: ("contest_loan_damage", "contest-damage"),
 }
 _TASKS: Final = {
     _K.CONTESTED_TIME: "Accept the time that the other agency says, or leave both words standing.",
     _K.NO_SHOW: "Contest the no-show that the other agency reported, or let it stand.",
+    _K.DAMAGE_FOUND: "Contest the damage that its owner found once it was back, or let it stand.",
 }
-_WITHDRAWN_BY: Final = ("withdraw_loan_no_show", "withdraw-no-show")
-_IS_CONTESTED: Final = "Withdraw the no-show that the other agency contests, or leave both words standing."
+_ONCE_CONTESTED: Final = {
+    _K.NO_SHOW: (
+        "Withdraw the no-show that the other agency contests, or leave both words standing.",
+        ("withdraw_loan_no_show", "withdraw-no-show"),
+    ),
+    _K.DAMAGE_FOUND: (
+        "Withdraw the damage that the other agency contests, or leave both words standing.",
+        ("withdraw_loan_damage", "withdraw-damage"),
+    ),
+}
 _partner = agency.alias("partner")
 _LIMIT = sa.bindparam("limit", type_=sa.Integer)
 
@@ -170,12 +180,39 @@ def _no_shows(mine: Side, *, own: bool) -> sa.Select[Any]:
     )
 
 
+def _damages(mine: Side, *, own: bool) -> sa.Select[Any]:
+    """Damage that was found afterwards: not contested it waits for who had it, contested for its owner."""
+    other = Side.REQUESTING if mine is Side.ASSISTING else Side.ASSISTING
+    since = sa.bindparam("since", type_=_AT)
+    contested = loan.c.damage_contested_at.is_not(None)
+    waits_from = sa.func.coalesce(loan.c.damage_contested_at, loan.c.damage_reported_at, type_=_AT)
+    after = sa.tuple_(sa.bindparam("after_damage", type_=_AT), sa.bindparam("after_damaged", type_=_ID))
+    waits = contested if (mine is Side.ASSISTING) is own else sa.not_(contested)
+    return (
+        _waiting(_K.DAMAGE_FOUND, loan.c.id, loan.c.id, waits_from, contested)
+        .select_from(loan.join(_partner, _partner.c.id == loan.c[f"{other}_agency_id"]))
+        .where(
+            loan.c[f"{mine}_agency_id"] == _VIEWER,
+            loan.c.updated_at > since,
+            loan.c.damage_reported_at.is_not(None),
+            loan.c.damage_withdrawn_at.is_(None),
+            waits,
+            waits_from > since,
+            sa.tuple_(waits_from, loan.c.id) > after,
+        )
+        .order_by(waits_from, loan.c.id)
+        .limit(_LIMIT)
+    )
+
+
 @cache
 def _statement(kinds: tuple[InboxKind, ...], own: bool) -> sa.Select[Any]:
     """The next entries of each kind in one statement, each from its side's index."""
     pages = [_contested_times(own=own)] if _K.CONTESTED_TIME in kinds else []
     if _K.NO_SHOW in kinds:
         pages += [_no_shows(side, own=own) for side in Side]
+    if _K.DAMAGE_FOUND in kinds:
+        pages += [_damages(side, own=own) for side in Side]
     return sa.select(sa.union_all(*(sa.select(page.subquery()) for page in pages)).subquery())
 
 
@@ -187,7 +224,7 @@ def _may(principal: Principal, kind: InboxKind) -> bool:
 
 
 async def waiting_words(read: Read, asked: Asked) -> list[InboxEntry]:
-    """Times that are contested, for who said them; no-shows, for who may contest them, then for who reported."""
+    """Times that are contested, for who said them; no-shows and damage, for who may contest, then who reported."""
     kinds = tuple(kind for kind in _NEEDED if asked.whose != "me" or _may(asked.principal, kind))
     if not kinds:
         return []
@@ -198,6 +235,10 @@ async def waiting_words(read: Read, asked: Asked) -> list[InboxEntry]:
         after_due, parameters["after_loan"] = asked.after_due(_K.NO_SHOW)
         parameters["after_report"] = after_due - CONTEST_PERIOD
         parameters["since"] = asked.as_of - CONTEST_PERIOD
+    if _K.DAMAGE_FOUND in kinds:
+        after_due, parameters["after_damaged"] = asked.after_due(_K.DAMAGE_FOUND)
+        parameters["after_damage"] = after_due - CONTEST_PERIOD
+        parameters["since"] = asked.as_of - CONTEST_PERIOD
     rows = await read.all_slowly(_statement(kinds, asked.whose != "partners"), parameters)
     return [_entry(row, asked) for row in rows]
 
@@ -205,8 +246,8 @@ async def waiting_words(read: Read, asked: Asked) -> list[InboxEntry]:
 def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
     kind, path = InboxKind(row.waits_for), f"/v1/loans/{row.loan_id}"
     theirs, task, (operation, verb) = asked.whose == "partners", _TASKS[kind], _SETTLED_BY[kind]
-    if kind is _K.NO_SHOW and row.is_contested:
-        task, (operation, verb) = _IS_CONTESTED, _WITHDRAWN_BY
+    if kind in _ONCE_CONTESTED and row.is_contested:
+        task, (operation, verb) = _ONCE_CONTESTED[kind]
     offered = not theirs and _may(asked.principal, kind)
     return InboxEntry(
         id=row.id,
@@ -214,7 +255,7 @@ def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
         subject=InboxSubject(kind="loan", id=row.loan_id, name=_read_asset(row.asset_snapshot).name, path=path),
         task=f"{row.partner_name}: {task}" if theirs else task,
         late=False,
-        due_at=row.waiting_from + CONTEST_PERIOD if kind is _K.NO_SHOW else None,
+        due_at=row.waiting_from + CONTEST_PERIOD if kind in _ONCE_CONTESTED else None,
         waiting_from=row.waiting_from,
         partner=AgencyReference(id=row.partner_id, name=row.partner_name),
         action=InboxAction(operation=operation, path=f"{path}/{verb}") if offered else None,

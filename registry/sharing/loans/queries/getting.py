@@ -1,8 +1,8 @@
 """Queries about loans. Both sides can see a loan for ever; other agencies cannot."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
 import msgspec
@@ -35,6 +35,7 @@ from registry.sharing.loans.queries.asset_warnings import (
 from registry.sharing.loans.queries.contesting import TIMES_CONTESTED, as_time_contest, contests_of, facts_of
 from registry.sharing.loans.queries.extending import why_not_accepted
 from registry.sharing.loans.queries.hindrances import hindrance
+from registry.sharing.loans.queries.papers import DOCUMENTED, documents_of
 from registry.sharing.loans.rules import (
     NEVER_WAS,
     OUT,
@@ -45,6 +46,7 @@ from registry.sharing.loans.rules import (
     Overlays,
     Side,
     awaited,
+    damage_overlay,
     due_back,
     hand_over_refusal,
     no_show_settled,
@@ -52,8 +54,10 @@ from registry.sharing.loans.rules import (
     timing_refusal,
     why_unavailable,
 )
+from registry.sharing.loans.schemas.papers import LoanDocumentReference
 from registry.sharing.loans.schemas.shown import (
     Condition,
+    Damage,
     Loan,
     LoanedAsset,
     LoanExtension,
@@ -92,6 +96,7 @@ SHOWN = sa.select(
         unavailable_during(loan.c.asset_id, loan.c.starts_at, loan.c.planned_end_at),
     ).label("now_planned"),
     TIMES_CONTESTED.label("times_contested"),
+    DOCUMENTED.label("documented"),
     hindrance().label("hindrance"),
     *loan.c,
     *NAMES,
@@ -135,15 +140,35 @@ async def loans_of_request(read: Read, principal: Principal, request_id: UUID) -
     return [row.id for row in await read.fast(_OF_REQUEST, {"request_id": request_id, "viewer": principal.agency_id})]
 
 
-async def get_loan(read: Read, principal: Principal, loan_id: UUID, now: datetime) -> Loan:
-    """One loan as this caller may see it. Raises NotFound."""
+WhyNotEarly: TypeAlias = Callable[[Row[Any]], Awaitable[str | None]]
+"""Why a loan cannot leave long before its start, by its row: it is asked of the policies."""
+
+
+async def get_loan(
+    read: Read, principal: Principal, loan_id: UUID, now: datetime, why_not_early: WhyNotEarly | None = None
+) -> Loan:
+    """One loan as this caller may see it, which offers to leave early where it may. Raises NotFound."""
     row, *_ = rows = await loan_rows(read, principal, loan_id, now)
     unaccepted = await why_not_accepted(read, principal, row, rows)
     planned = await planned_against(read, row, now)
     obliged = await obligations_of(read, principal, loan_id, now)
     contests = await contests_of(read, row)
     named = named_in(row)
-    return as_loan(row, rows, named, principal, now, unaccepted, planned, obligations=obliged, contests=contests)
+    documents = await documents_of(read, loan_id) if row.documented else ()
+    early = None if why_not_early is None else await why_not_early(row)
+    return as_loan(
+        row,
+        rows,
+        named,
+        principal,
+        now,
+        unaccepted,
+        planned,
+        obligations=obliged,
+        contests=contests,
+        documents=documents,
+        early=early,
+    )
 
 
 def side_of(row: Row[Any], principal: Principal) -> Side:
@@ -151,9 +176,17 @@ def side_of(row: Row[Any], principal: Principal) -> Side:
     return Side.ASSISTING if row.assisting_agency_id == principal.agency_id else Side.REQUESTING
 
 
+_WORDS: Final = (
+    LoanAction.CONTEST_NO_SHOW,
+    LoanAction.WITHDRAW_NO_SHOW,
+    LoanAction.CONTEST_DAMAGE,
+    LoanAction.WITHDRAW_DAMAGE,
+)
+
+
 def permission_for(action: LoanAction, side: Side) -> Action:
     """The permission that `action` needs on that `side`: each side's steps have their own."""
-    if action in CONTESTS or action in (LoanAction.CONTEST_NO_SHOW, LoanAction.WITHDRAW_NO_SHOW):
+    if action in CONTESTS or action in _WORDS:
         return Action.LOANS_CONTEST
     if len(SIDES[action]) > 1:
         return Action.LOANS_END
@@ -192,6 +225,7 @@ def overlays_of(
         no_show_settled=no_show_settled(
             row.no_show_reported_at, row.no_show_contested_at, row.no_show_withdrawn_at, now
         ),
+        damage=damage_overlay(row.damage_reported_at, row.damage_contested_at, row.damage_withdrawn_at, now),
         asset_changed=bool(rows) and row.status == LoanStatus.RESERVED and bool(changed_in(row)),
         times={each: why_withheld(each, side, acts, contests, now, act) for each in CONTESTS},
         extension_pending=out and any(each.extension_status == "pending" for each in rows),
@@ -229,12 +263,15 @@ def as_loan(
     *,
     obligations: Sequence[Obligation] = (),
     contests: Sequence[Row[Any]] = (),
+    documents: Sequence[LoanDocumentReference] = (),
+    early: str | None = None,
 ) -> Loan:
     """The representation of a loan, with the caller's allowed actions at `now`.
 
     `rows` are as from `loan_rows`; empty for a new loan. `unaccepted` is whose approval its extension waits for,
     `planned` what is planned against the loan, `obligations` what it obliges either side to do,
-    `contests` what is contested of its times.
+    `contests` what is contested of its times, `documents` what is on file with it, `early` why it cannot leave long
+    before its start.
     """
     status = LoanStatus(row.status)
     overlays = overlays_of(row, rows, side_of(row, principal), now, facts_of(contests))
@@ -287,11 +324,15 @@ def as_loan(
         obligations=list(obligations),
         extensions=[_extension(each) for each in rows if each.extension_id is not None],
         condition_out=cast("Condition | None", row.condition_out),
+        condition_received=cast("Condition | None", row.condition_received),
+        condition_sent_back=cast("Condition | None", row.condition_sent_back),
         condition_in=cast("Condition | None", row.condition_in),
+        documents=list(documents),
         ended_reason=row.ended_reason,
         ended_by=None if row.ended_side is None else Side(row.ended_side),
         decline_reason=None if row.decline_reason is None else DeclineReason(row.decline_reason),
         time_contests=[as_time_contest(each) for each in contests],
+        damage=_damage(row),
         no_show=no_show_of(*(row._mapping[name] for name in NO_SHOW_COLUMNS)),
         allowed_actions=_allowed(
             row,
@@ -302,6 +343,7 @@ def as_loan(
             unaccepted,
             planned,
             warned=bool(warnings),
+            early=early,
             hindered=row.hindrance if rows else None,
         ),
         version=row.version,
@@ -320,6 +362,7 @@ def _allowed(
     planned: Planned,
     *,
     warned: bool,
+    early: str | None,
     hindered: str | None,
 ) -> list[AllowedAction]:
     side = side_of(row, principal)
@@ -336,7 +379,7 @@ def _allowed(
             if action is LoanAction.ACCEPT_EXTENSION:
                 reason = reason or unaccepted
             if action is LoanAction.DISPATCH:
-                reason = reason or hand_over
+                reason = reason or early or hand_over
             actions.append(offer(action, withheld=reason))
     return actions
 
@@ -362,6 +405,22 @@ def no_show_of(
         contested_at=contested_at,
         contested_reason=contested_reason,
         withdrawn_at=withdrawn_at,
+    )
+
+
+def _damage(row: Row[Any]) -> Damage | None:
+    if row.damage_reported_at is None:
+        return None
+    said = msgspec.json.decode(row.damage_report)
+    return Damage(
+        reason=said["reason"],
+        document_ids=[UUID(each) for each in said["document_ids"]],
+        found_at=row.damage_found_at,
+        reported_at=row.damage_reported_at,
+        contest_by=row.damage_reported_at + CONTEST_PERIOD,
+        contested_at=row.damage_contested_at,
+        contested_reason=row.damage_contested_reason,
+        withdrawn_at=row.damage_withdrawn_at,
     )
 
 

@@ -26,7 +26,7 @@ from registry.sharing.loans.queries.getting import (
     permission_for,
 )
 from registry.sharing.loans.queries.hindrances import hindrance
-from registry.sharing.loans.rules import AwaitedStep, LoanAction, Side
+from registry.sharing.loans.rules import AwaitedStep, LoanAction, Side, early_window
 from registry.sharing.loans.schemas.shown import LoanedAsset
 from registry.sharing.loans.tables import loan, loan_extension
 
@@ -190,8 +190,9 @@ def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None) -> InboxE
     assisting = asked.principal.agency_id == row.assisting_agency_id
     partner = found.requesting_agency if assisting else found.assisting_agency
     offered = any(each.action == wait.action and each.allowed for each in found.allowed_actions)
-    # Whether something planned stands in the way, the loan itself says.
-    unsure = kind is _K.HAND_OVER and row.now_planned
+    # Whether something planned stands in the way, or it may leave long before its start, the loan itself says.
+    early = early_window(asked.as_of, row.starts_at, row.planned_end_at) is not None
+    unsure = kind is _K.HAND_OVER and (row.now_planned or early)
     no = _NO.get(kind)
     refusable = no is not None and any(each.action == no.action and each.allowed for each in found.allowed_actions)
     path = f"/v1/loans/{row.id}"

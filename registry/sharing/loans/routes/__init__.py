@@ -4,7 +4,9 @@ from litestar import Router
 
 from registry.sharing.loans.routes import (
     contesting,
+    damage,
     exporting,
+    filing,
     handing_over,
     packaging,
     reading,
@@ -17,9 +19,11 @@ router = Router(
     route_handlers=[
         *reading.handlers,
         *exporting.handlers,
+        *filing.handlers,
         *reserving.handlers,
         *handing_over.handlers,
         *contesting.handlers,
+        *damage.handlers,
         *rescheduling.handlers,
         *packaging.handlers,
     ],

@@ -13,12 +13,13 @@ from registry.platform.kernel.versions import Expected
 from registry.sharing.loans.commands import handing_over, losing, resuming
 from registry.sharing.loans.routes.answering import answer, verb
 from registry.sharing.loans.schemas.given import (
+    CHECKED_EXAMPLE,
     CONDITION_EXAMPLE,
     STEP_EXAMPLE,
     ChangeAccepted,
+    CheckedAct,
     Departure,
     HandBack,
-    LoanAct,
     LoanEnding,
     LoanLoss,
     LoanStep,
@@ -38,6 +39,7 @@ from registry.sharing.policy.commands.deciding import REFUSALS
         "asset_still_out",
         "asset_unavailable",
         *REFUSALS["dispatch"],
+        "early_dispatch_not_permitted",
         "handler_left",
         "not_then",
         "nothing_held",
@@ -46,6 +48,7 @@ from registry.sharing.policy.commands.deciding import REFUSALS
         "personnel_not_free",
         "personnel_still_out",
         "under_reserve_minimum",
+        "unknown_document",
         "window_over",
         "window_too_long",
         "wrong_status",
@@ -94,41 +97,46 @@ async def accept_changed_asset(
 
 
 @verb(
-    "receive", Action.LOANS_RECEIVE, example=STEP_EXAMPLE, problems=("not_then", "other_sides_action", "wrong_status")
+    "receive",
+    Action.LOANS_RECEIVE,
+    example=CHECKED_EXAMPLE,
+    problems=("not_then", "other_sides_action", "unknown_document", "wrong_status"),
 )
 async def receive_loan(
     loan_id: FromPath[UUID],
-    data: JSONBody[LoanAct],
+    data: JSONBody[CheckedAct],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
-    """Confirm that the asset has arrived."""
-    return answer(await handing_over.receive(write, caller, loan_id, data.note, if_match, data.occurred_at))
+    """Confirm that the asset has arrived, and in which condition your agency found it."""
+    said = (data.note, if_match, data.occurred_at, data.condition)
+    return answer(await handing_over.receive(write, caller, loan_id, *said))
 
 
 @verb(
     "start-return",
     Action.LOANS_RECEIVE,
-    example=STEP_EXAMPLE,
-    problems=("not_then", "other_sides_action", "wrong_status"),
+    example=CHECKED_EXAMPLE,
+    problems=("not_then", "other_sides_action", "unknown_document", "wrong_status"),
 )
 async def start_loan_return(
     loan_id: FromPath[UUID],
-    data: JSONBody[LoanAct],
+    data: JSONBody[CheckedAct],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
-    """Record that the asset is on its way home."""
-    return answer(await handing_over.start_return(write, caller, loan_id, data.note, if_match, data.occurred_at))
+    """Record that the asset is on its way home, and in which condition your agency sent it."""
+    said = (data.note, if_match, data.occurred_at, data.condition)
+    return answer(await handing_over.start_return(write, caller, loan_id, *said))
 
 
 @verb(
     "return",
     Action.LOANS_HAND_OVER,
     example=CONDITION_EXAMPLE,
-    problems=("not_then", "other_sides_action", "wrong_status"),
+    problems=("not_then", "other_sides_action", "unknown_document", "wrong_status"),
 )
 async def return_loan(
     loan_id: FromPath[UUID],

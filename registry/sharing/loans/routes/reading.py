@@ -1,5 +1,6 @@
 """Operations that read loans."""
 
+from functools import partial
 from uuid import UUID
 
 from litestar.params import FromPath
@@ -12,10 +13,12 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.http.answers import Answer
 from registry.platform.ledger.schemas import HistoryQuery
+from registry.sharing.loans.commands.leaving_early import why_not_early
 from registry.sharing.loans.queries import getting, listing
 from registry.sharing.loans.routes.answering import answer
 from registry.sharing.loans.schemas.given import LoanQuery
 from registry.sharing.loans.schemas.shown import Loan, LoanPage
+from registry.sharing.policy.cedar import PolicySet
 
 
 @operation("get", "/loans", permission=Action.LOANS_READ, query=LoanQuery)
@@ -29,9 +32,15 @@ async def list_loans(
 
 
 @operation("get", "/loans/{loan_id:uuid}", permission=Action.LOANS_READ, etag=True)
-async def get_loan(loan_id: FromPath[UUID], read: Supplied[Read], caller: Supplied[Caller]) -> Answer[Loan]:
-    """Read one loan."""
-    return answer(await getting.get_loan(read, caller.principal, loan_id, caller.now))
+async def get_loan(
+    loan_id: FromPath[UUID],
+    read: Supplied[Read],
+    caller: Supplied[Caller],
+    policies: Supplied[PolicySet],
+) -> Answer[Loan]:
+    """Read one loan. What would leave more than two hours before its start is weighed for the time from now on."""
+    why_not = partial(why_not_early, read, policies, caller)
+    return answer(await getting.get_loan(read, caller.principal, loan_id, caller.now, why_not))
 
 
 @operation("get", "/loans/{loan_id:uuid}/history", permission=Action.LEDGER_READ, query=HistoryQuery)

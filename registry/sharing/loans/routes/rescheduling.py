@@ -13,6 +13,7 @@ from registry.platform.kernel.versions import Expected
 from registry.sharing.loans.commands import rescheduling
 from registry.sharing.loans.routes.answering import answer, verb
 from registry.sharing.loans.schemas.given import (
+    EXTENSION_ACCEPTANCE_EXAMPLE,
     STEP_EXAMPLE,
     ExtensionAcceptance,
     ExtensionAnswer,
@@ -65,6 +66,7 @@ async def request_loan_extension(
         "asset_not_free",
         "decision_not_satisfied",
         *REFUSALS["extend"],
+        "extension_changed",
         "extension_in_the_past",
         "nothing_held",
         "other_sides_action",
@@ -74,7 +76,7 @@ async def request_loan_extension(
         "under_reserve_minimum",
         "wrong_status",
     ),
-    example=STEP_EXAMPLE,
+    example=EXTENSION_ACCEPTANCE_EXAMPLE,
 )
 async def accept_loan_extension(
     loan_id: FromPath[UUID],
@@ -84,9 +86,10 @@ async def accept_loan_extension(
     if_match: Supplied[Expected],
     policies: Supplied[PolicySet],
 ) -> Answer[Loan]:
-    """Agree to the later return.
+    """Agree to the later return that is asked for, by the extension that was read.
 
-    Who approves for the agency may give an `override_reason` where fewer than it keeps would stay at home.
+    Where another is asked for by now, nothing is accepted (`extension_changed`). Who approves for the agency may give
+    an `override_reason` where fewer than it keeps would stay at home.
     """
     return answer(await rescheduling.accept_extension(write, caller, policies, loan_id, data, if_match))
 

@@ -11,6 +11,7 @@ from registry.platform.kernel.text import NAME_PATTERN, JobTitle, OwnReason, Pro
 from registry.platform.kernel.time import Instant
 from registry.resources.assets.rules import Grade
 from registry.resources.packages.rules import MOST_MEMBERS
+from registry.sharing.loans.papers import MOST_IN_A_REPORT
 from registry.sharing.loans.rules import AwaitedStep, DeclineReason, LoanStatus, Side
 from registry.sharing.loans.times import TimedAct
 from registry.sharing.policy.schemas.decided import IncidentNumber
@@ -34,6 +35,13 @@ class ConditionReport(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     note: Prose = ""
     readings: Annotated[dict[ReadingName, ReadingValue], Meta(max_length=40)] = {}
     evidence_sha256: Annotated[list[Sha256], Meta(max_length=50)] = []
+    document_ids: Annotated[
+        list[UUID],
+        Meta(
+            max_length=MOST_IN_A_REPORT,
+            description="The pictures and papers by which it goes: your agency filed them with this loan before.",
+        ),
+    ] = []
     signed_off_by_title: JobTitle | None = None
 
 
@@ -115,6 +123,14 @@ class LoanAct(LoanStep, kw_only=True, frozen=True, forbid_unknown_fields=True):
     occurred_at: ActTime = None
 
 
+class CheckedAct(LoanAct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A step of the requesting agency, with the condition as it found it: the other side reads both reports."""
+
+    condition: Annotated[
+        ConditionReport | None, Meta(description="As your agency found it, signed off by its own office.")
+    ] = None
+
+
 class HandBack(ConditionReport, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The condition in which an asset came back, and when."""
 
@@ -140,8 +156,9 @@ class Departure(HandBack, kw_only=True, frozen=True, forbid_unknown_fields=True)
 
 
 class ExtensionAcceptance(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """That the asset may stay longer; a note is kept in the loan's history."""
+    """That the asset may stay longer, by which extension; a note is kept in the loan's history."""
 
+    extension_id: Annotated[UUID, Meta(description="The one that was read, of the loan's `extensions`.")]
     note: Reason | None = None
     override_reason: OwnReason | None = None
 
@@ -196,6 +213,21 @@ class LoanLoss(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     occurred_at: ActTime = None
 
 
+class DamageReport(LoanEnding, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Damage that was found once it was back."""
+
+    document_ids: Annotated[
+        list[UUID],
+        Meta(
+            max_length=MOST_IN_A_REPORT,
+            description="The pictures and papers that show it: your agency filed them with this loan before.",
+        ),
+    ] = []
+    occurred_at: Annotated[
+        Instant | None, Meta(description="When it was found: not before it came back, and not in the future.")
+    ] = None
+
+
 class ExtensionAsk(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The requested later return, and why."""
 
@@ -233,6 +265,19 @@ CONDITION_EXAMPLE = {
     "note": "Scratch on the left rear door, as photographed (demo).",
     "readings": {"odometer": "48210 mi", "fuel": "full"},
     "signed_off_by_title": "Fleet sergeant",
+}
+CHECKED_EXAMPLE = {
+    "note": "Handed over at the county line (demo).",
+    "condition": {
+        "grade": "good",
+        "note": "The scratch on the left rear door was there before (demo).",
+        "readings": {"odometer": "48264 mi"},
+        "signed_off_by_title": "Patrol sergeant",
+    },
+}
+EXTENSION_ACCEPTANCE_EXAMPLE = {
+    "extension_id": "01980000-0000-7000-8000-00000000e001",
+    "note": "One more night (demo).",
 }
 STEP_EXAMPLE = {"note": "Handed over at the county line (demo)."}
 PACKAGE_RESERVE_EXAMPLE = {

@@ -13,6 +13,7 @@ from registry.platform.kernel.time import Instant, Window
 from registry.resources.assets.rules import Grade
 from registry.resources.assets.schemas.shown import PackageReference
 from registry.sharing.loans.rules import DeclineReason, LoanStatus, Side, StepAwaited
+from registry.sharing.loans.schemas.papers import LoanDocumentReference
 from registry.sharing.loans.times import TimeContestStatus, TimedAct
 from registry.sharing.obligations.schemas import Obligation
 from registry.sharing.policy.schemas.decided import RequestReference
@@ -51,6 +52,7 @@ class Condition(Struct, kw_only=True, frozen=True):
     note: str
     readings: dict[str, str]
     evidence_sha256: list[str]
+    document_ids: Annotated[list[UUID], Meta(description="The documents of the loan by which it goes.")]
     signed_off_by_title: str | None
 
 
@@ -185,6 +187,19 @@ class NoShow(Struct, kw_only=True, frozen=True):
     withdrawn_at: Annotated[Instant | None, Meta(description="When it was withdrawn by who had reported it.")]
 
 
+class Damage(Struct, kw_only=True, frozen=True):
+    """That the owner found damage once it was back, and what the agency that had it says of that."""
+
+    reason: Annotated[str, Meta(description="What is damaged, and how it was found, in the owner's words.")]
+    document_ids: Annotated[list[UUID], Meta(description="The documents of the loan that show it.")]
+    found_at: Annotated[Instant, Meta(description="When it was found, as its owner says.")]
+    reported_at: Annotated[Instant, Meta(description="When it was recorded.")]
+    contest_by: Annotated[Instant, Meta(description="Until when the other agency may contest it.")]
+    contested_at: Annotated[Instant | None, Meta(description="When it was contested; null where it is not.")]
+    contested_reason: Annotated[str | None, Meta(description="Why, in the words of the other agency.")]
+    withdrawn_at: Annotated[Instant | None, Meta(description="When its owner withdrew it.")]
+
+
 class TimeContest(Struct, kw_only=True, frozen=True):
     """That one side contests the time that the other said of its act: both words.
 
@@ -281,7 +296,13 @@ class Loan(Struct, kw_only=True, frozen=True):
         list[Obligation], Meta(description="What the loan obliges either agency to do, and what became of it.")
     ]
     condition_out: Condition | None
+    condition_received: Condition | None
+    condition_sent_back: Condition | None
     condition_in: Condition | None
+    documents: Annotated[
+        list[LoanDocumentReference],
+        Meta(description="The pictures and papers that either side filed and did not withdraw, oldest first."),
+    ]
     ended_reason: Annotated[
         str | None, Meta(description="Why it was cancelled, not begun, or why some or all of it was lost.")
     ]
@@ -291,6 +312,9 @@ class Loan(Struct, kw_only=True, frozen=True):
         list[TimeContest], Meta(description="What is or was contested of the times of its acts, oldest first.")
     ]
     no_show: Annotated[NoShow | None, Meta(description="Where a no-show was reported: both sides' words.")]
+    damage: Annotated[
+        Damage | None, Meta(description="Where its owner found damage once it was back: both sides' words.")
+    ]
     allowed_actions: list[AllowedAction]
     version: int
     created_at: Instant

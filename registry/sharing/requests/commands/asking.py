@@ -32,12 +32,12 @@ from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import (
     LoanAsked,
     answer_approvals,
-    check_unchanged,
     decide_ask,
     redecide,
     revoke_decision,
 )
 from registry.sharing.policy.commands.recording import Decided
+from registry.sharing.policy.commands.weighing import check_unchanged
 from registry.sharing.policy.decisions import ApprovalNeeded, Outcome
 from registry.sharing.policy.queries.collecting import acting
 from registry.sharing.policy.queries.getting import visible_decision

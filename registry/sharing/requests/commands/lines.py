@@ -34,6 +34,7 @@ from registry.sharing.requests.queries.needs import ability_of, is_need, need_of
 from registry.sharing.requests.rules import (
     IN_PLAY,
     OPEN,
+    REFUSED,
     LineAction,
     LineStatus,
     RequestStatus,
@@ -345,8 +346,20 @@ async def withdraw_line(write: Write, caller: Caller, row: Row[Any], action: Lin
     if is_need(row):
         await _withdraw_answers(write, caller, row, reason)
     ended = ended_by("requesting", reason, caller.now) if after is LineStatus.WITHDRAWN else NOT_ENDED
+    if before in REFUSED:
+        ended = {**ended, **_refused_by(row, before)}
     await update_line(write, caller, row.line_id, status=after, awaited=[], **ended)
     return after
+
+
+def _refused_by(row: Row[Any], status: LineStatus) -> dict[str, object]:
+    """The columns of a refused line that is given up which keep who refused it, and why.
+
+    What its decision or its loan says is read there.
+    """
+    by_word = row.stored_status == status and row.ended_at is not None
+    side, reason, at = (row.ended_side, row.line_ended_reason, row.ended_at) if by_word else (None, None, None)
+    return {"refused_as": status, "refused_side": side, "refused_reason": reason, "refused_at": at}
 
 
 def asked_for_needs(rows: Iterable[Row[Any]], needs: Iterable[Row[Any]]) -> list[Row[Any]]:

@@ -163,13 +163,15 @@ async def withdraw_request_line(
 ) -> ResourceRequest:
     """Withdraw one line, and with the last one the request. Raises NotFound, StaleVersion, WrongStatus.
 
+    What was denied, rejected or declined is given up so: it keeps who refused it and why, beside this reason.
     Of a certain asset that is lent in part the rest is withdrawn: the line asks for what is lent from then on.
     """
     row, each, rows = await line_of(write, caller, request_id, line_id)
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
     await write.once()
     check_version(expected, row.version_shown)
-    refuse(why_not_withdrawn(RequestStatus(row.status), LineStatus(each.line_status), replaced=is_replaced(each)))
+    status = LineStatus(each.line_status)
+    refuse(why_not_withdrawn(RequestStatus(row.status), status, replaced=is_replaced(each), fills_no=each.fills_no))
     if is_partly_lent(each):
         return await _give_up_rest(write, caller, row, each, reason)
     told: dict[UUID, list[dict[str, object]]] = {}

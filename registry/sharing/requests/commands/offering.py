@@ -21,7 +21,8 @@ from registry.resources.assets.queries.facts import AssetRow, visible_asset
 from registry.resources.assets.queries.having import Ask, can_be_had, of_asset
 from registry.resources.personnel.queries.sending import who_cannot_be_sent
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.commands.deciding import preview_ask, refuse_denied
+from registry.sharing.policy.commands.deciding import preview_ask
+from registry.sharing.policy.commands.weighing import refuse_denied
 from registry.sharing.requests.commands.asking import change_request
 from registry.sharing.requests.commands.lines import (
     asked_for,
@@ -41,7 +42,7 @@ from registry.sharing.requests.commands.standing import (
     why_not_to_be_had,
 )
 from registry.sharing.requests.need_rules import why_not_named
-from registry.sharing.requests.queries.acting import side_of
+from registry.sharing.requests.queries.acting import offer_version_of, side_of
 from registry.sharing.requests.queries.getting import get_request
 from registry.sharing.requests.queries.needs import ability_of, need_of, people_in
 from registry.sharing.requests.rules import (
@@ -54,7 +55,7 @@ from registry.sharing.requests.rules import (
     why_not_answered,
     why_not_offered,
 )
-from registry.sharing.requests.schemas.given import LineOffer
+from registry.sharing.requests.schemas.given import LineOffer, OfferAcceptance
 from registry.sharing.requests.schemas.needs import CapabilityNeed
 from registry.sharing.requests.schemas.shown import ResourceRequest
 
@@ -187,12 +188,18 @@ def _check_needed(quantity: int, left: int) -> None:
 
 
 async def accept_request_line_offer(
-    write: Write, caller: Caller, policies: PolicySet, request_id: UUID, line_id: UUID, expected: Expected = None
+    write: Write,
+    caller: Caller,
+    policies: PolicySet,
+    request_id: UUID,
+    line_id: UUID,
+    accepted: OfferAcceptance,
+    expected: Expected = None,
 ) -> ResourceRequest:
-    """Accept, for who asks, what is offered on a condition: it is decided on, and counts.
+    """Accept, for who asks, the offer on a condition that was read: it is decided on, and counts.
 
     The condition binds the agency that accepts it: it is for people, no service does it. Raises NotFound, Forbidden,
-    StaleVersion, WrongStatus, Conflict `more_than_needed` and `decision_not_satisfied`.
+    StaleVersion, WrongStatus, Conflict `offer_changed`, `more_than_needed` and `decision_not_satisfied`.
     """
     row, each, rows = await line_of(write, caller, request_id, line_id)
     permit(caller.principal, Action.REQUESTS_ACCEPT, [side_of(row, caller.principal)])
@@ -203,6 +210,9 @@ async def accept_request_line_offer(
     if each.line_status in (LineStatus.OFFERED, LineStatus.SUSPENDED) and gone is not None:
         raise Conflict(each.suspended_reason or gone, "offer_suspended")
     refuse(why_not_answered(RequestStatus(row.status), LineStatus(each.line_status), left, accept=True))
+    if accepted.offer_version != offer_version_of(each):
+        words = "The offer was changed since you read it: read what is offered now, and on which condition."
+        raise Conflict(words, "offer_changed")
     _check_needed(each.quantity, left)
     after = await decide_offer(write, caller, policies, each, each.asset_id, each.quantity, people_in(each))
     await change_request(write, caller, row)

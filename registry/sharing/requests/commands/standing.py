@@ -15,7 +15,8 @@ from registry.resources.assets.queries.facts import AssetRow
 from registry.resources.assets.queries.having import Ask, can_be_had, of_asset
 from registry.resources.personnel.queries.sending import who_cannot_be_sent
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.commands.deciding import LoanAsked, decide_ask, refuse_denied, weigh_ask
+from registry.sharing.policy.commands.deciding import LoanAsked, decide_ask, weigh_ask
+from registry.sharing.policy.commands.weighing import refuse_denied
 from registry.sharing.policy.facts import PrincipalFacts
 from registry.sharing.policy.schemas.decided import RequestReference
 from registry.sharing.requests.commands.asking import DECIDED_AS, awaited

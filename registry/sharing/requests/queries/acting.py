@@ -108,6 +108,11 @@ def condition_of(row: Row[Any]) -> str | None:
     return None if LineStatus(row.line_status) is LineStatus.DECLINED else condition
 
 
+def offer_version_of(row: Row[Any]) -> int | None:
+    """Of the offer on a condition that waits for an answer: it moves with whatever is changed in its line."""
+    return row.line_changes if LineStatus(row.line_status) is LineStatus.OFFERED else None
+
+
 def allowed_on_line(
     row: Row[Any], principal: Principal, now: datetime, availability: AskAvailability | None
 ) -> list[AllowedAction]:
@@ -120,10 +125,11 @@ def allowed_on_line(
             of_request, status, row.no, replaced=replaced, over=row.ends_at <= now, fills_no=row.fills_no
         )
         unmended = why_not_mended(of_request, status, replaced=replaced, fills_no=row.fills_no)
+        unwithdrawn = why_not_withdrawn(of_request, status, replaced=replaced, fills_no=row.fills_no)
         actions += [
             offer("update", withheld=unmended),
             offer("ask_again", withheld=again),
-            offer("withdraw", withheld=why_not_withdrawn(of_request, status, replaced=replaced)),
+            offer("withdraw", withheld=unwithdrawn),
         ]
         if is_need(row) or is_partly_lent(row):
             over = time_over(row.no) if row.ends_at <= now else None

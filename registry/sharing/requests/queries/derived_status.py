@@ -25,6 +25,7 @@ from registry.sharing.requests.rules import (
     IN_PLAY,
     LEAST_SETTLED_FIRST,
     OPEN,
+    REFUSED,
     RESERVABLE,
     SET_BY_PEOPLE,
     LineStatus,
@@ -227,6 +228,15 @@ def in_force() -> sa.ColumnElement[bool]:
         request_line.c.replaced_by_no.is_(None),
         sa.or_(sa.not_(revoked()), has_loan(), given_up()),
     )
+
+
+def refused() -> sa.ColumnElement[bool]:
+    """A criterion: lines that count, and for which nothing is lent as it stands.
+
+    What an agency refused of a need is, to who asks, lacking on the line of that need.
+    """
+    answers = sa.and_(request_line.c.fills_no.is_not(None), request.c.requesting_agency_id == VIEWER)
+    return sa.and_(in_force(), sa.not_(answers), answered_status().in_(sorted(REFUSED)))
 
 
 def _mark() -> sa.ColumnElement[int]:

@@ -40,6 +40,7 @@ from registry.sharing.requests.queries.acting import (
     awaited_in,
     changed_in,
     condition_of,
+    offer_version_of,
     side_of,
 )
 from registry.sharing.requests.queries.derived_status import (
@@ -50,7 +51,7 @@ from registry.sharing.requests.queries.derived_status import (
     remaining,
     status_of,
 )
-from registry.sharing.requests.queries.needs import is_partly_lent, need_of, people_in, still_open
+from registry.sharing.requests.queries.needs import is_partly_lent, is_refused, need_of, people_in, still_open
 from registry.sharing.requests.queries.visibility import line_visible, visible
 from registry.sharing.requests.rules import OPEN, REFUSED, TIME_OVER, LineStatus, RequestStatus
 from registry.sharing.requests.schemas.shown import (
@@ -122,6 +123,8 @@ def _get_statement() -> sa.Select[Any]:
             request_line.c.ended_side,
             request_line.c.ended_reason.label("line_ended_reason"),
             request_line.c.decline_reason,
+            request_line.c.changes.label("line_changes"),
+            *(request_line.c[name] for name in ("refused_as", "refused_side", "refused_reason", "refused_at")),
             request_line.c.submitted_at.label("line_submitted_at"),
             request_line.c.decided_at.label("line_decided_at"),
             request_line.c.decision_id.label("root_decision_id"),
@@ -238,6 +241,7 @@ def as_request(
     row, numbers = rows[0], {each.no for each in rows}
     # Only lines that the viewer sees: another owner is not told that, nor of whom, something is asked in its place.
     replaced = {each.replaced_by_no: each.no for each in rows if each.replaced_by_no in numbers}
+    own = side_of(row, principal) == "requesting"
     return ResourceRequest(
         id=row.id,
         requesting_agency=_agency(row, "requesting"),
@@ -247,6 +251,7 @@ def as_request(
         incident_number=row.incident_number,
         summary=row.summary,
         lines=[_line(each, principal, replaced, now, available.get(each.line_id)) for each in rows],
+        refused_line_count=sum(is_refused(each, own=own) for each in rows),
         submitted_at=row.submitted_at,
         ended_reason=row.ended_reason or _last_withdrawn(rows),
         allowed_actions=allowed_on_request(rows, principal, now),
@@ -289,6 +294,7 @@ def _line(
         tier=row.tier,
         answer_due_at=row.answer_due_at,
         condition=condition_of(row),
+        offer_version=offer_version_of(row),
         suspended_at=row.suspended_at if row.line_status == LineStatus.SUSPENDED else None,
         suspended_reason=row.suspended_reason if row.line_status == LineStatus.SUSPENDED else None,
         # Who they are, only their agency reads before they are committed.
@@ -310,6 +316,7 @@ def _line(
         loan=_loan(row) if row.line_status == LineStatus.RESERVED or is_partly_lent(row) else None,
         ended_loan=_ended_loan(row) if row.never_id is not None else None,
         ended=_end(row),
+        refused=_refusal(row),
         replaces_line_no=replaced.get(row.no),
         replaced_by_line_no=row.replaced_by_no if row.replaced_by_no in replaced else None,
         allowed_actions=allowed_on_line(row, principal, now, availability),
@@ -328,16 +335,32 @@ def _end(row: Row[Any]) -> LineEnd | None:
     """Why nothing comes of a line, as it is stored, or follows from its decision, its loan or the time."""
     status = LineStatus(row.line_status)
     if row.ended_at is not None and status in {row.stored_status, LineStatus.WITHDRAWN}:
-        why = (row.ended_side, row.line_ended_reason, row.decline_reason, row.ended_at)
-    elif status is LineStatus.DENIED:
-        why = (None, "; ".join(reason.reason for reason in _said(row.decision).reasons), None, row.line_decided_at)
-    elif status is LineStatus.DECLINED:
-        why = (row.never_ended_side, row.never_ended_reason, row.never_decline_reason, row.never_updated_at)
-    elif status is LineStatus.EXPIRED:
-        why = (None, TIME_OVER, None, row.ends_at)
-    else:
-        return None
-    side, reason, code, ended_at = why
+        code = row.decline_reason if row.refused_as is None else None
+        return _ended_by(row, row.ended_side, row.line_ended_reason, code, row.ended_at)
+    if status is LineStatus.EXPIRED:
+        return _ended_by(row, None, TIME_OVER, None, row.ends_at)
+    return _as_decided(row, status)
+
+
+def _refusal(row: Row[Any]) -> LineEnd | None:
+    """Who refused a line that was given up since, and why."""
+    if row.refused_at is not None:
+        return _ended_by(row, row.refused_side, row.refused_reason, row.decline_reason, row.refused_at)
+    return None if row.refused_as is None else _as_decided(row, LineStatus(row.refused_as))
+
+
+def _as_decided(row: Row[Any], status: LineStatus) -> LineEnd | None:
+    """Why nothing comes of a line by its decision, or by its loan that the assisting agency cancelled."""
+    if status is LineStatus.DENIED:
+        reasons = "; ".join(reason.reason for reason in _said(row.decision).reasons)
+        return _ended_by(row, None, reasons, None, row.line_decided_at)
+    if status is LineStatus.DECLINED:
+        its = (row.never_ended_side, row.never_ended_reason, row.never_decline_reason, row.never_updated_at)
+        return _ended_by(row, *its)
+    return None
+
+
+def _ended_by(row: Row[Any], side: Side | None, reason: str, code: str | None, ended_at: datetime) -> LineEnd:
     return LineEnd(
         by_agency=None if side is None else _agency(row, side),
         reason_code=None if code is None else DeclineReason(code),

@@ -33,14 +33,12 @@ from registry.sharing.requests.rules import (
     TRANSITIONS,
     LineStatus,
     RequestAction,
-    RequestStatus,
 )
 from registry.sharing.requests.tables import request, request_line
 
 _K, _L = InboxKind.HELP_LACKING, LineStatus
 _ASKED = request_line.alias("asked")
 _MENDABLE: Final = sorted(status for status, action in TRANSITIONS if action is RequestAction.REVISE)
-_ALL_REFUSED: Final = frozenset({RequestStatus.DENIED, RequestStatus.REJECTED, RequestStatus.DECLINED})
 _TASKS: Final = {
     _L.DENIED: "It was denied: ask again, for something else where the same would be denied, or give it up.",
     _L.REJECTED: "Whoever had to approve it rejected it: ask again or for something else, or give it up.",
@@ -81,19 +79,25 @@ def lacks_help() -> sa.ColumnElement[bool]:
     )
 
 
+def lack_help() -> sa.ColumnElement[bool]:
+    """A criterion: requests of the viewer with such a line, while they can still be mended."""
+    found = _lacking().subquery("lacking")
+    return request.c.id.in_(sa.select(found.c.id).where(status_of(found).in_(_MENDABLE)))
+
+
+def _lacking() -> sa.Select[Any]:
+    lines = sa.select(request_line.c.request_id).where(request_line.c.request_id == request.c.id, lacks_help())
+    return marked_requests().where(
+        request.c.requesting_agency_id == VIEWER,
+        request.c.status.not_in(sorted(SET_BY_PEOPLE)),
+        lines.correlate(request).exists(),
+    )
+
+
 @cache
 def _statement() -> sa.Select[Any]:
     """Those lines of the viewer's requests, the soonest begin first, while such a request can still be mended."""
-    lines = sa.select(request_line.c.request_id).where(request_line.c.request_id == request.c.id, lacks_help())
-    found = (
-        marked_requests()
-        .where(
-            request.c.requesting_agency_id == VIEWER,
-            request.c.status.not_in(sorted(SET_BY_PEOPLE)),
-            lines.correlate(request).exists(),
-        )
-        .subquery("found")
-    )
+    found = _lacking().subquery("found")
     begin, line_id = request_line.c.starts_at, request_line.c.id
     after = sa.tuple_(sa.bindparam("due", type_=begin.type), sa.bindparam("id", type_=line_id.type))
     return (
@@ -106,7 +110,6 @@ def _statement() -> sa.Select[Any]:
             begin.label("due_at"),
             found.c.summary,
             line_status(found.c.status).label("line_status"),
-            status_of(found).label("request_status"),
             _asked().label("was_asked"),
             agency.c.name.label("assisting_name"),
         )
@@ -132,14 +135,11 @@ async def waiting_for_help(read: Read, asked: Asked) -> list[InboxEntry]:
 def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
     status, path = LineStatus(row.line_status), f"/v1/requests/{row.request_id}"
     of_line = f"{path}/lines/{row.line_id}"
-    back: InboxAction | None
+    back = InboxAction(operation="withdraw_request_line", path=f"{of_line}/withdraw")
     if status in REFUSED:
         action = InboxAction(operation="ask_request_line_again", path=f"{of_line}/ask-again")
-        whole = RequestStatus(row.request_status) in _ALL_REFUSED
-        back = InboxAction(operation="withdraw_request", path=f"{path}/withdraw") if whole else None
     else:
         action = InboxAction(operation="source_request_line", path=f"{of_line}/source")
-        back = InboxAction(operation="withdraw_request_line", path=f"{of_line}/withdraw")
     owner_id = row.assisting_agency_id
     mine = asked.whose == "me"
     return InboxEntry(

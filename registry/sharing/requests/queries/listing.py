@@ -23,6 +23,10 @@ from registry.platform.kernel.time import Window
 from registry.resources.assets.queries.visibility import visible_to as visible_asset
 from registry.resources.assets.schemas.shown import AssetReference
 from registry.resources.assets.tables import asset
+from registry.sharing.loans.queries.getting import permission_for
+from registry.sharing.loans.queries.hindrances import hindrance
+from registry.sharing.loans.rules import LoanAction
+from registry.sharing.loans.rules import Side as LoanSide
 from registry.sharing.policy.decisions import ApprovalRole, Side
 from registry.sharing.policy.tables import policy_decision
 from registry.sharing.requests.queries.derived_status import (
@@ -31,10 +35,12 @@ from registry.sharing.requests.queries.derived_status import (
     has_loan,
     in_force,
     marked_requests,
+    refused,
     reservable,
     revoked,
     status_of,
 )
+from registry.sharing.requests.queries.lacking import lack_help
 from registry.sharing.requests.queries.visibility import (
     VIEWER,
     asked_of_viewer,
@@ -97,6 +103,11 @@ def awaits_answer(side: Side) -> sa.ColumnElement[bool]:
     )
 
 
+def cannot_come(side: Side) -> sa.ColumnElement[bool]:
+    """A criterion: lines for which help is reserved that cannot come as it stands, where the viewer may cancel it."""
+    return sa.and_(sa.bindparam(f"cancels_{side}", type_=sa.Boolean), has_loan(hindrance().is_not(None)))
+
+
 def _of_side(side: Side, filters: frozenset[str]) -> list[sa.ColumnElement[bool]]:
     """Requests in which the viewer is on that side, and whose lines, as it sees them, match the filters."""
     seen = [in_force()] if filters & {"window_from", "window_to"} else []
@@ -124,8 +135,13 @@ def _of_side(side: Side, filters: frozenset[str]) -> list[sa.ColumnElement[bool]
         waiting = [
             sa.and_(request.c.asked_by != _SUBJECT, of_lines(awaits_approval(side))),
             of_lines(awaits_answer(side)),
+            of_lines(cannot_come(side)),
         ]
-        criteria.append(sa.or_(*waiting, *([] if side == "requesting" else [of_lines(awaits_reserving())])))
+        if side == "assisting":
+            waiting.append(of_lines(awaits_reserving()))
+        else:
+            waiting.append(sa.and_(sa.bindparam("mends", type_=sa.Boolean), lack_help()))
+        criteria.append(sa.or_(*waiting))
     elif seen:
         criteria.append(of_lines())
     return criteria if side == "assisting" else [*criteria, request.c.requesting_agency_id == VIEWER]
@@ -185,6 +201,7 @@ def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str)
         marked_requests()
         .add_columns(
             of_visible_lines(sa.func.count(), in_force()).label("line_count"),
+            of_visible_lines(sa.func.count(), refused()).label("refused_line_count"),
             of_visible_lines(sa.func.min(request_line.c.starts_at)).label("first_start"),
             of_visible_lines(sa.func.max(request_line.c.ends_at)).label("latest_end"),
         )
@@ -248,10 +265,16 @@ async def list_requests(read: Read, principal: Principal, query: RequestQuery, n
             for side, action in answering.items()
             if side in sides
         }
-        if not approves and not reserves and not any(answers.values()):
+        cancels = {
+            f"cancels_{side}": refusal(principal, permission_for(LoanAction.CANCEL, LoanSide(side)), [side]) is None
+            for side in sides
+        }
+        mends = "requesting" in sides and refusal(principal, Action.REQUESTS_UPDATE, ["requesting"]) is None
+        if not any((approves, reserves, mends, *answers.values(), *cancels.values())):
             return RequestPage(items=[], next_cursor=None)
         filters.add("waiting")
-        parameters |= {"subject": principal.person, "reserves": reserves, **answers, **person_parameters(principal)}
+        parameters |= {"subject": principal.person, "reserves": reserves, "mends": mends, **answers, **cancels}
+        parameters |= person_parameters(principal)
         parameters |= {f"is_{role}": approves and role in principal.roles for role in APPROVAL_ROLES}
     parameters |= {"viewer": principal.agency_id, "now": now, "at": now, **_ORDERS["requesting"].parameters(query)}
     if query.cursor is not None:
@@ -281,6 +304,7 @@ def _summary(rows: Sequence[Row[Any]]) -> RequestSummary:
         incident_number=row.incident_number,
         summary=row.summary,
         line_count=row.line_count,
+        refused_line_count=row.refused_line_count,
         window=Window(start=row.first_start, end=row.latest_end),
         submitted_at=row.submitted_at,
         version=row.version_shown,

@@ -11,7 +11,7 @@ from registry.platform.kernel.errors import RuleBroken
 from registry.resources.personnel.queries.sending import Ability
 from registry.resources.personnel.queries.types import known_types
 from registry.resources.personnel.scales import ANY_LEVEL, rank_of, step_for
-from registry.sharing.requests.rules import LineStatus, remaining_of
+from registry.sharing.requests.rules import REFUSED, LineStatus, remaining_of
 from registry.sharing.requests.schemas.needs import CapabilityNeed, Need
 
 
@@ -33,6 +33,12 @@ def is_need(row: Row[Any]) -> bool:
 def is_partly_lent(row: Row[Any]) -> bool:
     """Whether the line asks for a certain asset, of which a loan is of fewer."""
     return row.need is None and row.line_status == LineStatus.PARTIALLY_FILLED
+
+
+def is_refused(row: Row[Any], *, own: bool) -> bool:
+    """Whether the line counts and is refused: as `derived_status.refused`. `own`: the viewer asks."""
+    answers = own and row.fills_no is not None
+    return row.line_status in REFUSED and row.replaced_by_no is None and not answers
 
 
 def still_open(row: Row[Any]) -> int | None:

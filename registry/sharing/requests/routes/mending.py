@@ -96,9 +96,10 @@ async def withdraw_request_line(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[ResourceRequest]:
-    """Take one line back before a loan answers it, also of a partly filled request.
+    """Take one line back before a loan answers it, also of a partly filled request, or give up one that was refused.
 
-    With its last line the request is withdrawn.
+    What was denied, rejected or declined keeps that beside your reason (`refused`). With its last line the request is
+    withdrawn.
     """
     return answer(await mending.withdraw_request_line(write, caller, request_id, line_id, data.reason, if_match))
 

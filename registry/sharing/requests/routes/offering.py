@@ -13,7 +13,7 @@ from registry.platform.kernel.versions import Expected
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.requests.commands import offering
 from registry.sharing.requests.routes.answering import answer
-from registry.sharing.requests.schemas.given import OFFER_EXAMPLE, LineOffer, RequestEnding
+from registry.sharing.requests.schemas.given import OFFER_EXAMPLE, LineOffer, OfferAcceptance, RequestEnding
 from registry.sharing.requests.schemas.shown import ResourceRequest
 
 
@@ -63,12 +63,14 @@ async def offer_for_request_line(
     "/requests/{request_id:uuid}/lines/{line_id:uuid}/accept-offer",
     permission=Action.REQUESTS_ACCEPT,
     status=200,
-    problems=("decision_not_satisfied", "more_than_needed", "offer_suspended", "wrong_status"),
+    problems=("decision_not_satisfied", "more_than_needed", "offer_changed", "offer_suspended", "wrong_status"),
+    example={"offer_version": 2},
     etag=True,
 )
 async def accept_request_line_offer(
     request_id: FromPath[UUID],
     line_id: FromPath[UUID],
+    data: JSONBody[OfferAcceptance],
     write: Supplied[Write],
     caller: Supplied[Caller],
     policies: Supplied[PolicySet],
@@ -76,9 +78,12 @@ async def accept_request_line_offer(
 ) -> Answer[ResourceRequest]:
     """Accept what is offered on a condition, with the condition: policies decide on it, and it counts.
 
-    The condition binds your agency, so a person accepts it and no service. What cannot be had any more is not accepted.
+    The condition binds your agency, so a person accepts it and no service. Name the offer that was read: another that
+    took its place is not accepted (`offer_changed`), nor what cannot be had any more.
     """
-    return answer(await offering.accept_request_line_offer(write, caller, policies, request_id, line_id, if_match))
+    return answer(
+        await offering.accept_request_line_offer(write, caller, policies, request_id, line_id, data, if_match)
+    )
 
 
 @operation(

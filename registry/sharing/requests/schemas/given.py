@@ -46,7 +46,8 @@ class RequestQuery(ByChange, kw_only=True, frozen=True):
         Meta(
             description="Only requests that wait for you: for an approval that you could give, or, permitted or "
             "approved, for something of yours that you may reserve; for what your agency is asked to offer, or for an "
-            "offer on a condition that it has to accept or refuse."
+            "offer on a condition that it has to accept or refuse; for what fell through: reserved help that cannot "
+            "come, to either side, and what nobody is to bring to who asked, also since an offer cannot be had."
         ),
     ] = False
 
@@ -142,6 +143,12 @@ class LineOffer(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         Reason | None,
         Meta(description="On which it is offered: then it counts once the requesting agency accepts it."),
     ] = None
+
+
+class OfferAcceptance(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Which offer is accepted, with its condition."""
+
+    offer_version: Annotated[int, Meta(ge=1, le=2**31 - 1, description="As the line names it.", examples=[2])]
 
 
 class RequestVerdict(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -27,6 +27,14 @@ Awaited = Annotated[
     Meta(description="Approvals that the line waits for, as `<role>@<side>`.", examples=[["approver@assisting"]]),
 ]
 
+Refused = Annotated[
+    int,
+    Meta(
+        description="How many of the lines are denied, rejected or declined, whatever the status says of the others. "
+        "They wait for the requesting agency to ask again, or to withdraw them."
+    ),
+]
+
 
 class LineDecision(Struct, kw_only=True, frozen=True):
     """The decision on a line; the complete one, with near misses and obligations, is at `/v1/decisions/{id}`."""
@@ -110,6 +118,9 @@ class RequestLine(Struct, kw_only=True, frozen=True):
     condition: Annotated[
         str | None, Meta(description="On which the assisting agency offers it; null once it has declined.")
     ]
+    offer_version: Annotated[
+        int | None, Meta(description="Of an offer on a condition that waits for an answer; accepting it names it.")
+    ]
     suspended_at: Annotated[
         Instant | None,
         Meta(
@@ -172,6 +183,13 @@ class RequestLine(Struct, kw_only=True, frozen=True):
         LineEnd | None,
         Meta(description="Why it is denied, rejected, declined, withdrawn or expired; null while it goes on."),
     ]
+    refused: Annotated[
+        LineEnd | None,
+        Meta(
+            description="Of a withdrawn line: how it was denied, rejected or declined before the requesting agency "
+            "gave it up, which `ended` says."
+        ),
+    ]
     replaces_line_no: Annotated[
         int | None, Meta(description="The line, as far as you see it, in whose place this one asks.")
     ]
@@ -193,6 +211,7 @@ class ResourceRequest(Struct, kw_only=True, frozen=True):
     incident_number: str | None
     summary: str
     lines: list[RequestLine]
+    refused_line_count: Refused
     submitted_at: Instant | None
     ended_reason: Annotated[str | None, Meta(description="Why it was withdrawn or closed.")]
     allowed_actions: list[AllowedAction]
@@ -214,6 +233,7 @@ class RequestSummary(Struct, kw_only=True, frozen=True):
     incident_number: str | None
     summary: str
     line_count: int
+    refused_line_count: Refused
     window: Annotated[Window, Meta(description="From the first start to the last end among the lines.")]
     submitted_at: Instant | None
     version: int

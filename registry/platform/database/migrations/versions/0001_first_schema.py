@@ -45,7 +45,8 @@ APPEND_ONLY = (
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates", "agreement_version_part")
 AUDITED = (
     "type IN ('access.denied', 'access.sign_in_refused', 'agreement.file_exported', 'agreement.restricted_text_read', "
-    "'asset.exported', 'loan.exported', 'personnel.name_read', 'policy_question.asked', 'request.exported')"
+    "'asset.exported', 'loan.exported', 'past_loan.exported', 'personnel.name_read', 'policy_question.asked', "
+    "'request.exported')"
 )
 SEARCHED = ("agency", "asset", "agreement_passage")
 # A document can be withdrawn, once; nothing else of it ever changes.
@@ -54,7 +55,9 @@ FILED += ("text_layer", "remarks", "pages", "filed_by_id", "filed_at")
 # Of an asset's document the title and whether it is shared may change, until it is withdrawn or replaced.
 FILED_WITH_ASSET = ("id", "asset_id", "sha256", "media_type", "kind", "filename", "remarks", "pages", "filed_at")
 FILED_WITH_ASSET += ("asset_certificate_id", "insurance_id")
-DOCUMENTS = {"document": FILED, "asset_document": FILED_WITH_ASSET}
+FILED_WITH_LOAN = ("id", "loan_id", "sha256", "media_type", "kind", "occasion", "side", "filename", "title", "remarks")
+FILED_WITH_LOAN += ("pages", "filed_at")
+DOCUMENTS = {"document": FILED, "asset_document": FILED_WITH_ASSET, "loan_document": FILED_WITH_LOAN}
 # What a policy set says stands for ever, since decisions name it; where it stands changes. Of a signature and of an
 # approval only from when it counts does: from its own day, once those whose days that touches have agreed to it.
 SIGNED = ("id", "agreement_id", "version_id", "agency_id", "manner", "signatory_title", "signed_on", "evidence_sha256")
@@ -2314,6 +2317,10 @@ _table(
     sa.Column("ended_side", sa.Text),
     sa.Column("ended_reason", sa.Text),
     sa.Column("decline_reason", sa.Text),
+    sa.Column("refused_as", sa.Text),
+    sa.Column("refused_side", sa.Text),
+    sa.Column("refused_reason", sa.Text),
+    sa.Column("refused_at", Instant),
     sa.Column("replaced_by_no", sa.Integer),
     sa.Column("changes", sa.Integer, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
@@ -2347,6 +2354,8 @@ _table(
         "too_late",
         "other",
     ),
+    _one_of("refused_as", "declined", "denied", "rejected"),
+    _one_of("refused_side", "requesting", "assisting"),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
     sa.CheckConstraint("asset_id IS NOT NULL OR need IS NOT NULL", name="asset_or_need"),
@@ -2422,6 +2431,8 @@ _table(
     sa.Column("recall_due_at", Instant),
     sa.Column("recall_reason", sa.Text),
     sa.Column("condition_out", Json),
+    sa.Column("condition_received", Json),
+    sa.Column("condition_sent_back", Json),
     sa.Column("condition_in", Json),
     sa.Column("ended_reason", sa.Text),
     sa.Column("ended_side", sa.Text),
@@ -2435,6 +2446,12 @@ _table(
     sa.Column("no_show_contested_at", Instant),
     sa.Column("no_show_contested_reason", sa.Text),
     sa.Column("no_show_withdrawn_at", Instant),
+    sa.Column("damage_report", Json),
+    sa.Column("damage_found_at", Instant),
+    sa.Column("damage_reported_at", Instant),
+    sa.Column("damage_contested_at", Instant),
+    sa.Column("damage_contested_reason", sa.Text),
+    sa.Column("damage_withdrawn_at", Instant),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -2545,6 +2562,32 @@ _table(
         sqlite="status = 'open'",
         postgresql="status = 'open'",
     ),
+)
+
+_table(
+    "loan_document",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("loan_id", Uuid, sa.ForeignKey("loan.id"), nullable=False),
+    sa.Column("sha256", sa.Text, sa.ForeignKey("document_content.sha256"), nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("occasion", sa.Text, nullable=False),
+    sa.Column("side", sa.Text, nullable=False),
+    sa.Column("filename", sa.Text),
+    sa.Column("title", sa.Text),
+    sa.Column("remarks", Json, nullable=False),
+    sa.Column("pages", sa.Integer),
+    sa.Column("filed_at", Instant, nullable=False),
+    sa.Column("withdrawn_at", Instant),
+    sa.Column("withdrawn_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("kind", "photo", "condition_report", "receipt", "invoice", "repair_estimate", "police_report", "other"),
+    _one_of("occasion", "hand_over", "use", "return", "later"),
+    _one_of("side", "requesting", "assisting"),
+    sa.CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)", name="withdrawal"),
+    sa.Index("ix_loan_document_loan_id", "loan_id", "id"),
+    sa.Index("ix_loan_document_sha256", "sha256"),
 )
 
 _table(
