@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -477,3 +477,29 @@ async def test_a_line_asks_for_an_asset_or_for_a_need(cast: Cast) -> None:
         body = {"purpose": "mutual_aid", "summary": "x", "lines": [{**line, "window": window}]}
         answer = await asker.post("/v1/requests", body)
         assert_problem(answer, status, code) if code else assert_problem(answer, status)
+
+
+async def test_one_asset_serves_needs_of_one_request_that_lie_apart_and_no_two_at_one_time(cast: Cast) -> None:
+    owner = cast.assisting
+    await sign_agreement(owner.service, owner, cast.requesting, effective_on="2020-01-01")
+    first, apart = window_of(hours=20), window_of(start_in_hours=300, hours=20)
+    across = Window(start=apart.end - timedelta(hours=1), end=apart.end + timedelta(hours=2))
+    lines = [need_line(window=each) for each in (first, apart, across)]
+    found = await submitted(cast.requesting, {}, lines=lines)
+    for number in range(3):
+        body = {"tiers": [[str(owner.id)]]}
+        await cast.requesting.coordinator.done("POST", path_of(found, "source", number), body)
+    dog = await make_asset(owner)
+    asked = await seen_by(owner, found)
+    bring = {"asset_id": dog["id"]}
+    assert (await owner.coordinator.post(path_of(asked, "offer", 0), bring)).is_success
+    assert (await owner.coordinator.post(path_of(asked, "offer", 1), bring)).is_success, "long after the first"
+    refused = await owner.coordinator.post(path_of(asked, "offer", 2), bring)
+    problem = assert_problem(refused, 409, "asset_not_free")
+    said = "Of this asset 0 are free then. Another line asks for it at the same time."
+    assert problem["detail"] == said
+    assert problem["blocking"] == {"start": stamp(apart.start), "end": stamp(apart.end)}, "not the time asked for"
+
+
+def stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
