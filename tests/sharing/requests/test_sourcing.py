@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from registry.platform.access.principals import Role
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window, utc_now
 from registry.sharing.requests.commands.expiring import ask_next_all_due, expire_all_due
@@ -438,6 +438,7 @@ async def test_who_may_source_and_offer(cast: Cast) -> None:
     for tiers, code in (
         ([[str(cast.requesting.id)]], "own_agency"),
         ([[str(uuid4())]], "unknown_agency"),
+        ([[str(OPERATOR_AGENCY_ID)]], "agency_not_asked"),
         ([*ids, *ids], "already_asked"),
     ):
         assert_problem(await asker.post(path, {"tiers": tiers}), 422, code)
@@ -503,3 +504,22 @@ async def test_one_asset_serves_needs_of_one_request_that_lie_apart_and_no_two_a
 
 def stamp(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_the_operator_and_who_has_not_joined_are_not_asked_and_told_by_name(cast: Cast) -> None:
+    found = await asked_for(cast)
+    service = cast.requesting.service
+    body = {"reason": "a review of its access (demo)"}
+    await service.operator.done("POST", f"/v1/agencies/{cast.stranger.id}/suspend", body)
+    operator = (await cast.requesting.coordinator.done("GET", f"/v1/agencies/{OPERATOR_AGENCY_ID}"))["name"]
+    for number, (agency_id, why) in enumerate(
+        (
+            (OPERATOR_AGENCY_ID, f"{operator} operates the registry: it lends nothing, and is not asked."),
+            (cast.stranger.id, f"{cast.stranger.name} is suspended: nobody there can answer."),
+        )
+    ):
+        tiers = {"tiers": [[str(cast.assisting.id)], [str(agency_id)]]}
+        refused = await cast.requesting.coordinator.post(path_of(found, "source"), tiers)
+        problem = assert_problem(refused, 422, "agency_not_asked")
+        assert (problem["detail"], problem["errors"][0]["pointer"]) == (why, "/tiers/1/0"), number
+    assert statuses(await seen_by(cast.requesting, found)) == ["open"], "nobody is asked, the others neither"

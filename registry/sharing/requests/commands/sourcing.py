@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
-from registry.directory.agencies.rules import AgencyStatus
+from registry.directory.agencies.rules import AgencyStatus, why_not_asked
 from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import REGISTRY, Caller
@@ -60,9 +60,8 @@ from registry.sharing.requests.tables import request_line
 
 _REQUEST = sa.bindparam("request", type_=request_line.c.request_id.type)
 _NO = sa.bindparam("need_no", type_=sa.Integer)
-_ACTIVE = sa.select(agency.c.id).where(
-    agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True)),
-    agency.c.status == AgencyStatus.ACTIVE.value,
+_NAMED = sa.select(agency.c.id, agency.c.name, agency.c.status).where(
+    agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True))
 )
 _ASKS = (
     sa.select(
@@ -93,7 +92,7 @@ async def source_request_line(
     what is lent. So each of what was asked for stands on one line alone, and none can be lent on both.
 
     Raises NotFound, Forbidden, StaleVersion, WrongStatus, and RuleBroken for an agency that is the own one, named
-    twice, asked already, or not active.
+    twice, asked already, unknown, not active, or the registry's operator.
     """
     row, each, rows = await line_of(write, caller, request_id, line_id)
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
@@ -164,7 +163,7 @@ def _need_columns(caller: Caller, each: Row[Any], left: int) -> dict[str, object
 async def _check_agencies(read: Read, caller: Caller, sourcing: LineSourcing, asked: Sequence[Row[Any]]) -> None:
     still = {each.assisting_agency_id for each in asked if each.line_status in STILL_ASKED}
     named = [agency_id for tier in sourcing.tiers for agency_id in tier]
-    active = {row.id for row in await read.all(_ACTIVE, {"ids": sorted(set(named))})}
+    known = {row.id: row for row in await read.all(_NAMED, {"ids": sorted(set(named))})}
     seen: set[UUID] = set()
     for number, tier in enumerate(sourcing.tiers):
         for index, agency_id in enumerate(tier):
@@ -174,9 +173,11 @@ async def _check_agencies(read: Read, caller: Caller, sourcing: LineSourcing, as
             if agency_id in seen or agency_id in still:
                 words = "Each agency is asked once at a time."
                 raise RuleBroken.at(words, "already_asked", "asked already", pointer=pointer)
-            if agency_id not in active:
-                words = "Only an agency that takes part can be asked."
-                raise RuleBroken.at(words, "unknown_agency", "no agency that takes part", pointer=pointer)
+            if (one := known.get(agency_id)) is None:
+                words = "There is no such agency; GET /v1/agencies lists them."
+                raise RuleBroken.at(words, "unknown_agency", "no such agency", pointer=pointer)
+            if (reason := why_not_asked(one.id, one.name, AgencyStatus(one.status))) is not None:
+                raise RuleBroken.at(reason, "agency_not_asked", "cannot be asked", pointer=pointer)
             seen.add(agency_id)
 
 
