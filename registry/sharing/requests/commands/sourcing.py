@@ -26,6 +26,7 @@ from registry.sharing.policy.queries.collecting import acting
 from registry.sharing.requests.commands.asking import change_request
 from registry.sharing.requests.commands.lines import (
     insert_asks,
+    insert_need,
     next_no,
     nothing_yet,
     record_for_agencies,
@@ -73,7 +74,7 @@ _ASKS = (
         request_line.c.fills_no == _NO,
         request_line.c.status.in_(sorted(STILL_ASKED)),
     )
-    .order_by(request_line.c.no)
+    .order_by(request_line.c.id)
 )
 _LEFT = sa.select(remaining()).where(
     request_line.c.request_id == _REQUEST,
@@ -107,7 +108,7 @@ async def source_request_line(
     need_no, need = each.no, _need_columns(caller, each, left)
     if not is_need(each):
         need_no = next_no(rows)
-        await insert_asks(write, caller, request_id, need_no, [need])
+        await insert_need(write, caller, request_id, need_no, need)
         rest = _REST.format(no=need_no)
         reduced = {each.assisting_agency_id: [await reduce_to_lent(write, caller, each, rest)]}
         record_for_agencies(write, caller, EventType.REQUEST_LINE_REDUCED, row, reduced, {"reason": rest})
@@ -125,8 +126,7 @@ async def source_request_line(
         for number, tier in enumerate(sourcing.tiers, 1)
         for agency_id in tier
     ]
-    first = max(next_no(rows), need_no + 1)
-    await insert_asks(write, caller, request_id, first, asks)
+    await insert_asks(write, caller, rows, asks)
     asked = await ask_next(write, caller, request_id, need_no)
     await change_request(write, caller, row)
     data = {"line_no": need_no} if not asked else {}

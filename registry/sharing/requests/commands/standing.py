@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Final
 from uuid import UUID
 
@@ -46,7 +47,7 @@ async def why_not_to_be_had(
     assert need is not None, "what is offered is offered for a need"
     if (lacking := lacking_in(need, found)) is not None:
         return lacking
-    before = rows if each.line_status == LineStatus.SUSPENDED else [other for other in rows if other.no < each.no]
+    before = rows if each.line_status == LineStatus.SUSPENDED else [*takewhile(lambda other: other.no != each.no, rows)]
     beside = offered_beside([other for other in before if other.no != each.no], each.asset_id)
     whole = Ask(asset=of_asset(found), quantity=each.quantity, window=ask.window, beside=beside)
     (had,) = await can_be_had(read, each.assisting_agency_id, [whole], now)
