@@ -13,8 +13,10 @@ from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlencode
 from zipfile import ZipFile
 
@@ -31,6 +33,7 @@ from registry.platform.mail.signing import MailKey
 from registry.platform.mail.tables import mail_recipient
 from registry.platform.settings import load
 from registry.resources.personnel.commands.releasing import release_all_due
+from registry.sharing.requests.commands import lines
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, make_agency
 from tests.support.databases import copy_sqlite, sqlite_template
@@ -910,7 +913,11 @@ EXAMPLES = ROOT / "registry" / "platform" / "http" / "examples.json"
 
 async def record(database_url: str, folder: Path) -> bytes:
     """Play the story on a database of its own, and write what was asked and answered."""
-    with mail_server() as (_, port), time_machine.travel(BEGINS, tick=False) as clock:
+    with (
+        mail_server() as (_, port),
+        time_machine.travel(BEGINS, tick=False) as clock,
+        patch.object(lines, "DRAW", Random(1)),  # else the numbers of lines would differ from run to run
+    ):
         sends = sending_by(
             port, REGISTRY_PUBLIC_URL="http://127.0.0.1:8000", REGISTRY_SECOND_OPERATOR_FOR="lift_revocation"
         )

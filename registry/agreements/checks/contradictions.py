@@ -45,7 +45,7 @@ class Limit(Struct, kw_only=True, frozen=True):
 
 LIMITS = {
     "max_duration_hours": Limit(words="The longest loan", unit="h", stricter="low"),
-    "max_quantity": Limit(words="The largest quantity in one loan", unit="", stricter="low"),
+    "max_quantity": Limit(words="The largest quantity at one time", unit="", stricter="low"),
     "notice_hours": Limit(words="The least notice of a request", unit="h", stricter="high"),
     "claim_window_days": Limit(words="The window for claims", unit="days", stricter="low"),
     "recall_notice_hours": Limit(words="The notice of a recall", unit="h", stricter="high"),

@@ -168,8 +168,8 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     max_quantity: Annotated[
         Annotated[int, Meta(ge=1, le=100_000)] | NoLimit | None,
         Meta(
-            description="The largest quantity in one loan; `no_limit`: the text says that there is none, null: it does "
-            "not say."
+            description="The largest quantity of an asset at one time, whether it is asked for at once or in parts; "
+            "`no_limit`: the text says that there is none, null: it does not say."
         ),
     ] = None
     approval_required: Annotated[

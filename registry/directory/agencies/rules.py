@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from rapidfuzz import fuzz, process
 
+from registry.platform.access.principals import OPERATOR_AGENCY_ID
 from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.spelling import SHORTEST
 from registry.platform.kernel.text import split_words
@@ -120,3 +122,15 @@ def advance(status: AgencyStatus, action: AgencyAction) -> AgencyStatus:
         return TRANSITIONS[status, action]
     except KeyError:
         raise WrongStatus.of("An agency", status, action) from None
+
+
+def why_not_asked(agency_id: UUID, name: str, status: AgencyStatus) -> str | None:
+    """Why that agency is not asked for help, by its name; None when it can be.
+
+    The registry's operator keeps the registry and lends nothing: nobody of it could answer.
+    """
+    if agency_id == OPERATOR_AGENCY_ID:
+        return f"{name} operates the registry: it lends nothing, and is not asked."
+    if status is AgencyStatus.LISTED:
+        return f"{name} is listed and has not joined the registry: nobody there could answer."
+    return None if status is AgencyStatus.ACTIVE else f"{name} is {status}: nobody there can answer."

@@ -99,7 +99,7 @@ _LINES = (
         _IS_LATEST,
         ~_TAKEN,
     )
-    .order_by(request_line.c.request_id.desc(), request_line.c.no)
+    .order_by(request_line.c.request_id.desc(), request_line.c.id)
     .limit(MOST + 1)
 )
 _LOANS = (

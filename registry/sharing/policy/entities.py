@@ -117,7 +117,7 @@ class Scene:
                 "notice_hours": ask.notice_hours(facts.now),
                 "purpose": ask.purpose,
                 "priority": ask.priority,
-                "quantity": ask.quantity,
+                "quantity": ask.whole_quantity,
                 "action_at": facts.action_at,
                 "currency": ask.currency,
                 "requesting": self._agency(REQUESTING, facts.requesting),

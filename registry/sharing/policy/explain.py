@@ -164,7 +164,8 @@ def _bound(facts: Facts, agreement: AgreementFacts, term: str) -> str | None:
             most = Money.from_minor(ceiling, facts.ask.currency)
             return f"at an estimated cost of at most {most.amount} {most.currency}"
         case "max_quantity", int(quantity):
-            return f"for a quantity of at most {quantity}"
+            with_others = " with what overlaps it" if facts.ask.overlapping else ""
+            return f"for a quantity of at most {quantity}{with_others}"
         case "insurance_required", True:
             return "with proof of current liability insurance"
         case "covers_until", _ if agreement.covers_until is not None:

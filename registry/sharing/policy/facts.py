@@ -58,7 +58,7 @@ class Ask(_Fact, kw_only=True, frozen=True):
     """What is requested. `estimated_cost_minor` is computed by the registry, never taken from the requester.
 
     `joined` are the windows that count as one with this one, for limits and approvals, and `joined_cost_minor` is what
-    these cost.
+    these cost. `quantity` is of this ask alone; policies read `whole_quantity`.
     """
 
     start: datetime
@@ -81,6 +81,20 @@ class Ask(_Fact, kw_only=True, frozen=True):
         start = min([self.start, *(each.start for each in self.joined)])
         end = max([self.end, *(each.end for each in self.joined)])
         return begun_hours(start, end)
+
+    @property
+    def overlapping(self) -> tuple[OtherWindow, ...]:
+        """What is joined and is had at the same time as this, for some of it at least."""
+        return tuple(each for each in self.joined if each.start < self.end and self.start < each.end)
+
+    @property
+    def whole_quantity(self) -> int:
+        """The most at one instant of the window, with what overlaps it; what follows one after another is not added."""
+        beside = self.overlapping
+        instants = [self.start, *(each.start for each in beside if each.start > self.start)]
+        return self.quantity + max(
+            sum(each.quantity for each in beside if each.start <= at < each.end) for at in instants
+        )
 
     @property
     def whole_cost_minor(self) -> int | None:
@@ -224,7 +238,8 @@ class Facts(_Fact, kw_only=True, frozen=True):
 
     `salt` is drawn at random for each ask: by the digest alone nobody can guess a restricted term or the owner's stock.
     `owned_quantity` is how many of the asset's own category the assisting agency has in service, lent or not, and
-    `lent_out_quantity` how many of them are out; both as far as the agency that acts sees them.
+    `lent_out_quantity` how many of them are out, beside what the ask's whole quantity counts; both as far as the agency
+    that acts sees them.
     """
 
     now: datetime

@@ -47,7 +47,7 @@ def unstated_in_words(facts: Facts, agreement: AgreementFacts) -> str | None:
         "max_duration_hours": f"how long a loan may last; this one lasts {counted(ask.duration_hours, 'hour')}",
         "notice_hours": "how far ahead it has to be asked for",
         "cost_ceiling_minor": "what a loan may cost at most",
-        "max_quantity": f"how many are lent at a time; this quantity is {ask.quantity}",
+        "max_quantity": f"how many are lent at a time; this quantity is {ask.whole_quantity}",
         "approval_required": "whether a loan needs an approval",
         "insurance_required": "whether insurance has to be shown",
     }
@@ -78,6 +78,7 @@ def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:
         yield f"It is asked for as {ask.priority}."
     if "quantity" in reads:
         yield f"The quantity asked for is {ask.quantity}."
+        yield from _overlapping(ask)
     if "owned_quantity" in reads and facts.owned_quantity is None:
         yield "How many of the category the owner has in service is not known."
     if "hourly_cost_minor" in reads and facts.asset.hourly_cost_minor is None:
@@ -98,6 +99,17 @@ def _adjoining(ask: Ask) -> Iterator[str]:
         f"Windows adjoin where no more than {counted(gap, 'hour')} lie between them: what begins after "
         f"{_instant(over + LONGEST_GAP)} adjoins none of these."
     )
+
+
+def _overlapping(ask: Ask) -> Iterator[str]:
+    """How many are had at one time with what overlaps it, and what that is."""
+    if not ask.overlapping:
+        return
+    yield f"With what overlaps it and was asked for before, {ask.whole_quantity} of it are had at one time."
+    told = [f"{each.quantity} from {_named(each)}" for each in ask.overlapping[:_MOST_NAMED]]
+    if more := len(ask.overlapping) - len(told):
+        told.append(f"{more} more")
+    yield f"What overlaps it: {'; '.join(told)}."
 
 
 def _named(other: OtherWindow) -> str:
@@ -164,7 +176,7 @@ def _limit_in_words(term: str, facts: Facts, agreement: AgreementFacts) -> str |
         case "notice_hours", int(hours):
             return f"asks for at least {counted(hours, 'hour')} of notice"
         case "max_quantity", int(most):
-            return f"allows at most {most}"
+            return f"allows at most {most}{_left_beside(facts.ask, most)}"
         # Without an estimate nobody knows in which currency the ceiling is.
         case "cost_ceiling_minor", int(ceiling) if facts.ask.estimated_cost_minor is not None:
             return f"allows at most {_money(ceiling, facts)}"
@@ -191,6 +203,14 @@ def _room_left(ask: Ask, hours: int) -> str:
         return ""
     until = min(each.start for each in ask.joined) + hours * HOUR
     return f": with what adjoins it, this one may last until {_instant(until)}" if until > ask.start else ""
+
+
+def _left_beside(ask: Ask, most: int) -> str:
+    """How many may be asked for beside what overlaps it, as the end of that sentence; empty where nothing does."""
+    if not ask.overlapping:
+        return ""
+    left = most - (ask.whole_quantity - ask.quantity)
+    return f" at one time: beside what overlaps it, {f'at most {left}' if left > 0 else 'none is left'}"
 
 
 def _money(minor: int, facts: Facts) -> str:

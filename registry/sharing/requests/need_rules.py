@@ -101,3 +101,9 @@ def why_not_free(had: AskAvailability | None) -> str | None:
     if had is None or had.available:
         return None
     return _NOT_FREE[had.blocking[0].reason if had.blocking else "other"]
+
+
+def how_many_are_free(had: AskAvailability) -> str:
+    """How many can be offered of what is not free, and why no more."""
+    many = "1 is" if had.free_quantity == 1 else f"{had.free_quantity} are"
+    return f"Of this asset {many} free then. {why_not_free(had) or ''}".rstrip()

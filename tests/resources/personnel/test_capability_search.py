@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from registry.platform.access.principals import Role
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.search import near
 from registry.platform.kernel.time import day_starts_at, utc_now
@@ -163,6 +163,8 @@ async def test_nobody_is_told_from_numbers_that_are_not_published(
     }
     none = {"count": 0, "or_more": False, "agencies": []}
     assert await kept_from(cast.stranger) == not_known, "only partners are told"
+    page = await cast.stranger.coordinator.done("GET", f"/v1/capabilities?{HMONG}&agency_id={OPERATOR_AGENCY_ID}")
+    assert page["not_published"] == none, "the operator lends nobody, and is not among those to ask"
     await sign_agreement(service, cast.assisting, cast.requesting)
     assert await kept_from(cast.requesting) == not_known, "it has released nothing, which is not nobody"
     await enter_person(cast.assisting, speaks("hmn", "3"))

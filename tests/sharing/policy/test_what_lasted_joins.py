@@ -114,3 +114,47 @@ def test_who_splits_an_ask_is_held_to_all_that_it_really_had(pieces: Sequence[tu
         joined=joined_with(own, had),
     )
     assert ask.duration_hours == begun_hours(began, own.end)
+
+
+SHARES = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 40), st.integers(1, 9)), max_size=6)
+"""From which hour on, for how many hours and how many of it were asked for before."""
+
+
+@given(SHARES, st.tuples(st.integers(0, 60), st.integers(1, 40), st.integers(1, 9)))
+def test_the_quantity_is_the_most_at_any_hour_of_it_and_not_what_follows_one_after_another(
+    before: Sequence[tuple[int, int, int]], own: tuple[int, int, int]
+) -> None:
+    ask = asked(own, before)
+    first, length, quantity = own
+    hours = range(first, first + length)
+    at_each = [sum(many for start, long, many in before if start <= hour < start + long) for hour in hours]
+    assert ask.whole_quantity == quantity + max(at_each)
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=5), st.integers(1, 40))
+def test_splitting_a_quantity_never_passes_where_the_whole_does_not(parts: Sequence[int], most: int) -> None:
+    asks = [asked((0, 8, many), [(0, 8, earlier) for earlier in parts[:number]]) for number, many in enumerate(parts)]
+    assert asks[-1].whole_quantity == sum(parts)
+    assert all(each.whole_quantity <= most for each in asks) == (sum(parts) <= most)
+
+
+def asked(own: tuple[int, int, int], before: Sequence[tuple[int, int, int]]) -> Ask:
+    """So many, from that hour on and for so many hours, after what was asked for before."""
+
+    def window(first: int, length: int) -> Window:
+        monday = datetime(2099, 6, 1, tzinfo=UTC)
+        return Window(start=monday + first * HOUR, end=monday + (first + length) * HOUR)
+
+    mine = window(*own[:2])
+    had = [
+        OtherWindow(start=each.start, end=each.end, quantity=many)
+        for each, many in ((window(first, length), many) for first, length, many in before)
+    ]
+    return Ask(
+        start=mine.start,
+        end=mine.end,
+        purpose="training",
+        priority="routine",
+        quantity=own[2],
+        joined=joined_with(mine, had),
+    )

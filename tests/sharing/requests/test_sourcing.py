@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from registry.platform.access.principals import Role
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window, utc_now
 from registry.sharing.requests.commands.expiring import ask_next_all_due, expire_all_due
@@ -437,6 +437,7 @@ async def test_who_may_source_and_offer(cast: Cast) -> None:
     for tiers, code in (
         ([[str(cast.requesting.id)]], "own_agency"),
         ([[str(uuid4())]], "unknown_agency"),
+        ([[str(OPERATOR_AGENCY_ID)]], "agency_not_asked"),
         ([*ids, *ids], "already_asked"),
     ):
         assert_problem(await asker.post(path, {"tiers": tiers}), 422, code)
@@ -476,3 +477,48 @@ async def test_a_line_asks_for_an_asset_or_for_a_need(cast: Cast) -> None:
         body = {"purpose": "mutual_aid", "summary": "x", "lines": [{**line, "window": window}]}
         answer = await asker.post("/v1/requests", body)
         assert_problem(answer, status, code) if code else assert_problem(answer, status)
+
+
+async def test_one_asset_serves_needs_of_one_request_that_lie_apart_and_no_two_at_one_time(cast: Cast) -> None:
+    owner = cast.assisting
+    await sign_agreement(owner.service, owner, cast.requesting, effective_on="2020-01-01")
+    first, apart = window_of(hours=20), window_of(start_in_hours=300, hours=20)
+    across = Window(start=apart.end - timedelta(hours=1), end=apart.end + timedelta(hours=2))
+    lines = [need_line(window=each) for each in (first, apart, across)]
+    found = await submitted(cast.requesting, {}, lines=lines)
+    for number in range(3):
+        body = {"tiers": [[str(owner.id)]]}
+        await cast.requesting.coordinator.done("POST", path_of(found, "source", number), body)
+    dog = await make_asset(owner)
+    asked = await seen_by(owner, found)
+    bring = {"asset_id": dog["id"]}
+    assert (await owner.coordinator.post(path_of(asked, "offer", 0), bring)).is_success
+    assert (await owner.coordinator.post(path_of(asked, "offer", 1), bring)).is_success, "long after the first"
+    refused = await owner.coordinator.post(path_of(asked, "offer", 2), bring)
+    problem = assert_problem(refused, 409, "asset_not_free")
+    said = "Of this asset 0 are free then. Another line asks for it at the same time."
+    assert problem["detail"] == said
+    assert problem["blocking"] == {"start": stamp(apart.start), "end": stamp(apart.end)}, "not the time asked for"
+
+
+def stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_the_operator_and_who_has_not_joined_are_not_asked_and_told_by_name(cast: Cast) -> None:
+    found = await asked_for(cast)
+    service = cast.requesting.service
+    body = {"reason": "a review of its access (demo)"}
+    await service.operator.done("POST", f"/v1/agencies/{cast.stranger.id}/suspend", body)
+    operator = (await cast.requesting.coordinator.done("GET", f"/v1/agencies/{OPERATOR_AGENCY_ID}"))["name"]
+    for number, (agency_id, why) in enumerate(
+        (
+            (OPERATOR_AGENCY_ID, f"{operator} operates the registry: it lends nothing, and is not asked."),
+            (cast.stranger.id, f"{cast.stranger.name} is suspended: nobody there can answer."),
+        )
+    ):
+        tiers = {"tiers": [[str(cast.assisting.id)], [str(agency_id)]]}
+        refused = await cast.requesting.coordinator.post(path_of(found, "source"), tiers)
+        problem = assert_problem(refused, 422, "agency_not_asked")
+        assert (problem["detail"], problem["errors"][0]["pointer"]) == (why, "/tiers/1/0"), number
+    assert statuses(await seen_by(cast.requesting, found)) == ["open"], "nobody is asked, the others neither"

@@ -398,3 +398,38 @@ async def test_that_no_more_is_needed_is_read_of_what_may_be_done_alone(cast: Ca
     assert (now, after["one"], after["listed"]) == (then, before["one"], before["listed"])
     assert (after["changes"], after["rest"]) == (before["changes"], before["rest"])
     assert after["etag"] != before["etag"]
+
+
+async def test_by_no_number_does_one_who_is_asked_learn_how_many_others_are(cast: Cast) -> None:
+    """The line has the same number for both sides, wherever it is named, and that number is drawn."""
+    owner, dog = cast.assisting, await make_asset(cast.assisting)
+    for each in (owner, cast.neighbour):
+        await sign_agreement(each.service, each, cast.requesting)
+    draft = await submitted(cast.requesting, {}, lines=[need_line(), need_line(window=window_of(start_in_hours=300))])
+    path = f"/v1/requests/{draft['id']}"
+    tiers = {"tiers": [[str(cast.stranger.id), str(cast.neighbour.id)], [str(owner.id)]]}
+    for need in draft["lines"]:
+        ours = await cast.requesting.coordinator.done("POST", f"{path}/lines/{need['id']}/source", tiers)
+    assert [line["fills_line_no"] for line in ours["lines"]] == [None, None, 1, 1, 1, 2, 2, 2], "as they were made"
+    assert [line["tier"] for line in ours["lines"]] == [None, None, 1, 1, 2, 1, 1, 2]
+    numbers = [line["line_no"] for line in ours["lines"]]
+    assert numbers[:2] == [1, 2]
+    assert all(1_000 <= no < 10_000 for no in numbers[2:])
+    assert len(set(numbers)) == len(numbers)
+
+    for at in (2, 3):
+        lender = (cast.stranger, cast.neighbour)[at - 2]
+        await lender.coordinator.done("POST", f"{path}/lines/{ours['lines'][at]['id']}/decline", NO)
+    (line,) = (await owner.coordinator.done("GET", path))["lines"]
+    assert (line["line_no"], line["fills_line_no"], line["tier"]) == (numbers[4], None, None)
+    done = await owner.coordinator.done("POST", f"{path}/lines/{line['id']}/offer", {"asset_id": dog["id"]})
+    decision = done["lines"][0]["decision"]["id"]
+    loan = await owner.coordinator.done("POST", "/v1/loans", {"decision_id": decision})
+    assert loan["request"]["line_no"] == numbers[4]
+    history = await owner.auditor.done("GET", f"{path}/history?sort=version")
+    told = [each["no"] for event in history["items"] for each in event["data"].get("lines", [])]
+    assert told
+    assert set(told) == {numbers[4]}
+
+    added = await cast.requesting.coordinator.done("PATCH", path, {"priority": "urgent"}, if_match="*")
+    assert max(each["line_no"] for each in added["lines"] if each["need"] and not each["fills_line_no"]) < 1_000

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from registry.agreements.instruments.queries.in_force import covers_asset, partners_in_force
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
-from registry.platform.access.principals import Caller
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller
 from registry.platform.database.handles import Read
 from registry.platform.database.search import haversine, in_cells, near, point_parameters
 from registry.resources.personnel.disclosure import BelowThreshold, CapabilitySharing
@@ -65,6 +65,7 @@ def unpublished_statement(dialect: str, filters: frozenset[str]) -> sa.Select[An
             # Nearly all are active: an index by that must not lead where there is one by the place.
             sa.func.coalesce(agency.c.status, "") == "active" if "near" in filters else agency.c.status == "active",
             agency.c.id != VIEWER,
+            agency.c.id != OPERATOR_AGENCY_ID,  # it lends nothing, and is not asked
             sa.or_(
                 rules.c.released_on.is_(None),
                 *_hide(rules.c.sharing),

@@ -61,14 +61,33 @@ def adjoins(of: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
     )
 
 
+def counted_in_quantity(loan_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """A criterion: that loan is in the ask's whole quantity, since it overlaps it, or is the one to be extended."""
+    return (
+        sa.select(sa.literal(1))
+        .where(
+            policy_lent.c.loan_id == loan_id,
+            policy_lent.c.requesting_agency_id == _REQUESTING,
+            policy_lent.c.asset_id == asset.c.id,
+            sa.or_(policy_lent.c.root_decision_id < _BEFORE, policy_lent.c.root_decision_id == _OWN),
+            policy_lent.c.starts_at < sa.bindparam("asked_to", type_=_AT),
+            policy_lent.c.ends_at > sa.bindparam("asked_from", type_=_AT),
+        )
+        .correlate_except(policy_lent)
+        .exists()
+    )
+
+
 def near(window: Window, root_decision_id: UUID | None = None, *, later_too: bool = False) -> dict[str, object]:
-    """The parameters of `adjoins` for a window, and of `joined_windows`.
+    """The parameters of `adjoins` and `counted_in_quantity` for a window, and of `joined_windows`.
 
     `root_decision_id` is the chain of what is asked for now: what was asked for first counts for what is asked for
     after it, and the other way round only where `later_too`. Ids are in the order in which they were made.
     """
     before = _LAST if root_decision_id is None or later_too else root_decision_id
     return {
+        "asked_from": window.start,
+        "asked_to": window.end,
         "joined_from": window.start - LONGEST_GAP,
         "joined_to": window.end + LONGEST_GAP,
         "joined_before": before,

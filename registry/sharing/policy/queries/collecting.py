@@ -51,7 +51,7 @@ from registry.sharing.policy.facts import (
     TermFacts,
     begun_hours,
 )
-from registry.sharing.policy.queries.adjoining import adjoins, joined_windows, near
+from registry.sharing.policy.queries.adjoining import adjoins, counted_in_quantity, joined_windows, near
 from registry.sharing.policy.queries.layers import active_digest, policies_beside
 
 # Larger than any limit, and still a number that Cedar and JSON parsers can represent.
@@ -73,6 +73,8 @@ _LENT_OUT = (
         # What is out of service is not among what is owned, of which this is taken.
         _lent_asset.c.service_status == ServiceStatus.IN_SERVICE.value,
         visible_to(among_many=True, of=_lent_asset),
+        # What overlaps the ask is part of its quantity: taken off what is owned twice, it would bar what is there.
+        sa.not_(counted_in_quantity(_lent.c.loan_id)),
     )
     .correlate(asset)
     .scalar_subquery()

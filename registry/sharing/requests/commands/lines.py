@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
+from random import Random, SystemRandom
 from typing import Any
 from uuid import UUID
 
@@ -62,7 +63,7 @@ _ANSWERS = (
         sa.not_(has_loan()),
         sa.not_(given_up()),
     )
-    .order_by(request_line.c.no)
+    .order_by(request_line.c.id)
 )
 _STATUSES = (
     sa.select(request_line.c.status)
@@ -72,7 +73,7 @@ _STATUSES = (
         # What agencies answer to a need counts by what they lend; that they are asked, the line of the need says.
         sa.or_(request_line.c.fills_no.is_(None), request_line.c.status.in_(sorted(IN_PLAY))),
     )
-    .order_by(request_line.c.no)
+    .order_by(request_line.c.id)
 )
 
 
@@ -144,24 +145,34 @@ async def insert_lines(
     write: Write, caller: Caller, request_id: UUID, lines: Sequence[AskedLine], *, first: int = 1
 ) -> None:
     """Insert lines, numbered from `first`. Raises RuleBroken `too_many_lines`."""
-    await _insert(write, caller, request_id, first, [line_values(line) for line in lines])
+    await _insert(write, caller, request_id, range(first, first + len(lines)), [line_values(line) for line in lines])
 
 
 async def insert_asks(
-    write: Write, caller: Caller, request_id: UUID, first: int, asks: Sequence[Mapping[str, object]]
+    write: Write, caller: Caller, rows: Sequence[Row[Any]], asks: Sequence[Mapping[str, object]]
 ) -> None:
-    """Insert lines of agencies that are to be asked for a need, numbered from `first`, with these columns."""
-    await _insert(write, caller, request_id, first, asks)
+    """Insert lines, with these columns, of agencies that are to be asked for a need; `rows` are the request's so far.
+
+    Their numbers are drawn. Both sides name a line by the same one, and whoever is asked would read from one that is
+    counted on how many others are. Raises RuleBroken `too_many_lines`.
+    """
+    if len(rows) + len(asks) > MOST_LINES_EVER:
+        raise _too_many()
+    taken = {row.no for row in rows}
+    free = [no for no in range(_DRAWN_FROM, _DRAWN_TO) if no not in taken]
+    await _insert(write, caller, rows[0].id, DRAW.sample(free, len(asks)), asks)
+
+
+async def insert_need(write: Write, caller: Caller, request_id: UUID, no: int, need: Mapping[str, object]) -> None:
+    """Insert the line of a need with that number and these columns. Raises RuleBroken `too_many_lines`."""
+    await _insert(write, caller, request_id, [no], [need])
 
 
 async def _insert(
-    write: Write, caller: Caller, request_id: UUID, first: int, lines: Sequence[Mapping[str, object]]
+    write: Write, caller: Caller, request_id: UUID, numbers: Sequence[int], lines: Sequence[Mapping[str, object]]
 ) -> None:
-    if first + len(lines) - 1 > MOST_LINES_EVER:
-        raise RuleBroken(
-            f"A request has at most {MOST_LINES_EVER} lines, with those that others have replaced: make a new one.",
-            "too_many_lines",
-        )
+    if any(MOST_LINES_EVER < no < _DRAWN_FROM for no in numbers):
+        raise _too_many()
     new = [
         {
             **_BLANK,
@@ -172,9 +183,20 @@ async def _insert(
             "changes": 1,
             "changed_at": caller.now,
         }
-        for no, line in enumerate(lines, first)
+        for no, line in zip(numbers, lines, strict=True)
     ]
     await write.run(_INSERT, new)
+
+
+DRAW: Random = SystemRandom()
+_DRAWN_FROM, _DRAWN_TO = 1_000, 10_000
+
+
+def _too_many() -> RuleBroken:
+    return RuleBroken(
+        f"A request has at most {MOST_LINES_EVER} lines, with those that others have replaced: make a new one.",
+        "too_many_lines",
+    )
 
 
 _BLANK: Mapping[str, object] = {
@@ -288,12 +310,12 @@ async def replace_line(
 ) -> None:
     """Have another line, with that number and these columns, ask in place of this one."""
     await set_aside(write, caller, row, no, reason)
-    await _insert(write, caller, row.id, no, [values])
+    await _insert(write, caller, row.id, [no], [values])
 
 
 def next_no(rows: Sequence[Row[Any]]) -> int:
-    """The number of the next line."""
-    numbers: list[int] = [row.no for row in rows]
+    """The number of the next line that the requesting agency writes; those of agencies that are asked are drawn."""
+    numbers: list[int] = [row.no for row in rows if row.no < _DRAWN_FROM]
     return max(numbers, default=0) + 1
 
 

@@ -38,15 +38,15 @@ from registry.sharing.requests.commands.standing import (
     ask_of,
     decide_offer,
     lacking_in,
+    offered_beside,
     stored_people,
     why_not_to_be_had,
 )
-from registry.sharing.requests.need_rules import why_not_named
+from registry.sharing.requests.need_rules import how_many_are_free, why_not_named
 from registry.sharing.requests.queries.acting import offer_version_of, side_of
 from registry.sharing.requests.queries.getting import get_request
 from registry.sharing.requests.queries.needs import ability_of, need_of, people_in
 from registry.sharing.requests.rules import (
-    IN_PLAY,
     LineAction,
     LineStatus,
     RequestStatus,
@@ -89,20 +89,12 @@ async def offer_for_request_line(
     await _check_people(write, caller, each, given)
     _check_needed(given.quantity, left)
     window = Window(start=each.starts_at, end=each.ends_at)
-    beside = [
-        (window, other.quantity)
-        for other in rows
-        if other.asset_id == found.id and other.line_status in IN_PLAY | {LineStatus.OFFERED}
-    ]
+    beside = offered_beside(rows, found.id)
     ask = Ask(asset=of_asset(found), quantity=given.quantity, window=window, beside=beside)
     (had,) = await can_be_had(write, caller.agency_id, [ask], caller.now)
     if not had.available:
         blocking = msgspec.to_builtins([each.window for each in had.blocking])
-        raise Conflict(
-            f"Of this asset {had.free_quantity} are free then.",
-            "asset_not_free",
-            extra={"blocking": blocking[0] if blocking else None},
-        )
+        raise Conflict(how_many_are_free(had), "asset_not_free", extra={"blocking": blocking[0] if blocking else None})
     if given.condition is None:
         after = await decide_offer(write, caller, policies, each, found.id, given.quantity, given.personnel_ids)
     else:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
-from registry.directory.agencies.rules import AgencyStatus
+from registry.directory.agencies.rules import AgencyStatus, why_not_asked
 from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import REGISTRY, Caller
@@ -26,6 +26,7 @@ from registry.sharing.policy.queries.collecting import acting
 from registry.sharing.requests.commands.asking import change_request
 from registry.sharing.requests.commands.lines import (
     insert_asks,
+    insert_need,
     next_no,
     nothing_yet,
     record_for_agencies,
@@ -60,9 +61,8 @@ from registry.sharing.requests.tables import request_line
 
 _REQUEST = sa.bindparam("request", type_=request_line.c.request_id.type)
 _NO = sa.bindparam("need_no", type_=sa.Integer)
-_ACTIVE = sa.select(agency.c.id).where(
-    agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True)),
-    agency.c.status == AgencyStatus.ACTIVE.value,
+_NAMED = sa.select(agency.c.id, agency.c.name, agency.c.status).where(
+    agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True))
 )
 _ASKS = (
     sa.select(
@@ -74,7 +74,7 @@ _ASKS = (
         request_line.c.fills_no == _NO,
         request_line.c.status.in_(sorted(STILL_ASKED)),
     )
-    .order_by(request_line.c.no)
+    .order_by(request_line.c.id)
 )
 _LEFT = sa.select(remaining()).where(
     request_line.c.request_id == _REQUEST,
@@ -93,7 +93,7 @@ async def source_request_line(
     what is lent. So each of what was asked for stands on one line alone, and none can be lent on both.
 
     Raises NotFound, Forbidden, StaleVersion, WrongStatus, and RuleBroken for an agency that is the own one, named
-    twice, asked already, or not active.
+    twice, asked already, unknown, not active, or the registry's operator.
     """
     row, each, rows = await line_of(write, caller, request_id, line_id)
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
@@ -108,7 +108,7 @@ async def source_request_line(
     need_no, need = each.no, _need_columns(caller, each, left)
     if not is_need(each):
         need_no = next_no(rows)
-        await insert_asks(write, caller, request_id, need_no, [need])
+        await insert_need(write, caller, request_id, need_no, need)
         rest = _REST.format(no=need_no)
         reduced = {each.assisting_agency_id: [await reduce_to_lent(write, caller, each, rest)]}
         record_for_agencies(write, caller, EventType.REQUEST_LINE_REDUCED, row, reduced, {"reason": rest})
@@ -126,8 +126,7 @@ async def source_request_line(
         for number, tier in enumerate(sourcing.tiers, 1)
         for agency_id in tier
     ]
-    first = max(next_no(rows), need_no + 1)
-    await insert_asks(write, caller, request_id, first, asks)
+    await insert_asks(write, caller, rows, asks)
     asked = await ask_next(write, caller, request_id, need_no)
     await change_request(write, caller, row)
     data = {"line_no": need_no} if not asked else {}
@@ -164,7 +163,7 @@ def _need_columns(caller: Caller, each: Row[Any], left: int) -> dict[str, object
 async def _check_agencies(read: Read, caller: Caller, sourcing: LineSourcing, asked: Sequence[Row[Any]]) -> None:
     still = {each.assisting_agency_id for each in asked if each.line_status in STILL_ASKED}
     named = [agency_id for tier in sourcing.tiers for agency_id in tier]
-    active = {row.id for row in await read.all(_ACTIVE, {"ids": sorted(set(named))})}
+    known = {row.id: row for row in await read.all(_NAMED, {"ids": sorted(set(named))})}
     seen: set[UUID] = set()
     for number, tier in enumerate(sourcing.tiers):
         for index, agency_id in enumerate(tier):
@@ -174,9 +173,11 @@ async def _check_agencies(read: Read, caller: Caller, sourcing: LineSourcing, as
             if agency_id in seen or agency_id in still:
                 words = "Each agency is asked once at a time."
                 raise RuleBroken.at(words, "already_asked", "asked already", pointer=pointer)
-            if agency_id not in active:
-                words = "Only an agency that takes part can be asked."
-                raise RuleBroken.at(words, "unknown_agency", "no agency that takes part", pointer=pointer)
+            if (one := known.get(agency_id)) is None:
+                words = "There is no such agency; GET /v1/agencies lists them."
+                raise RuleBroken.at(words, "unknown_agency", "no such agency", pointer=pointer)
+            if (reason := why_not_asked(one.id, one.name, AgencyStatus(one.status))) is not None:
+                raise RuleBroken.at(reason, "agency_not_asked", "cannot be asked", pointer=pointer)
             seen.add(agency_id)
 
 

@@ -1,7 +1,8 @@
 """What is offered for a need, as it stands: whether it can be had, and what policies decide on it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Final
 from uuid import UUID
 
@@ -47,14 +48,8 @@ async def why_not_to_be_had(
     assert need is not None, "what is offered is offered for a need"
     if (lacking := lacking_in(need, found)) is not None:
         return lacking
-    beside = [
-        (Window(start=other.starts_at, end=other.ends_at), other.quantity)
-        for other in rows
-        if other.asset_id == each.asset_id
-        and other.line_status in IN_PLAY | {LineStatus.OFFERED}
-        and (other.no < each.no or each.line_status == LineStatus.SUSPENDED)
-        and other.no != each.no
-    ]
+    before = rows if each.line_status == LineStatus.SUSPENDED else [*takewhile(lambda other: other.no != each.no, rows)]
+    beside = offered_beside([other for other in before if other.no != each.no], each.asset_id)
     whole = Ask(asset=of_asset(found), quantity=each.quantity, window=ask.window, beside=beside)
     (had,) = await can_be_had(read, each.assisting_agency_id, [whole], now)
     if (taken := why_not_free(had)) is not None:
@@ -66,6 +61,15 @@ async def why_not_to_be_had(
     if decision.outcome == "denied":
         return "; ".join(reason.reason for reason in decision.reasons)
     return None
+
+
+def offered_beside(rows: Iterable[Row[Any]], asset_id: UUID) -> list[tuple[Window, int]]:
+    """What these lines hold of the asset without a loan, each for its own window: what is offered, or decided on."""
+    return [
+        (Window(start=each.starts_at, end=each.ends_at), each.quantity)
+        for each in rows
+        if each.asset_id == asset_id and each.line_status in IN_PLAY | {LineStatus.OFFERED}
+    ]
 
 
 def lacking_in(need: Need, found: AssetRow) -> str | None:

@@ -87,7 +87,7 @@ _OFFERS = (
     )
     .join(request, request.c.id == request_line.c.request_id)
     .where(*_STANDING, request_line.c.request_id == _REQUEST, request_line.c.fills_no == _NO)
-    .order_by(request_line.c.no)
+    .order_by(request_line.c.id)
 )
 _LOCK = sa.select(request.c.id).where(request.c.id == _REQUEST).with_for_update(key_share=True)
 

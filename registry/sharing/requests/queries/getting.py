@@ -164,7 +164,7 @@ def _get_statement() -> sa.Select[Any]:
             .outerjoin(loan, loan.c.id == LIVE_LOAN)
             .outerjoin(ended, ended.c.id == ENDED_LOAN)
         )
-        .order_by(request_line.c.no)
+        .order_by(request_line.c.id)
     )
 
 
@@ -221,7 +221,9 @@ async def _can_be_had(
             quantity=row.quantity,
             window=_window(row),
             beside=[
-                (_window(each), each.quantity) for each in opened if each.asset_id == row.asset_id and each.no < row.no
+                (_window(each), each.quantity)
+                for each in opened
+                if each.asset_id == row.asset_id and each.line_id < row.line_id
             ],
         )
         for row in lines
@@ -266,7 +268,7 @@ def _last_withdrawn(rows: Sequence[Row[Any]]) -> str | None:
     if rows[0].status != RequestStatus.WITHDRAWN:
         return None
     withdrawn = [row for row in rows if row.stored_status == LineStatus.WITHDRAWN and row.ended_at is not None]
-    last = max(withdrawn, key=lambda row: (row.ended_at, row.no), default=None)
+    last = max(withdrawn, key=lambda row: (row.ended_at, row.line_id), default=None)
     return None if last is None else str(last.line_ended_reason)
 
 
@@ -283,7 +285,8 @@ def _line(
         id=row.line_id,
         line_no=row.no,
         need=need_of(row),
-        fills_line_no=row.fills_no,
+        # By neither does one agency that is asked learn of the others: their tiers, and what else is asked for.
+        fills_line_no=row.fills_no if own else None,
         asset_id=row.asset_id,
         asset_name=row.asset_name,
         category=row.category,
@@ -291,7 +294,7 @@ def _line(
         quantity=row.quantity,
         # Of a need, who asks alone: from it one agency that is asked would learn when another offers, and how many.
         remaining_quantity=still_open(row) if own or is_partly_lent(row) else None,
-        tier=row.tier,
+        tier=row.tier if own else None,
         answer_due_at=row.answer_due_at,
         condition=condition_of(row),
         offer_version=offer_version_of(row),

@@ -238,7 +238,7 @@ def _with_lines(
         .outerjoin(request_line, line)
         .outerjoin(asset, asset.c.id == request_line.c.asset_id)
         .outerjoin(assisting, assisting.c.id == request_line.c.assisting_agency_id)
-        .order_by(*ordered(listed), request_line.c.no)
+        .order_by(*ordered(listed), request_line.c.id)
     )
 
 

@@ -27,7 +27,7 @@ from registry.sharing.requests.schemas.shown import ResourceRequest
     "/requests/{request_id:uuid}/lines/{line_id:uuid}/source",
     permission=Action.REQUESTS_UPDATE,
     status=200,
-    problems=("already_asked", "own_agency", "too_many_lines", "unknown_agency", "wrong_status"),
+    problems=("agency_not_asked", "already_asked", "own_agency", "too_many_lines", "unknown_agency", "wrong_status"),
     example=SOURCING_EXAMPLE,
     etag=True,
 )

@@ -90,10 +90,16 @@ class RequestLine(Struct, kw_only=True, frozen=True):
     """
 
     id: UUID
-    line_no: int
+    line_no: Annotated[
+        int,
+        Meta(
+            description="The same for both sides. Of an agency that is asked for a need it is drawn, from 1000 on, and "
+            "counts nothing; lines are in the order in which they were made."
+        ),
+    ]
     need: Annotated[Need | None, Meta(description="What is needed, of whichever agency; null for a certain asset.")]
     fills_line_no: Annotated[
-        int | None, Meta(description="The line of the need which this one helps to fill; you may not see that one.")
+        int | None, Meta(description="The line of the need which this one helps to fill; only who asks reads it.")
     ]
     asset_id: Annotated[UUID | None, Meta(description="Null while no asset is offered for what is needed.")]
     asset_name: HiddenOnceInvisible
@@ -110,7 +116,11 @@ class RequestLine(Struct, kw_only=True, frozen=True):
         ),
     ]
     tier: Annotated[
-        int | None, Meta(description="When the agency is asked: those of the next tier once this one lacks something.")
+        int | None,
+        Meta(
+            description="When the agency is asked: those of the next tier once this one lacks something. Only who asks "
+            "reads it."
+        ),
     ]
     answer_due_at: Annotated[
         Instant | None, Meta(description="By when the agency that is asked should answer; then the next are asked.")
