@@ -11,8 +11,8 @@ from typing import TypeAlias
 LEAF, NODE = b"\x00", b"\x01"
 """What is hashed in front of a leaf's bytes, and of two subtrees: neither can be taken for the other."""
 HASH_BYTES = 32
-STRIDE = 8
-"""Subtrees of every eighth level are stored, the leaves among them; those between are made of the stored ones."""
+STRIDE = 4
+"""Subtrees of every fourth level are stored, the leaves among them; those between are made of the stored ones."""
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 Subtree: TypeAlias = tuple[int, int]

@@ -92,10 +92,10 @@ ledger_node = table(
     sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("hash", sa.LargeBinary, nullable=False),
-    sa.CheckConstraint("level > 0 AND level % 8 = 0", name="level"),
+    sa.CheckConstraint("level > 0 AND level % 4 = 0", name="level"),
     sa.CheckConstraint("number >= 0", name="number"),
 )
-"""The complete subtrees of every eighth level above the leaves; see `merkle.STRIDE`."""
+"""The complete subtrees of every fourth level above the leaves; see `merkle.STRIDE`."""
 
 ledger_signing_key = table(
     "ledger_signing_key",

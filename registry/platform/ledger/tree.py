@@ -1,7 +1,7 @@
 """The stored hashes of the ledger's tree, for proofs, for the sealer and for whoever verifies them.
 
-Stored are the leaves (`ledger_leaf`) and the complete subtrees of every eighth level above them (`ledger_node`): one
-row more for 255 leaves. Of each level a proof needs a few ranges of at most 255 neighbours, all in one statement.
+Stored are the leaves (`ledger_leaf`) and the complete subtrees of every fourth level above them (`ledger_node`): one
+row more for 15 leaves. Of each level a proof needs a few ranges of at most 15 neighbours, all in one statement.
 """
 
 from collections.abc import Iterable

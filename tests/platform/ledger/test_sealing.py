@@ -43,7 +43,9 @@ async def test_what_is_sealed_over_many_batches_is_one_tree_with_its_stored_subt
     contents = await ledger.contents()
     assert len(contents) == 820
     assert await ledger.unsealed() == 0
-    assert await ledger.nodes() == {(8, n): mth(contents[n * 256 : (n + 1) * 256]) for n in range(3)}
+    assert await ledger.nodes() == {
+        (level, n): mth(contents[n << level : (n + 1) << level]) for level in (4, 8) for n in range(820 >> level)
+    }
 
 
 async def test_another_process_goes_on_with_the_same_tree(ledger: Ledger) -> None:

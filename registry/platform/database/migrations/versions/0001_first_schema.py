@@ -151,7 +151,7 @@ _table(
     sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("hash", sa.LargeBinary, nullable=False),
-    sa.CheckConstraint("level > 0 AND level % 8 = 0", name="level"),
+    sa.CheckConstraint("level > 0 AND level % 4 = 0", name="level"),
     sa.CheckConstraint("number >= 0", name="number"),
 )
 
