@@ -27,7 +27,14 @@ from registry.resources.allocations.queries import (
     peak_held,
     unavailable_for,
 )
-from registry.resources.allocations.rules import AllocationKind, AllocationStatus, Assessment, Bookable, slots_short
+from registry.resources.allocations.rules import (
+    AllocationKind,
+    AllocationStatus,
+    Assessment,
+    Bookable,
+    slots_short,
+    why_too_few,
+)
 from registry.resources.allocations.tables import allocation
 
 TICK = timedelta(microseconds=1)
@@ -155,12 +162,15 @@ async def allocate(
 async def mark_out(write: Write, asset: Bookable, loan_id: UUID, now: datetime) -> None:
     """Mark the loan's allocation as out. If the asset leaves early, the allocation starts now.
 
-    Raises Conflict `asset_still_out` while another loan has it, `asset_not_free` when leaving early would take what is
-    reserved for another loan until then, `asset_unavailable` when it cannot be had for part of the time.
+    Raises Conflict `fewer_than_promised` when some were lost since, `asset_still_out` while another loan has it,
+    `asset_not_free` when leaving early would take what is reserved for another loan until then, `asset_unavailable`
+    when it cannot be had for part of the time.
     """
     mine = await _of_loan(write, asset, loan_id)
     left_at = min(mine.starts_at, asset.held(Window(start=now, end=now + TICK)).start)
     others = await _others(write, mine, Window(start=left_at, end=mine.ends_at), now)
+    if mine.quantity > asset.capacity:
+        raise Conflict(why_too_few(asset.capacity, mine.quantity), "fewer_than_promised")
     if mine.quantity + sum(row.quantity for row in others if row.status == AllocationStatus.OUT) > asset.capacity:
         raise Conflict("The asset is still out on another loan.", "asset_still_out")
     if left_at < mine.starts_at:

@@ -143,6 +143,11 @@ class Bookable(Struct, kw_only=True, frozen=True):
         return starts_at - self.turnaround
 
 
+def why_too_few(there: int, promised: int) -> str:
+    """How many there are, and how many were promised, for both sides to read."""
+    return f"Only {there} {'is' if there == 1 else 'are'} there, and {promised} are promised for that time."
+
+
 class LockedPerson(Struct, kw_only=True, frozen=True):
     """A personnel record whose row is locked until the end of the transaction, as `Bookable` is for an asset."""
 

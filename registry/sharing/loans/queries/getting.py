@@ -34,7 +34,7 @@ from registry.sharing.loans.queries.asset_warnings import (
 )
 from registry.sharing.loans.queries.contesting import TIMES_CONTESTED, as_time_contest, contests_of, facts_of
 from registry.sharing.loans.queries.extending import why_not_accepted
-from registry.sharing.loans.queries.hindrances import hindrance
+from registry.sharing.loans.queries.hindrances import hindrance, moment
 from registry.sharing.loans.rules import (
     NEVER_WAS,
     OUT,
@@ -124,7 +124,7 @@ async def loan_rows(read: Read, principal: Principal, loan_id: UUID, now: dateti
 
     Raises NotFound unless the caller's agency is a side.
     """
-    rows = await read.fast(_GET, {"id": loan_id, "viewer": principal.agency_id, "now": now})
+    rows = await read.fast(_GET, {"id": loan_id, "viewer": principal.agency_id, **moment(now)})
     if not rows:
         raise NotFound("loan")
     return rows

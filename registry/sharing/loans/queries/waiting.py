@@ -14,6 +14,7 @@ from registry.directory.waiting import Asked, InboxAction, InboxEntry, InboxKind
 from registry.platform.access.permissions import refusal
 from registry.platform.database.handles import Read
 from registry.sharing.loans.hindrances import TASKS, Hindrance
+from registry.sharing.loans.queries.asset_warnings import Planned, missing_for
 from registry.sharing.loans.queries.awaiting import AWAITS, RECALLED, due_back
 from registry.sharing.loans.queries.extending import why_not_accepted
 from registry.sharing.loans.queries.getting import (
@@ -25,7 +26,7 @@ from registry.sharing.loans.queries.getting import (
     named_in,
     permission_for,
 )
-from registry.sharing.loans.queries.hindrances import hindrance
+from registry.sharing.loans.queries.hindrances import hindrance, moment
 from registry.sharing.loans.rules import AwaitedStep, LoanAction, Side
 from registry.sharing.loans.schemas.shown import LoanedAsset
 from registry.sharing.loans.tables import loan, loan_extension
@@ -166,7 +167,7 @@ async def waiting_on_loans(read: Read, asked: Asked) -> list[InboxEntry]:
     if not waits:
         return []
     parameters: dict[str, object] = {
-        "now": asked.as_of,
+        **moment(asked.as_of),
         "viewer": principal.agency_id,
         "horizon_at": asked.as_of + HORIZON,
         "limit": asked.limit,
@@ -178,16 +179,27 @@ async def waiting_on_loans(read: Read, asked: Asked) -> list[InboxEntry]:
             parameters[f"{kind.value}_due"], parameters[f"{kind.value}_id"] = asked.after_due(kind)
     rows = await read.all_slowly(_statement(waits, asked.whose), parameters)
     grouped = [list(each) for _, each in groupby(rows, key=lambda row: (row.waits_for, row.id))]
-    return [_entry(each, asked, await why_not_accepted(read, principal, each[0], each)) for each in grouped]
+    return [
+        _entry(
+            each,
+            asked,
+            await why_not_accepted(read, principal, each[0], each),
+            await missing_for(read, each[0], asked.as_of),
+        )
+        for each in grouped
+    ]
 
 
-def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None) -> InboxEntry:
+def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None, missing: Planned) -> InboxEntry:
     row, kind = rows[0], InboxKind(rows[0].waits_for)
     wait = next(each for each in _WAITS[kind] if each.side == row.side)
-    task = wait.task if kind is not _K.CANNOT_COME else TASKS[Hindrance(row.hindrance), wait.side]
-    found = as_loan(row, rows, named_in(row), asked.principal, asked.as_of, unaccepted)
+    found = as_loan(row, rows, named_in(row), asked.principal, asked.as_of, unaccepted, missing)
     lent = _read_asset(row.asset_snapshot)
     assisting = asked.principal.agency_id == row.assisting_agency_id
+    task = wait.task
+    if kind is _K.CANNOT_COME:
+        told = missing.told_owner if assisting else missing.short
+        task = " ".join(filter(None, (told, TASKS[Hindrance(row.hindrance), wait.side])))
     partner = found.requesting_agency if assisting else found.assisting_agency
     offered = any(each.action == wait.action and each.allowed for each in found.allowed_actions)
     # Whether something planned stands in the way, the loan itself says.

@@ -38,6 +38,7 @@ from registry.sharing.policy.commands.deciding import REFUSALS
         "asset_still_out",
         "asset_unavailable",
         *REFUSALS["dispatch"],
+        "fewer_than_promised",
         "handler_left",
         "not_then",
         "nothing_held",
