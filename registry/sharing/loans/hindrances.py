@@ -30,8 +30,11 @@ TASKS: Final[dict[tuple[Hindrance, Side], str]] = {
     (
         Hindrance.TIME_OVER,
         Side.ASSISTING,
-    ): "Nobody has recorded that it left, and its time is over: record when it left, or cancel it and say why.",
-    (Hindrance.TIME_OVER, Side.REQUESTING): "It never came, and its time is over: cancel it, and say why.",
+    ): "Nobody has recorded that it left, and its time is over: record when it left; or, if it never did, cancel it.",
+    (Hindrance.TIME_OVER, Side.REQUESTING): (
+        "Nobody has recorded that it left, and its time is over: if it came, have the other agency record when it "
+        "left; if it never came, cancel it, and say why."
+    ),
     (Hindrance.ASSET_UNAVAILABLE, Side.ASSISTING): (
         "It is reserved and cannot be had then: put it back, or cancel and say why; then offer another."
     ),

@@ -49,7 +49,7 @@ from registry.sharing.loans.rules import (
     hand_over_refusal,
     no_show_settled,
     overdue,
-    timing_refusal,
+    time_withholds,
     why_unavailable,
 )
 from registry.sharing.loans.schemas.shown import (
@@ -331,8 +331,8 @@ def _allowed(
         hand_over = hand_over or NOT_COVERED
     for action in LoanAction:
         if side in SIDES[action] and refusal(principal, permission_for(action, side), [side.value]) is None:
-            late = timing_refusal(action, now, row.starts_at, row.planned_end_at, row.reserved_at)
-            reason = why_unavailable(status, action, overlays) or (late[1] if late else None)
+            late = time_withholds(action, now, row.starts_at, row.planned_end_at, row.reserved_at)
+            reason = why_unavailable(status, action, overlays) or late
             if action is LoanAction.ACCEPT_EXTENSION:
                 reason = reason or unaccepted
             if action is LoanAction.DISPATCH:

@@ -28,7 +28,7 @@ from registry.sharing.loans.queries.getting import (
 )
 from registry.sharing.loans.queries.hindrances import hindrance, moment
 from registry.sharing.loans.rules import AwaitedStep, LoanAction, Side
-from registry.sharing.loans.schemas.shown import LoanedAsset
+from registry.sharing.loans.schemas.shown import Loan, LoanedAsset
 from registry.sharing.loans.tables import loan, loan_extension
 
 HORIZON: Final = timedelta(days=7)
@@ -93,6 +93,11 @@ _NO: Final[dict[InboxKind, _Wait]] = {
     _K.EXTENSION: _Wait(Side.ASSISTING, LoanAction.DECLINE_EXTENSION, "decline_loan_extension", "decline-extension"),
 }
 """How the side that is waited for answers no."""
+_TIME_OVER: Final[dict[Side, _Wait | None]] = {
+    Side.ASSISTING: _Wait(Side.ASSISTING, LoanAction.DISPATCH, "dispatch_loan", "dispatch"),
+    Side.REQUESTING: None,
+}
+"""How what may have come unrecorded is settled: its owner enters it. Cancelling says that it never came."""
 _HINDRANCE: Final = hindrance()
 _read_asset = msgspec.json.Decoder(LoanedAsset).decode
 
@@ -197,15 +202,16 @@ def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None, missing: 
     lent = _read_asset(row.asset_snapshot)
     assisting = asked.principal.agency_id == row.assisting_agency_id
     task = wait.task
+    yes: _Wait | None = wait
+    no = _NO.get(kind)
     if kind is _K.CANNOT_COME:
         told = missing.told_owner if assisting else missing.short
         task = " ".join(filter(None, (told, TASKS[Hindrance(row.hindrance), wait.side])))
+        if row.hindrance == Hindrance.TIME_OVER:
+            yes, no = _TIME_OVER[wait.side], wait
     partner = found.requesting_agency if assisting else found.assisting_agency
-    offered = any(each.action == wait.action and each.allowed for each in found.allowed_actions)
-    # Whether something planned stands in the way, the loan itself says.
-    unsure = kind is _K.HAND_OVER and row.now_planned
-    no = _NO.get(kind)
-    refusable = no is not None and any(each.action == no.action and each.allowed for each in found.allowed_actions)
+    if kind is _K.HAND_OVER and row.now_planned:
+        yes = None  # whether something planned stands in the way, the loan itself says
     path = f"/v1/loans/{row.id}"
     return InboxEntry(
         id=row.id,
@@ -216,6 +222,13 @@ def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None, missing: 
         due_at=None if kind is _K.CLOSING else row.due_at,
         waiting_from=row.waiting_from,
         partner=partner,
-        action=InboxAction(operation=wait.operation, path=f"{path}/{wait.verb}") if offered and not unsure else None,
-        instead=InboxAction(operation=no.operation, path=f"{path}/{no.verb}") if no and refusable else None,
+        action=_offered(yes, found),
+        instead=_offered(no, found),
     )
+
+
+def _offered(wait: _Wait | None, found: Loan) -> InboxAction | None:
+    """The operation, where the loan offers it now."""
+    if wait is None or not any(each.action == wait.action and each.allowed for each in found.allowed_actions):
+        return None
+    return InboxAction(operation=wait.operation, path=f"/v1/loans/{found.id}/{wait.verb}")
