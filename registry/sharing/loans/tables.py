@@ -207,4 +207,7 @@ loan_time_contest = table(
         detail="Its time is contested already: both words stand.",
     ),
 )
-"""That one side contests the time that the other said of its act: both words. The loan keeps the one that was said."""
+"""That one side contests the time that the other said of its act: both words.
+
+The loan keeps the one that was said; once the other one is accepted, that.
+"""
