@@ -21,6 +21,7 @@ from registry.resources.allocations.occupancy import Stretch, conflicts, first_c
 from registry.resources.allocations.queries import (
     allocations_in,
     as_holds,
+    in_the_way,
     live,
     meets,
     of_loans,
@@ -33,6 +34,7 @@ from registry.resources.allocations.rules import (
     Assessment,
     Bookable,
     slots_short,
+    why_held,
     why_too_few,
 )
 from registry.resources.allocations.tables import allocation
@@ -340,7 +342,7 @@ def _check_free(asset: Bookable, rows: Sequence[Row[Any]], window: Window, quant
     holds = as_holds(rows, now)
     blocking = first_conflict(asset.capacity, holds, (window.start, window.end), quantity)
     if blocking is not None:
-        words = "The asset is committed for part of that time."
+        words = why_held(row.kind for row in in_the_way(asset.capacity, rows, quantity, window, now))
         short = [] if asset.weeks_in is None else slots_short(asset.capacity, holds, window, asset.weeks_in, quantity)
         if short:
             weeks = ", ".join(f"{left} in week {week}" for week, left in short[:_MOST_WEEKS])
