@@ -85,6 +85,9 @@ class InboxAction(Struct, kw_only=True, frozen=True):
 
     operation: Annotated[str, Meta(description="Its operation id.", examples=["return_loan"])]
     path: Annotated[str, Meta(description="Where it is asked for, by POST.")]
+    decision_id: Annotated[
+        UUID | None, Meta(description="Of `create_loan`: the decision that its body names. Null for any other.")
+    ] = None
 
 
 class InboxEntry(Struct, kw_only=True, frozen=True):

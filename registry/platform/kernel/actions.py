@@ -13,8 +13,8 @@ class AllowedAction(Struct, kw_only=True, frozen=True):
         Meta(
             max_length=40,
             description="The last part of its path, with `_` instead of `-`. `update` is the PATCH of the thing,"
-            " `delete` its DELETE, and `reply` a further comment; where the actions are of another thing, the list"
-            " says of which.",
+            " `delete` its DELETE, `reply` a further comment, and `create_loan` of a line `POST /v1/loans` with the id"
+            " of its `decision`; where the actions are of another thing, the list says of which.",
             examples=["return"],
         ),
     ]

@@ -21,6 +21,7 @@ from registry.resources.allocations.occupancy import Stretch, conflicts, first_c
 from registry.resources.allocations.queries import (
     allocations_in,
     as_holds,
+    in_the_way,
     live,
     meets,
     of_loans,
@@ -34,6 +35,8 @@ from registry.resources.allocations.rules import (
     Bookable,
     Stock,
     slots_short,
+    why_held,
+    why_too_few,
 )
 from registry.resources.allocations.tables import allocation
 
@@ -171,12 +174,14 @@ async def mark_out(write: Write, asset: Bookable, loan_id: UUID, now: datetime) 
 async def check_leaving(read: Read, asset: Stock, loan_id: UUID, now: datetime) -> tuple[Row[Any], datetime]:
     """Whether what the loan holds can leave now; returns its allocation, and from when on it is away.
 
-    Raises Conflict `asset_still_out` while another loan has it, `asset_not_free` when leaving early would take what is
-    reserved for another loan until then, `asset_unavailable` when it cannot be had for part of the time, and
-    WrongStatus `nothing_held`.
+    Raises Conflict `fewer_than_promised` when some were lost since, `asset_still_out` while another loan has it,
+    `asset_not_free` when leaving early would take what is reserved for another loan until then, `asset_unavailable`
+    when it cannot be had for part of the time, and WrongStatus `nothing_held`.
     """
     mine = await _of_loan(read, asset, loan_id)
     left_at = min(mine.starts_at, asset.held(Window(start=now, end=now + TICK)).start)
+    if mine.quantity > asset.capacity:
+        raise Conflict(why_too_few(asset.capacity, mine.quantity), "fewer_than_promised")
     others = await _others(read, mine, Window(start=left_at, end=mine.ends_at), now)
     if mine.quantity + sum(row.quantity for row in others if row.status == AllocationStatus.OUT) > asset.capacity:
         raise Conflict("The asset is still out on another loan.", "asset_still_out")
@@ -347,7 +352,7 @@ def _check_free(asset: Stock, rows: Sequence[Row[Any]], window: Window, quantity
     holds = as_holds(rows, now)
     blocking = first_conflict(asset.capacity, holds, (window.start, window.end), quantity)
     if blocking is not None:
-        words = "The asset is committed for part of that time."
+        words = why_held(row.kind for row in in_the_way(asset.capacity, rows, quantity, window, now))
         short = [] if asset.weeks_in is None else slots_short(asset.capacity, holds, window, asset.weeks_in, quantity)
         if short:
             weeks = ", ".join(f"{left} in week {week}" for week, left in short[:_MOST_WEEKS])

@@ -20,6 +20,9 @@ _LIVE: list[sa.ColumnElement[str]] = [
 ]
 
 
+_HELD, _OUT = _LIVE
+
+
 def live(held: sa.FromClause = allocation) -> sa.ColumnElement[bool]:
     """Allocations that are not released.
 
@@ -265,6 +268,65 @@ def lacking_for_loan(
         .correlate(loan, capacity.table)
         .exists()
     )
+
+
+def fewer_than_promised(
+    loan: sa.FromClause, capacity: sa.Column[int], start: sa.ColumnElement[Any]
+) -> sa.ColumnElement[bool]:
+    """A criterion: fewer are left than were promised to the loan, and to those that share its time from `start` on.
+
+    Some were lost since, and what was reserved first comes first: beside the loan count those that are out, and those
+    reserved before it that there are still enough for. What is out past its end is `out_past_its_end`.
+    """
+    one, other = allocation.alias("one"), allocation.alias("other")
+
+    def first(held: sa.FromClause) -> sa.ColumnElement[bool]:
+        out = sa.and_(held.c.status == _OUT, held.c.ends_at > _NOW)
+        before = sa.and_(held.c.status == _HELD, held.c.loan_id < loan.c.id, held.c.quantity <= capacity)
+        mine = held.c.loan_id == loan.c.id
+        return sa.and_(held.c.asset_id == loan.c.asset_id, of_loans(held), ~mine, sa.or_(out, before))
+
+    at = sa.case((one.c.starts_at > start, one.c.starts_at), else_=start)
+    then = sa.select(sa.func.sum(other.c.quantity) + loan.c.quantity > capacity).where(
+        first(other), other.c.starts_at <= at, other.c.free_at > at
+    )
+    too_many = (
+        sa.select(sa.literal(1))
+        .where(
+            first(one),
+            one.c.starts_at < loan.c.planned_end_at,
+            one.c.free_at > start,
+            then.correlate(loan, one, capacity.table).scalar_subquery(),
+        )
+        .correlate(loan, capacity.table)
+        .exists()
+    )
+    return sa.or_(loan.c.quantity > capacity, too_many)
+
+
+def out_past_its_end(
+    loan: sa.FromClause, capacity: sa.Column[int], start: sa.ColumnElement[Any]
+) -> sa.ColumnElement[bool]:
+    """A criterion: as it stands at `now` too few are at home for the loan at `start`: others have it past its time."""
+    other = allocation.alias("other")
+    late = other.c.ends_at <= _NOW
+    too_few = (
+        sa.select(
+            sa.and_(
+                sa.func.sum(other.c.quantity) + loan.c.quantity > capacity,
+                sa.func.sum(sa.case((late, 1), else_=0)) > 0,
+            )
+        )
+        .where(
+            other.c.asset_id == loan.c.asset_id,
+            of_loans(other),
+            other.c.status == _OUT,
+            sa.or_(late, other.c.free_at > start),
+        )
+        .correlate(loan, capacity.table)
+        .scalar_subquery()
+    )
+    return sa.func.coalesce(too_few, sa.false())
 
 
 def unavailable_for(

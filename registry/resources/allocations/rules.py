@@ -1,9 +1,9 @@
 """Kinds and statuses of an allocation, and the proof that an asset is locked for booking."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -145,6 +145,31 @@ class Bookable(Stock, kw_only=True, frozen=True):
 
     Functions that book require one, and only the lock creates one, so that nothing is booked without the lock.
     """
+
+
+_HELD_FOR: Final = {
+    AllocationKind.DAMAGE: "It is damaged: its agency has to say that it is fit.",
+    AllocationKind.MAINTENANCE: "It is in maintenance for part of that time.",
+    AllocationKind.BLACKOUT: "Its agency keeps it back for part of that time.",
+    AllocationKind.OTHER: "It cannot be had for part of that time.",
+    AllocationKind.TURNAROUND: "It is not ready again after a loan for part of that time.",
+    AllocationKind.USED: "It is used up for part of that time.",
+}
+
+
+def why_held(kinds: Iterable[str]) -> str:
+    """Why too little of an asset is free, by what else than loans holds some of it then; where nothing does, loans do.
+
+    Who is refused reads the kind, and no words of its owner.
+    """
+    found = {AllocationKind(kind) for kind in kinds}
+    why = [words for kind, words in _HELD_FOR.items() if kind in found]
+    return " ".join(why) or "The asset is committed for part of that time."
+
+
+def why_too_few(there: int, promised: int) -> str:
+    """How many there are, and how many were promised, for both sides to read."""
+    return f"Only {there} {'is' if there == 1 else 'are'} there, and {promised} are promised for that time."
 
 
 class LockedPerson(Struct, kw_only=True, frozen=True):

@@ -380,8 +380,44 @@ def timing_refusal(
     if action is _A.REPORT_NO_SHOW and now < (from_at := max(starts_at, reserved_at) + NO_SHOW_GRACE):
         return "no_show_too_early", f"Who is held up may still come: report it from {format_instant(from_at)} on."
     if action is _A.DISPATCH and now >= planned_end_at:
-        return "window_over", "The agreed time is over: cancel this loan and make a new request."
+        return "window_over", NOT_LEFT_IN_TIME
     return None
+
+
+NOT_LEFT_IN_TIME: Final = (
+    "The agreed time is over: if it left within that time, say when (`occurred_at`); if it never left, cancel the loan."
+)
+
+
+def time_withholds(
+    action: LoanAction, now: datetime, starts_at: datetime, planned_end_at: datetime, reserved_at: datetime
+) -> str | None:
+    """The reason why the time does not let a side take `action` now, at whatever hour it was done; None when it does.
+
+    What left within its time may be entered once that is over: a loan that was reserved can always have left then.
+    """
+    if action is _A.DISPATCH:
+        return None
+    if action is _A.RECALL:
+        return recall_too_late(now, planned_end_at)
+    late = timing_refusal(action, now, starts_at, planned_end_at, reserved_at)
+    return late[1] if late else None
+
+
+def recall_too_late(now: datetime, planned_end_at: datetime) -> str | None:
+    """The reason why nothing is recalled any more that is overdue by its agreed return; None before."""
+    if now < planned_end_at:
+        return None
+    return (
+        f"It was due back at {format_instant(planned_end_at)}, as agreed, and is overdue: a recall would let it stay. "
+        "Have it sent back, and confirm that it is back; or report it lost."
+    )
+
+
+def check_not_over(now: datetime, ends_at: datetime) -> None:
+    """Raises RuleBroken for the reservation of a time that is over: it would be overdue as it left."""
+    if now >= ends_at:
+        raise RuleBroken("The time that was asked for is over: ask for one that is to come.", "window_over")
 
 
 class AwaitedStep(StrEnum):
@@ -482,19 +518,19 @@ def check_timing(
         raise RuleBroken(sentence, code)
 
 
-def check_recall(now: datetime, by: datetime, planned_end_at: datetime) -> None:
-    """Raises RuleBroken when the asset is recalled for a time in the past, with which nobody could comply.
+def check_recall(now: datetime, told_at: datetime, by: datetime, planned_end_at: datetime) -> None:
+    """Raises RuleBroken when the asset is recalled for a time that was past when the other side was told (`told_at`).
 
     Nor is it recalled for a time after the agreed return: that would say that it may stay longer, which an extension
     says. What is overdue is due already.
     """
-    if by <= now:
+    if (words := recall_too_late(now, planned_end_at)) is not None:
+        raise RuleBroken(words, "recall_after_return")
+    if by <= told_at:
         raise RuleBroken("Recall the asset by a time in the future.", "recall_in_the_past")
     if by > planned_end_at:
         wanted, agreed = format_instant(by), format_instant(planned_end_at)
         words = f"Recalled by {wanted}, it would be due later than the agreed return, {agreed}: recall it by then."
-        if planned_end_at <= now:
-            words = f"It was due back at {agreed}, as agreed, and is overdue: a recall by {wanted} would let it stay."
         raise RuleBroken.at(words, "recall_after_return", "after the agreed return", pointer="/by")
 
 

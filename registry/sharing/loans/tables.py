@@ -217,7 +217,10 @@ loan_time_contest = table(
         detail="Its time is contested already: both words stand.",
     ),
 )
-"""That one side contests the time that the other said of its act: both words. The loan keeps the one that was said."""
+"""That one side contests the time that the other said of its act: both words.
+
+The loan keeps the one that was said; once the other one is accepted, that.
+"""
 
 REPORTS = ("condition_out", "condition_received", "condition_sent_back", "condition_in", "damage_report")
 """The reports of a loan's condition, in the order of its life; each names documents that are on file with it."""

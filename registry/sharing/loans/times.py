@@ -1,7 +1,7 @@
 """The times that each side says of its own acts, and what the other side says of them instead.
 
 The time of an act is one agency's word. The other one may contest it, as it may a no-show or that an obligation was
-met; nothing of the loan changes by that, and what is counted by times counts by those on which both agree.
+met. Nothing of the loan changes by that alone; what both agree on then is the loan's time, and both words are kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -120,18 +120,13 @@ def done_by(act: TimedAct) -> Side:
     return side
 
 
-def agreed(acts: Mapping[str, datetime | None], contests: Sequence[Contested]) -> dict[str, datetime | None]:
-    """The times of a loan, with what was accepted of the other side's in place of what was said."""
-    accepted = {
-        SAID_IN[each.act]: each.other_said_at
-        for each in contests
-        if each.status is TimeContestStatus.ACCEPTED and each.said_at == acts[SAID_IN[each.act]]
-    }
-    return {**acts, **accepted}
+def agreed_on(contest: Contested, acts: Mapping[str, datetime | None]) -> bool:
+    """Whether the loan's time of the act is the one that was accepted. An act that was recorded anew has another."""
+    return contest.status is TimeContestStatus.ACCEPTED and contest.other_said_at == acts[SAID_IN[contest.act]]
 
 
 def lasts(status: LoanStatus, acts: Mapping[str, Any]) -> Window | None:
-    """For how long a loan counts, with `acts` as both sides agree on them; None for one that never took place.
+    """For how long a loan counts, by its times `acts`; None for one that never took place.
 
     It begins as agreed, or with its departure where that was earlier. It ends with what ended it: once it is back, or
     lost, it lasted no longer than it did. Until then it ends at the agreed return, which only an extension that was
@@ -158,7 +153,7 @@ def why_withheld(
 ) -> str | None:
     """Why that side cannot contest, accept or withdraw for `act`, or for any act; None when it can.
 
-    `acts` are the times of the loan by their columns, as they were said and recorded.
+    `acts` are the times of the loan by their columns.
     """
     reasons = [_refusal(action, side, each, acts, contests, now) for each in TimedAct if act in (None, each)]
     if None in reasons:
@@ -182,7 +177,7 @@ def _refusal(
     if action is LoanAction.ACCEPT_TIME:
         if not own:
             return "Your agency contests it, and may withdraw that."
-        return misfit(act, found.other_said_at, agreed(acts, contests))
+        return misfit(act, found.other_said_at, acts)
     return "The other agency contests it, and it alone withdraws that." if own else None
 
 
@@ -196,11 +191,12 @@ def _contest_refusal(
     if said_at is None:
         return "It has not been recorded."
     for each in contests:
-        if each.act is act and each.said_at == said_at:
-            if each.status is TimeContestStatus.OPEN:
-                return "It is contested already: both words stand."
-            if each.status is TimeContestStatus.ACCEPTED:
-                return "Both agencies agree on its time."
+        if each.act is not act:
+            continue
+        if each.status is TimeContestStatus.OPEN and each.said_at == said_at:
+            return "It is contested already: both words stand."
+        if agreed_on(each, acts):
+            return "Both agencies agree on its time."
     until = (acts[recorded_in(act)] or said_at) + CONTEST_PERIOD
     return None if now < until else f"It stands: it could be contested until {format_instant(until)}."
 

@@ -146,6 +146,22 @@ async def follow_loan(
         open_obligations(write, of, new, decision_id, now)
 
 
+async def follow_agreed_time(write: Write, of: OfLoan, said_at: datetime, agreed_at: datetime, now: datetime) -> None:
+    """Date anew what counts from an act of the loan, once both sides agree that it was done at another time.
+
+    Deadlines move, also of what was met since; what the act itself met was met when it was done.
+    """
+    for row in await write.all(_OF_LOAN, {"loan_id": of.loan_id}):
+        if row.status not in (ObligationStatus.PENDING, ObligationStatus.MET, ObligationStatus.CONTESTED):
+            continue
+        values = _dated(row, of.moments)
+        if row.status == ObligationStatus.MET and row.closed_by is None and row.occurred_at == said_at:
+            values["occurred_at"] = agreed_at
+        if values:
+            moved = {**values, "version": row.version + 1, "updated_at": now}
+            await write.run(_MOVE.values(moved), {"obligation": row.id})
+
+
 def _of_policy(attached: ObligationAttached) -> tuple[str, str]:
     """By what a loan's obligations are told apart; decisions from before layers were named are the baseline's."""
     return attached.layer or "baseline", attached.policy_id
@@ -155,19 +171,25 @@ def _followed(
     row: Row[Any], moments: Moments, step: Step, asked: set[tuple[str, str]] | None, now: datetime
 ) -> dict[str, object]:
     """What changes in a pending obligation's row; empty where nothing does."""
-    due = deadline(row.code, row.due, row.within_hours, moments, row.created_at)
     still_asked = asked is None or (row.layer, row.policy_id) in asked
     status = after_step(row.code, row.due, step, moments, still_asked=still_asked)
-    values: dict[str, object] = {}
-    if due != deadline_in(row):
-        values |= {"due_at": due.at, "reminder": due.reminder}
-    if (possible_from := begins_at(row.due, row.created_at, moments)) != row.begins_at:
-        values["begins_at"] = possible_from
+    values = _dated(row, moments)
     if status is not ObligationStatus.PENDING:
         done_at = moments.ended_at if step == "returned" else moments.dispatched_at
         occurred_at = done_at if status is ObligationStatus.MET else None
         values |= {"status": status, "closed_at": now, "occurred_at": occurred_at}
     return values and {**values, "version": row.version + 1, "updated_at": now}
+
+
+def _dated(row: Row[Any], moments: Moments) -> dict[str, object]:
+    """What the loan's times change of an obligation's own; empty where nothing does."""
+    due = deadline(row.code, row.due, row.within_hours, moments, row.created_at)
+    values: dict[str, object] = {}
+    if due != deadline_in(row):
+        values |= {"due_at": due.at, "reminder": due.reminder}
+    if (possible_from := begins_at(row.due, row.created_at, moments)) != row.begins_at:
+        values["begins_at"] = possible_from
+    return values
 
 
 async def fulfil_obligation(

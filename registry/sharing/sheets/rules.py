@@ -21,6 +21,7 @@ from registry.resources.personnel.schemas import PersonnelName
 from registry.sharing.loans.rules import LoanStatus
 from registry.sharing.loans.schemas.papers import LoanDocumentReference
 from registry.sharing.loans.schemas.shown import Condition, Loan
+from registry.sharing.loans.times import TimedAct, done_by
 from registry.sharing.obligations.schemas import Obligation
 from registry.sharing.policy.decisions import Due
 from registry.sharing.sheets.schemas import LoanSheet
@@ -182,20 +183,29 @@ def _accessory_rows(members: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]
 def _time_lines(found: Gathered) -> list[tuple[str, str]]:
     loan, zone = found.loan, found.time_zone
     acts = (
-        ("Left, as the assisting agency says", loan.dispatched_at),
-        ("Arrived, as the requesting agency says", loan.arrived_at),
-        ("Return began, as the requesting agency says", loan.return_started_at),
-        ("Came back, as the assisting agency says", loan.returned_at),
+        ("Left", TimedAct.DISPATCH, loan.dispatched_at),
+        ("Arrived", TimedAct.RECEIVE, loan.arrived_at),
+        ("Return began", TimedAct.START_RETURN, loan.return_started_at),
+        ("Came back", TimedAct.RETURN, loan.returned_at),
     )
+    agreed = {(each.act, each.other_said_at) for each in loan.time_contests if each.status == "accepted"}
     lines = [
         ("From", shown_on_clock(loan.starts_at, zone)),
         ("Agreed return", shown_on_clock(loan.planned_end_at, zone)),
-        *((what, shown_on_clock(at, zone)) for what, at in acts if at is not None),
+        *(
+            (f"{what}, as {_who_says(act, agreed=(act, at) in agreed)}", shown_on_clock(at, zone))
+            for what, act, at in acts
+            if at is not None
+        ),
     ]
     if loan.recall is not None and loan.recall_requested:
         lines.append(("Recalled by its owner, due", shown_on_clock(loan.recall.due_at, zone)))
     where = "not said" if found.place is None else f"{found.place.latitude:.5f}, {found.place.longitude:.5f} (WGS 84)"
     return [*lines, ("Place where it is needed", where)]
+
+
+def _who_says(act: TimedAct, *, agreed: bool) -> str:
+    return "both agencies agree" if agreed else f"the {done_by(act)} agency says"
 
 
 def _agreement_lines(loan: Loan) -> list[tuple[str, str]]:

@@ -75,7 +75,8 @@ async def test_what_is_planned_counts_in_search_availability_and_booking(partner
     asked = httpx.QueryParams({"from": written(window.start - DAY), "to": written(window.end + DAY)})
     seen = await partners.requesting.coordinator.done("GET", f"/v1/assets/{asset['id']}/availability?{asked}")
     assert seen["free_quantity"] == 0
-    assert_problem(await reserve(partners, asset, window), 409, "asset_not_free")
+    refused = assert_problem(await reserve(partners, asset, window), 409, "asset_not_free")
+    assert refused["detail"] != "The asset is committed for part of that time.", "nothing is lent then"
     behind = Window(start=window.end, end=window.end + DAY)
     assert await found(partners, asset, behind)
     assert (await reserve(partners, asset, behind)).status_code == 201
@@ -223,6 +224,8 @@ async def test_what_comes_back_damaged_waits_for_its_owners_word(partners: Partn
         "asset_unavailable"
     ]
     path, coordinator = f"{path_of(asset)}/{damage['id']}", partners.assisting.coordinator
+    refused = assert_problem(await reserve(partners, asset, ahead(days=40)), 409, "asset_not_free")
+    assert refused["detail"].startswith("It is damaged")
     assert_problem(await coordinator.post(f"{path}/end", REASON), 409, "assessment_missing")
     out = await coordinator.done("POST", f"{path}/assess", {"assessment": "out_of_service", **REASON})
     assert out["assessment"] == "out_of_service"

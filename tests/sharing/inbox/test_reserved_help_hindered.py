@@ -109,7 +109,9 @@ async def test_notice_of_an_agreement_hinders_what_is_reserved_for_later(partner
         assert await waits(partners, side, before) == {}
 
 
-async def test_what_was_never_sent_out_in_its_time_waits_to_be_cancelled(partners: Partners) -> None:
+async def test_what_is_not_recorded_as_sent_waits_to_be_entered_or_cancelled_once_its_time_is_over(
+    partners: Partners,
+) -> None:
     begun = utc_now().replace(microsecond=0) - timedelta(hours=9)
     window = Window(start=begun, end=begun + timedelta(hours=8))
     asset = await make_asset(partners.assisting)
@@ -126,6 +128,15 @@ async def test_what_was_never_sent_out_in_its_time_waits_to_be_cancelled(partner
         entry = (await waits(partners, side, loan))["cannot_come"]
         assert (entry["late"], entry["waiting_from"]) == (True, loan["planned_end_at"])
         assert "its time is over" in entry["task"]
+        assert "record when it left" in entry["task"]
+        path = f"/v1/loans/{made.id}"
+        cancel = {"operation": "cancel_loan", "path": f"{path}/cancel"}
+        enter = {"operation": "dispatch_loan", "path": f"{path}/dispatch"} if side == "assisting" else None
+        assert (entry["action"], entry["instead"]) == (enter, cancel)
+    assert "occurred_at" in refused.json()["detail"]
+    left = {**CONDITION, "occurred_at": (begun + timedelta(minutes=10)).isoformat()}
+    assert (await step(partners.assisting, loan, "dispatch", left))["status"] == "dispatched"
+    assert "cannot_come" not in await waits(partners, "requesting", loan)
 
 
 async def test_a_blackout_that_is_over_hinders_nothing(partners: Partners) -> None:

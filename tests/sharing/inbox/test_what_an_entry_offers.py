@@ -111,6 +111,7 @@ async def test_what_is_not_free_is_not_offered_to_be_lent(partners: Partners) ->
     fewer = offered[other["id"]]
     assert fewer["task"] == "Only 1 of 2 are free then: lend fewer, or decline."
     assert (fewer["action"]["operation"], fewer["instead"]["operation"]) == ("create_loan", "decline_request_line")
+    assert fewer["action"]["decision_id"] is not None, "what the body names"
     body = {"decision_id": other["lines"][0]["decision"]["id"]}
     assert_problem(await partners.assisting.coordinator.post("/v1/loans", body), 409)
     await partners.assisting.coordinator.done("POST", "/v1/loans", {**body, "quantity": 1})

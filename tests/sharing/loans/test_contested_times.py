@@ -1,4 +1,4 @@
-"""The time of an act is one side's word: the other contests it beside the loan, and nothing else of it changes."""
+"""The time of an act is one side's word: the other contests it beside the loan, whose time it is once both agree."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -62,7 +62,9 @@ async def test_the_other_side_contests_the_time_and_its_own_time_is_accepted(par
     assert_problem(await whose.coordinator.post(f"{path}/withdraw-contest", {"act": act}), 409, "wrong_status")
     accepted = await step(whose, loan, "accept-time", {"act": act, "note": "So says the gate, too (demo)."})
     assert [(each["status"], each["settled_at"] is None) for each in accepted["time_contests"]] == [("accepted", False)]
-    unchanged = loan.keys() - NOT_OF_TIMES
+    assert datetime.fromisoformat(accepted[SAID_IN[act]]) == said(loan, act) - TICK, "it is the loan's time"
+    assert accepted["time_contests"][0]["said_at"] == loan[SAID_IN[act]], "what was said is kept"
+    unchanged = loan.keys() - NOT_OF_TIMES - {SAID_IN[act]}
     assert {name: accepted[name] for name in unchanged} == {name: loan[name] for name in unchanged}
     again = assert_problem(await contester.coordinator.post(f"{path}/contest-time", body), 409, "wrong_status")
     assert again["detail"] == "Both agencies agree on its time."

@@ -32,6 +32,7 @@ from registry.sharing.loans.rules import (
     overdue,
     quantity_found,
     quantity_lost,
+    time_withholds,
     timing_refusal,
     why_unavailable,
 )
@@ -247,17 +248,28 @@ class TestHolding:
             assert timing_refusal(action, now, START, END, START) is None
 
     def test_an_asset_is_wanted_back_by_a_time_to_come(self) -> None:
-        check_recall(START, START + TICK, END)
+        check_recall(START, START, START + TICK, END)
         with pytest.raises(RuleBroken):
-            check_recall(START, START, END)
+            check_recall(START, START, START, END)
 
     def test_an_asset_is_not_wanted_back_later_than_agreed_and_the_refusal_names_both_days(self) -> None:
-        check_recall(START, END, END)
-        for now in (START, END + TICK):
-            with pytest.raises(RuleBroken) as refused:
-                check_recall(now, END + 2 * TICK, END)
-            assert refused.value.code == "recall_after_return"
-            assert all(format_instant(at) in refused.value.detail for at in (END, END + 2 * TICK))
+        check_recall(START, START, END, END)
+        with pytest.raises(RuleBroken) as refused:
+            check_recall(START, START, END + TICK, END)
+        assert refused.value.code == "recall_after_return"
+        assert all(format_instant(at) in refused.value.detail for at in (END, END + TICK))
+
+    @pytest.mark.parametrize("by", [START + TICK, END, END + 2 * TICK])
+    def test_nothing_overdue_is_recalled_by_whatever_hour_and_none_is_offered(self, by: datetime) -> None:
+        with pytest.raises(RuleBroken) as refused:
+            check_recall(END, START, by, END)
+        assert refused.value.code == "recall_after_return"
+        assert time_withholds(A.RECALL, END - TICK, START, END, START) is None
+        assert time_withholds(A.RECALL, END, START, END, START) == refused.value.detail
+
+    def test_what_left_in_its_time_may_be_entered_once_it_is_over(self) -> None:
+        assert timing_refusal(A.DISPATCH, END, START, END, START) is not None
+        assert time_withholds(A.DISPATCH, END, START, END, START) is None
 
     def test_a_no_show_is_reported_no_sooner_than_the_grace_after_the_reservation(self) -> None:
         reserved = START + timedelta(hours=1)

@@ -287,6 +287,9 @@ async def perform(scene: Scene, caller: Caller, found: Found, action: str, line:
     if action == "update":
         body: object = {"note": "at gate B (demo)"} if line else {"summary": "Other words (demo)."}
         return await caller.patch(path, body, if_match=version)
+    if action == "create_loan":
+        assert line is not None
+        return await caller.post("/v1/loans", {"decision_id": line["decision"]["id"]})
     first = found["lines"][0]
     team = await make_asset(scene.cast.assisting) if action == "offer" else {"id": None}
     bodies: Mapping[str, object] = {

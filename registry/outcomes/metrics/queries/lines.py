@@ -29,7 +29,7 @@ from registry.platform.ledger.tables import ledger_event
 from registry.resources.allocations.rules import AllocationKind
 from registry.resources.allocations.tables import allocation
 from registry.sharing.loans.queries.awaiting import due_back
-from registry.sharing.loans.queries.contesting import agreed_at, disputed_at, said_otherwise_after
+from registry.sharing.loans.queries.contesting import disputed_at, said_otherwise_after
 from registry.sharing.loans.rules import OUT, LoanStatus
 from registry.sharing.loans.tables import loan
 from registry.sharing.loans.times import TimedAct
@@ -193,7 +193,7 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
             sa.func.coalesce(request_line.c.refused_as, answered_status()).label("status"),
             request_line.c.decided_at,
             sa.func.coalesce(request_line.c.decline_reason, given_up_for()).label("decline_reason"),
-            agreed_at(TimedAct.RECEIVE).label("arrived_at"),
+            loan.c.arrived_at,
             disputed_at(TimedAct.RECEIVE).label("arrival_disputed_at"),
             ground.label("agreement_id"),
             request_line.c.category,
@@ -265,6 +265,8 @@ def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
         "starts_at",
         "due_when_returned_at",
         "reserved_at",
+        "dispatched_at",
+        "returned_at",
         "lost_at",
         "asset_id",
         "asset_snapshot",
@@ -278,8 +280,6 @@ def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
         sa.select(
             *(loan.c[name] for name in names),
             due_back().label("due_at"),
-            agreed_at(TimedAct.DISPATCH).label("dispatched_at"),
-            agreed_at(TimedAct.RETURN).label("returned_at"),
             disputed_at(TimedAct.DISPATCH).label("other_dispatched_at"),
             disputed_at(TimedAct.RETURN).label("other_returned_at"),
             sa.and_(_bound(loan.c.requesting_agency_id), _bound(loan.c.assisting_agency_id)).label("in_force"),

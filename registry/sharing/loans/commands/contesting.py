@@ -10,7 +10,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import format_instant
 from registry.platform.kernel.versions import Expected
-from registry.sharing.loans.commands.steps import begin_word, finish, noted
+from registry.sharing.loans.commands.steps import begin_word, finish, noted, obliging
 from registry.sharing.loans.rules import LoanAction
 from registry.sharing.loans.schemas.given import TimeAnswer, TimeContestation
 from registry.sharing.loans.schemas.shown import Loan
@@ -20,10 +20,10 @@ from registry.sharing.loans.times import (
     Contested,
     TimeContestStatus,
     TimedAct,
-    agreed,
     contest_of,
     other_time,
 )
+from registry.sharing.obligations.commands import follow_agreed_time
 
 _SETTLE = loan_time_contest.update().where(
     loan_time_contest.c.id == sa.bindparam("contest_id", type_=loan_time_contest.c.id.type)
@@ -50,9 +50,9 @@ async def contest_time(
     Raises WrongStatus for an own act, one that was not recorded, that is contested, agreed on or stands; RuleBroken
     `not_then` for a time at which it cannot have been done, or that is the one said.
     """
-    row, caller, contests = await begin_word(write, caller, loan_id, LoanAction.CONTEST_TIME, contest.act, expected)
+    row, caller, _ = await begin_word(write, caller, loan_id, LoanAction.CONTEST_TIME, contest.act, expected)
     acts = dict(row._mapping)
-    at = other_time(contest.act, contest.occurred_at, agreed(acts, contests), caller.now)
+    at = other_time(contest.act, contest.occurred_at, acts, caller.now)
     said_at = acts[SAID_IN[contest.act]]
     other = row.requesting_agency_id if caller.agency_id == row.assisting_agency_id else row.assisting_agency_id
     await write.run(
@@ -77,7 +77,9 @@ async def contest_time(
 async def accept_time(
     write: Write, caller: Caller, loan_id: UUID, answer: TimeAnswer, expected: Expected = None
 ) -> Loan:
-    """Accept, for the side whose act it is, the time that the other one says. What was said stays shown.
+    """Accept, for the side whose act it is, the time that the other one says: it is the loan's time from now on.
+
+    What was said stays shown in the contest and in the history. What is counted from the act follows.
 
     Raises WrongStatus for what is not contested, for the side that contests it, and for a time that does not fit any
     more what both have agreed on since.
@@ -106,7 +108,11 @@ async def _settle(
     found: Contested = contest_of(answer.act, contests)
     await write.run(_SETTLE, {"contest_id": found.id, "status": status, "settled_at": caller.now})
     data = {**_words(found.act, found.said_at, found.other_said_at), **noted(answer.note)}
-    return await finish(write, caller, row, action, {}, data)
+    agreed = {SAID_IN[found.act]: found.other_said_at} if status is TimeContestStatus.ACCEPTED else {}
+    if agreed:
+        of = obliging(row, agreed, caller.now)
+        await follow_agreed_time(write, of, found.said_at, found.other_said_at, caller.now)
+    return await finish(write, caller, row, action, agreed, data)
 
 
 async def lapse_contests(write: Write, loan_id: UUID, act: TimedAct, now: datetime) -> None:

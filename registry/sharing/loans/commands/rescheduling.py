@@ -152,7 +152,7 @@ async def recall(write: Write, caller: Caller, loan_id: UUID, notice: RecallNoti
     """
     row, _, caller, told_at = await begin_act(write, caller, loan_id, LoanAction.RECALL, expected, notice.occurred_at)
     by = checked_instant(notice.by, "/by")
-    check_recall(told_at, by, row.planned_end_at)
+    check_recall(caller.now, told_at, by, row.planned_end_at)
     text = await write.value(_TERMS, {"version": row.agreement_version_id})
     due_at = recall_due(caller.now, by, msgspec.json.decode(text, type=Terms).recall_notice_hours)
     values = {

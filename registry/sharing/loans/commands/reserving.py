@@ -40,7 +40,7 @@ from registry.sharing.loans.commands.people import commit_people_offered
 from registry.sharing.loans.commands.steps import edxl, record_override
 from registry.sharing.loans.edxl import RESERVED
 from registry.sharing.loans.queries.getting import Named, as_loan, took_place
-from registry.sharing.loans.rules import LoanAction, LoanStatus, check_timing
+from registry.sharing.loans.rules import LoanStatus, check_not_over
 from registry.sharing.loans.schemas.given import NewLoan
 from registry.sharing.loans.schemas.shown import Loan, LoanedAsset
 from registry.sharing.loans.tables import loan
@@ -132,7 +132,7 @@ async def prepare(
             "more than were asked for",
             pointer="/quantity",
         )
-    check_timing(LoanAction.DISPATCH, caller.now, decision.starts_at, decision.ends_at, caller.now)
+    check_not_over(caller.now, decision.ends_at)
     made = await redecide(write, caller, policies, decision, "reserve")
     # Asked once the chain is locked: an approval by the same person at the same moment is seen then.
     relaxed = await separate(write, caller, Act.RESERVE, decision.root_decision_id)

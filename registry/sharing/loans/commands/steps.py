@@ -29,7 +29,7 @@ from registry.sharing.loans.rules import (
 )
 from registry.sharing.loans.schemas.shown import Loan, LoanedAsset
 from registry.sharing.loans.tables import loan
-from registry.sharing.loans.times import CONTESTS, Contested, TimedAct, agreed, lasts, preceding, recorded_in
+from registry.sharing.loans.times import CONTESTS, Contested, TimedAct, lasts, preceding, recorded_in
 from registry.sharing.obligations.commands import OfLoan, follow_loan
 from registry.sharing.obligations.rules import Moments, Step
 from registry.sharing.policy.commands.lending import follow_lent
@@ -142,8 +142,8 @@ async def begin_act(
     What the time allows is asked of the time of the act. Raises RuleBroken `not_then` for a time before the act that
     must precede it, which the sentence names, or yet to come. That act was done when both sides agree it was.
     """
-    row, after, caller, contests = await _begin(write, caller, loan_id, action, expected)
-    not_before, what = preceding(action, agreed(dict(row._mapping), contests))
+    row, after, caller, _ = await _begin(write, caller, loan_id, action, expected)
+    not_before, what = preceding(action, dict(row._mapping))
     done_at = act_time(occurred_at, caller.now, not_before, what)
     check_timing(action, done_at, row.starts_at, row.planned_end_at, row.reserved_at)
     return row, after, caller, done_at
@@ -163,21 +163,20 @@ async def finish(
     """Store what `action` changed, record the event with its EDXL step, and return the loan.
 
     What is asked for beside it counts it for as long as it lasts now. Its obligations follow: deadlines move with its
-    times, what the step meets is closed, and what the decision made at this step attaches, `decided`, is opened; a word
-    on a time moves nothing. `occurred_at` is when it was done, where that was before now.
+    times, what the step meets is closed, and what the decision made at this step attaches, `decided`, is opened; for a
+    word on a time, the command says what moves. `occurred_at` is when it was done, where that was before now.
     """
     version = row.version + 1
     if action in _TIMED:
         values = {**values, recorded_in(_TIMED[action]): caller.now}
     await write.run_fast(_UPDATE, {**values, "loan": row.id, "version": version, "updated_at": caller.now})
     after = {**row._mapping, **values}
-    contests = facts_of(await contests_of(write, row))
-    await follow_lent(write, row.id, lasts(LoanStatus(after["status"]), agreed(after, contests)))
+    await follow_lent(write, row.id, lasts(LoanStatus(after["status"]), after))
     if action not in CONTESTS:
         await follow_loan(
             write,
             caller,
-            _obliging(row, values, occurred_at or caller.now),
+            obliging(row, values, occurred_at or caller.now),
             _step(values),
             None if decided is None else decided.recorded.decision.obligations,
             None if decided is None else decided.recorded.id,
@@ -195,9 +194,10 @@ async def finish(
     return await get_loan(write, caller.principal, row.id, caller.now)
 
 
-def _obliging(row: Row[Any], values: Mapping[str, Any], done_at: datetime) -> OfLoan:
+def obliging(row: Row[Any], values: Mapping[str, Any], done_at: datetime) -> OfLoan:
     """The loan as its obligations see it after the step: the row with what the step changed."""
     after = {**row._mapping, **values}
+    lost_at = after["lost_at"] or done_at
     return OfLoan(
         loan_id=row.id,
         request=request_of(row),
@@ -212,7 +212,7 @@ def _obliging(row: Row[Any], values: Mapping[str, Any], done_at: datetime) -> Of
             dispatched_at=after["dispatched_at"],
             arrived_at=after["arrived_at"],
             recall_due_at=after["recall_due_at"],
-            ended_at=after["returned_at"] or (done_at if after["status"] == LoanStatus.LOST else None),
+            ended_at=after["returned_at"] or (lost_at if after["status"] == LoanStatus.LOST else None),
         ),
     )
 

@@ -19,12 +19,11 @@ from registry.platform.database.types import Instant
 from registry.sharing.loans.rules import LoanStatus, Side
 from registry.sharing.loans.schemas.shown import LoanedAsset, TimeContest
 from registry.sharing.loans.tables import loan, loan_time_contest
-from registry.sharing.loans.times import SAID_IN, Contested, TimeContestStatus, TimedAct, done_by
+from registry.sharing.loans.times import Contested, TimeContestStatus, TimedAct, done_by
 
 _ID, _AT = loan.c.id.type, loan.c.updated_at.type
 _VIEWER = sa.bindparam("viewer", type_=_ID)
 _OPEN = sa.literal_column(f"'{TimeContestStatus.OPEN}'", sa.Text)
-_ACCEPTED = sa.literal_column(f"'{TimeContestStatus.ACCEPTED}'", sa.Text)
 _OF_LOAN = (
     sa.select(loan_time_contest)
     .where(loan_time_contest.c.loan_id == sa.bindparam("loan_id", type_=_ID))
@@ -71,32 +70,25 @@ def as_time_contest(row: Row[Any]) -> TimeContest:
     )
 
 
-def _of_act(act: TimedAct, status: sa.ColumnElement[str]) -> list[sa.ColumnElement[bool]]:
-    return [
-        loan_time_contest.c.loan_id == loan.c.id,
-        loan_time_contest.c.act == sa.literal_column(f"'{act}'", sa.Text),
-        loan_time_contest.c.status == status,
-        loan_time_contest.c.said_at == loan.c[SAID_IN[act]],
-    ]
-
-
-def agreed_at(act: TimedAct) -> sa.ColumnElement[Any]:
-    """When the act was done, as both agree: as was said, or what was accepted in its place."""
-    accepted = sa.select(loan_time_contest.c.other_said_at).where(*_of_act(act, _ACCEPTED)).correlate(loan)
-    return sa.func.coalesce(accepted.scalar_subquery(), loan.c[SAID_IN[act]], type_=Instant)
-
-
 def disputed_at(act: TimedAct) -> sa.ColumnElement[Any]:
     """The other side's time of the act while it is contested; NULL where it is not."""
-    disputed = sa.select(loan_time_contest.c.other_said_at).where(*_of_act(act, _OPEN)).correlate(loan)
+    disputed = (
+        sa.select(loan_time_contest.c.other_said_at)
+        .where(
+            loan_time_contest.c.loan_id == loan.c.id,
+            loan_time_contest.c.act == sa.literal_column(f"'{act}'", sa.Text),
+            loan_time_contest.c.status == _OPEN,
+        )
+        .correlate(loan)
+    )
     return sa.type_coerce(disputed.scalar_subquery(), Instant)
 
 
 def said_otherwise_after(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """A criterion: the other side says, or it is agreed, that an act of the loan was done at that instant or later."""
+    """A criterion: the other side contests the time of an act, and says that it was done at that instant or later."""
     return sa.exists().where(
         loan_time_contest.c.loan_id == loan.c.id,
-        loan_time_contest.c.status.in_([_OPEN, _ACCEPTED]),
+        loan_time_contest.c.status == _OPEN,
         loan_time_contest.c.other_said_at >= at,
     )
 

@@ -34,7 +34,7 @@ from registry.sharing.loans.queries.asset_warnings import (
 )
 from registry.sharing.loans.queries.contesting import TIMES_CONTESTED, as_time_contest, contests_of, facts_of
 from registry.sharing.loans.queries.extending import why_not_accepted
-from registry.sharing.loans.queries.hindrances import hindrance
+from registry.sharing.loans.queries.hindrances import hindrance, moment
 from registry.sharing.loans.queries.papers import DOCUMENTED, documents_of
 from registry.sharing.loans.rules import (
     NEVER_WAS,
@@ -51,7 +51,7 @@ from registry.sharing.loans.rules import (
     hand_over_refusal,
     no_show_settled,
     overdue,
-    timing_refusal,
+    time_withholds,
     why_unavailable,
 )
 from registry.sharing.loans.schemas.papers import LoanDocumentReference
@@ -129,7 +129,7 @@ async def loan_rows(read: Read, principal: Principal, loan_id: UUID, now: dateti
 
     Raises NotFound unless the caller's agency is a side.
     """
-    rows = await read.fast(_GET, {"id": loan_id, "viewer": principal.agency_id, "now": now})
+    rows = await read.fast(_GET, {"id": loan_id, "viewer": principal.agency_id, **moment(now)})
     if not rows:
         raise NotFound("loan")
     return rows
@@ -374,8 +374,8 @@ def _allowed(
         hand_over = hand_over or NOT_COVERED
     for action in LoanAction:
         if side in SIDES[action] and refusal(principal, permission_for(action, side), [side.value]) is None:
-            late = timing_refusal(action, now, row.starts_at, row.planned_end_at, row.reserved_at)
-            reason = why_unavailable(status, action, overlays) or (late[1] if late else None)
+            late = time_withholds(action, now, row.starts_at, row.planned_end_at, row.reserved_at)
+            reason = why_unavailable(status, action, overlays) or late
             if action is LoanAction.ACCEPT_EXTENSION:
                 reason = reason or unaccepted
             if action is LoanAction.DISPATCH:

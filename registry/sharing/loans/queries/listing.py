@@ -15,7 +15,7 @@ from registry.sharing.loans import rules
 from registry.sharing.loans.queries.awaiting import AWAITS, NOT_BACK, due_back
 from registry.sharing.loans.queries.contesting import TIME_DISPUTED
 from registry.sharing.loans.queries.getting import AT, NAMED, NAMES, PENDING, SIDE_COLUMNS, VIEWER, named_in
-from registry.sharing.loans.queries.hindrances import asset_unavailable
+from registry.sharing.loans.queries.hindrances import asset_unavailable, moment
 from registry.sharing.loans.rules import (
     AWAITED_OF,
     OUT,
@@ -132,7 +132,7 @@ async def list_loans(read: Read, principal: Principal, query: LoanQuery, now: da
         if (wanted := getattr(query, name)) is not None:
             filters.add(name if wanted else f"not_{name}")
     filters |= {f"awaits_{wanted}" for wanted in (query.awaiting, query.awaiting_step) if wanted is not None}
-    parameters |= {"viewer": principal.agency_id, "now": now, **_ORDERS.parameters(query)}
+    parameters |= {"viewer": principal.agency_id, **moment(now), **_ORDERS.parameters(query)}
     if query.cursor is not None:
         filters.add("cursor")
     sides = tuple(Side) if query.side is None else (query.side,)

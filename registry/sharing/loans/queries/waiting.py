@@ -14,6 +14,7 @@ from registry.directory.waiting import Asked, InboxAction, InboxEntry, InboxKind
 from registry.platform.access.permissions import refusal
 from registry.platform.database.handles import Read
 from registry.sharing.loans.hindrances import TASKS, Hindrance
+from registry.sharing.loans.queries.asset_warnings import Planned, missing_for
 from registry.sharing.loans.queries.awaiting import AWAITS, RECALLED, due_back
 from registry.sharing.loans.queries.extending import why_not_accepted
 from registry.sharing.loans.queries.getting import (
@@ -25,9 +26,9 @@ from registry.sharing.loans.queries.getting import (
     named_in,
     permission_for,
 )
-from registry.sharing.loans.queries.hindrances import hindrance
+from registry.sharing.loans.queries.hindrances import hindrance, moment
 from registry.sharing.loans.rules import AwaitedStep, LoanAction, Side, early_window
-from registry.sharing.loans.schemas.shown import LoanedAsset
+from registry.sharing.loans.schemas.shown import Loan, LoanedAsset
 from registry.sharing.loans.tables import loan, loan_extension
 
 HORIZON: Final = timedelta(days=7)
@@ -92,6 +93,11 @@ _NO: Final[dict[InboxKind, _Wait]] = {
     _K.EXTENSION: _Wait(Side.ASSISTING, LoanAction.DECLINE_EXTENSION, "decline_loan_extension", "decline-extension"),
 }
 """How the side that is waited for answers no."""
+_TIME_OVER: Final[dict[Side, _Wait | None]] = {
+    Side.ASSISTING: _Wait(Side.ASSISTING, LoanAction.DISPATCH, "dispatch_loan", "dispatch"),
+    Side.REQUESTING: None,
+}
+"""How what may have come unrecorded is settled: its owner enters it. Cancelling says that it never came."""
 _HINDRANCE: Final = hindrance()
 _read_asset = msgspec.json.Decoder(LoanedAsset).decode
 
@@ -166,7 +172,7 @@ async def waiting_on_loans(read: Read, asked: Asked) -> list[InboxEntry]:
     if not waits:
         return []
     parameters: dict[str, object] = {
-        "now": asked.as_of,
+        **moment(asked.as_of),
         "viewer": principal.agency_id,
         "horizon_at": asked.as_of + HORIZON,
         "limit": asked.limit,
@@ -178,23 +184,35 @@ async def waiting_on_loans(read: Read, asked: Asked) -> list[InboxEntry]:
             parameters[f"{kind.value}_due"], parameters[f"{kind.value}_id"] = asked.after_due(kind)
     rows = await read.all_slowly(_statement(waits, asked.whose), parameters)
     grouped = [list(each) for _, each in groupby(rows, key=lambda row: (row.waits_for, row.id))]
-    return [_entry(each, asked, await why_not_accepted(read, principal, each[0], each)) for each in grouped]
+    return [
+        _entry(
+            each,
+            asked,
+            await why_not_accepted(read, principal, each[0], each),
+            await missing_for(read, each[0], asked.as_of),
+        )
+        for each in grouped
+    ]
 
 
-def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None) -> InboxEntry:
+def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None, missing: Planned) -> InboxEntry:
     row, kind = rows[0], InboxKind(rows[0].waits_for)
     wait = next(each for each in _WAITS[kind] if each.side == row.side)
-    task = wait.task if kind is not _K.CANNOT_COME else TASKS[Hindrance(row.hindrance), wait.side]
-    found = as_loan(row, rows, named_in(row), asked.principal, asked.as_of, unaccepted)
+    found = as_loan(row, rows, named_in(row), asked.principal, asked.as_of, unaccepted, missing)
     lent = _read_asset(row.asset_snapshot)
     assisting = asked.principal.agency_id == row.assisting_agency_id
-    partner = found.requesting_agency if assisting else found.assisting_agency
-    offered = any(each.action == wait.action and each.allowed for each in found.allowed_actions)
-    # Whether something planned stands in the way, or it may leave long before its start, the loan itself says.
-    early = early_window(asked.as_of, row.starts_at, row.planned_end_at) is not None
-    unsure = kind is _K.HAND_OVER and (row.now_planned or early)
+    task = wait.task
+    yes: _Wait | None = wait
     no = _NO.get(kind)
-    refusable = no is not None and any(each.action == no.action and each.allowed for each in found.allowed_actions)
+    if kind is _K.CANNOT_COME:
+        told = missing.told_owner if assisting else missing.short
+        task = " ".join(filter(None, (told, TASKS[Hindrance(row.hindrance), wait.side])))
+        if row.hindrance == Hindrance.TIME_OVER:
+            yes, no = _TIME_OVER[wait.side], wait
+    partner = found.requesting_agency if assisting else found.assisting_agency
+    early = early_window(asked.as_of, row.starts_at, row.planned_end_at) is not None
+    if kind is _K.HAND_OVER and (row.now_planned or early):
+        yes = None  # whether something planned stands in the way, or it may leave long before, the loan itself says
     path = f"/v1/loans/{row.id}"
     return InboxEntry(
         id=row.id,
@@ -205,6 +223,13 @@ def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None) -> InboxE
         due_at=None if kind is _K.CLOSING else row.due_at,
         waiting_from=row.waiting_from,
         partner=partner,
-        action=InboxAction(operation=wait.operation, path=f"{path}/{wait.verb}") if offered and not unsure else None,
-        instead=InboxAction(operation=no.operation, path=f"{path}/{no.verb}") if no and refusable else None,
+        action=_offered(yes, found),
+        instead=_offered(no, found),
     )
+
+
+def _offered(wait: _Wait | None, found: Loan) -> InboxAction | None:
+    """The operation, where the loan offers it now."""
+    if wait is None or not any(each.action == wait.action and each.allowed for each in found.allowed_actions):
+        return None
+    return InboxAction(operation=wait.operation, path=f"/v1/loans/{found.id}/{wait.verb}")

@@ -35,8 +35,8 @@ async def contest_loan_time(
 ) -> Answer[Loan]:
     """Contest when the other agency says that it did its act, within 14 days after it recorded it.
 
-    Both words stand on the loan, whose own times do not change. What is counted by times leaves the act out until the
-    other agency accepts your time, or yours withdraws it. It is for people, not for services.
+    Both words stand on the loan, whose own times do not change by that. What is counted by times leaves the act out
+    until the other agency accepts your time, or yours withdraws it. It is for people, not for services.
     """
     return answer(await contesting.contest_time(write, caller, loan_id, data, if_match))
 
@@ -54,9 +54,10 @@ async def accept_loan_time(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
-    """Accept the time that the other agency says of your agency's act: from now on it counts.
+    """Accept the time that the other agency says of your agency's act: it is the loan's time from now on.
 
-    What your agency said stays shown. It is for people, not for services.
+    Deadlines and obligations that count from the act move with it. What your agency said stays shown. It is for people,
+    not for services.
     """
     return answer(await contesting.accept_time(write, caller, loan_id, data, if_match))
 

@@ -40,6 +40,7 @@ from registry.sharing.policy.commands.deciding import REFUSALS
         "asset_unavailable",
         *REFUSALS["dispatch"],
         "early_dispatch_not_permitted",
+        "fewer_than_promised",
         "handler_left",
         "not_then",
         "nothing_held",

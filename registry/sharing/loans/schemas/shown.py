@@ -203,8 +203,8 @@ class Damage(Struct, kw_only=True, frozen=True):
 class TimeContest(Struct, kw_only=True, frozen=True):
     """That one side contests the time that the other said of its act: both words.
 
-    The times of the loan stay as they were said. What is counted by times counts by what is agreed: the time that was
-    accepted, or as it was said where nothing is open. While it is `open`, it is left out.
+    Once it is `accepted`, what the other side said is the loan's time, by which deadlines and obligations go, too; the
+    time that it had before stays here, as `said_at`. While it is `open`, what is counted by times leaves the act out.
     """
 
     id: UUID

@@ -31,6 +31,7 @@ from registry.sharing.requests.rules import (
     why_not_asked_again,
     why_not_declined,
     why_not_ended,
+    why_not_lent,
     why_not_mended,
     why_not_offered,
     why_not_sourced,
@@ -140,6 +141,11 @@ def allowed_on_line(
                 unaccepted = why_not_answered(of_request, status, left, accept=True, suspended=gone)
                 actions.append(offer("accept_offer", withheld=unaccepted))
             actions.append(offer("refuse_offer", withheld=why_not_answered(of_request, status, left, accept=False)))
+    if row.latest_id is not None and refusal(principal, Action.LOANS_RESERVE, [side]) is None:
+        over = time_over(row.no) if row.ends_at <= now else None
+        changed = bool(row.asset_name is not None and changed_in(row))
+        unlent = why_not_lent(status, over, approved_it=bool(row.approved_it), changed=changed)
+        actions.append(offer("create_loan", withheld=unlent or why_not_free(availability)))
     if refusal(principal, Action.REQUESTS_ANSWER, [side]) is None:
         actions.append(offer("decline", withheld=why_not_declined(of_request, status)))
         if row.fills_no is not None:

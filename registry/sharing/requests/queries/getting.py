@@ -17,7 +17,9 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.tables import agreement, agreement_version
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
+from registry.platform.access.acts import barred_from, person_parameters
 from registry.platform.access.principals import Principal
+from registry.platform.access.separation import Act, Separation
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.geo import Location
@@ -128,6 +130,7 @@ def _get_statement() -> sa.Select[Any]:
             request_line.c.submitted_at.label("line_submitted_at"),
             request_line.c.decided_at.label("line_decided_at"),
             request_line.c.decision_id.label("root_decision_id"),
+            barred_from(Separation.APPROVE_RESERVE, Act.APPROVE, request_line.c.decision_id).label("approved_it"),
             latest.c.id.label("latest_id"),
             latest.c.asked_by.label("submitted_by"),
             latest.c.outcome,
@@ -182,7 +185,8 @@ _said = msgspec.json.Decoder(_DecisionExtract).decode
 
 async def request_rows(read: Read, principal: Principal, request_id: UUID, now: datetime) -> Sequence[Row[Any]]:
     """The request, once for each line that the caller's agency sees. Raises NotFound when it sees none."""
-    rows = await read.fast(_GET, {"id": request_id, "viewer": principal.agency_id, "now": now, "at": now})
+    asked = {"id": request_id, "viewer": principal.agency_id, "now": now, "at": now, **person_parameters(principal)}
+    rows = await read.fast(_GET, asked)
     if not rows:
         raise NotFound("request")
     return rows

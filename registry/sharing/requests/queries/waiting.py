@@ -76,6 +76,7 @@ def _page(kind: InboxKind, side: Side, whose: str) -> sa.Select[Any]:
             request_line.c.id.label("line_id"),
             request_line.c.no,
             request_line.c.request_id,
+            request_line.c.decision_id,
             request_line.c.assisting_agency_id,
             *(request_line.c[name] for name in ("asset_id", "quantity", "starts_at", "ends_at")),
             due_at.label("due_at"),
@@ -174,7 +175,7 @@ def _entry(row: Row[Any], asked: Asked, had: AskAvailability | None) -> InboxEnt
     line_path = f"{path}/lines/{row.line_id}"
     actions = {
         _K.APPROVAL: InboxAction(operation="approve_request", path=f"{path}/approve"),
-        _K.ANSWER: InboxAction(operation="create_loan", path="/v1/loans"),
+        _K.ANSWER: InboxAction(operation="create_loan", path="/v1/loans", decision_id=row.decision_id),
         _K.OFFER: InboxAction(operation="offer_for_request_line", path=f"{line_path}/offer"),
         _K.OFFER_ANSWER: InboxAction(operation="accept_request_line_offer", path=f"{line_path}/accept-offer"),
     }
