@@ -27,7 +27,13 @@ from registry.platform.ledger.proof_schemas import (
 )
 from registry.platform.ledger.queries import CONCERNED, PRIVATE, who_asks
 from registry.platform.ledger.signing import known_keys
-from registry.platform.ledger.tables import ledger_checkpoint, ledger_cosignature, ledger_event, ledger_leaf
+from registry.platform.ledger.tables import (
+    AUDITED,
+    ledger_checkpoint,
+    ledger_cosignature,
+    ledger_event,
+    ledger_leaf,
+)
 from registry.platform.ledger.tree import TreeChangedError, root_at, stored_for
 
 _NEWEST_SIZE = sa.select(sa.func.max(ledger_checkpoint.c.tree_size)).scalar_subquery()
@@ -40,7 +46,12 @@ _EVENT = (
         _NEWEST_SIZE.label("newest_size"),
     )
     .join_from(ledger_event, ledger_leaf, isouter=True)
-    .where(ledger_event.c.id == sa.bindparam("event_id", type_=ledger_event.c.id.type), CONCERNED)
+    .where(
+        ledger_event.c.id == sa.bindparam("event_id", type_=ledger_event.c.id.type),
+        CONCERNED,
+        # What auditors look through, who may not look through it gets no proof of either.
+        sa.or_(sa.bindparam("supervisor", type_=sa.Boolean), sa.text(f"NOT ({AUDITED})")),
+    )
 )
 _CHECKPOINT = sa.select(ledger_checkpoint)
 _NEWEST = _CHECKPOINT.order_by(ledger_checkpoint.c.tree_size.desc()).limit(1)
@@ -141,8 +152,11 @@ async def prove_consistency(read: Read, query: LedgerConsistencyQuery) -> Ledger
 
 
 async def _root(read: Read, size: int, parameter: str) -> bytes:
-    if (root := await root_at(read, size)) is None:
-        raise _no_tree(f"There are no {size} sealed events yet.", parameter)
+    """The root of a tree that a checkpoint holds: of what is sealed and not signed yet nobody counts the events."""
+    newest = await read.first(_NEWEST)
+    root = None if newest is None or size > newest.tree_size else await root_at(read, size)
+    if root is None:
+        raise _no_tree(f"There are no {size} signed events yet.", parameter)
     return root
 
 

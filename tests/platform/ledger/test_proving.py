@@ -10,11 +10,14 @@ import pytest
 
 from registry.directory.agencies.schemas import NEW_AGENCY_EXAMPLE
 from registry.platform.access.principals import Role
+from registry.platform.kernel.errors import RuleBroken
 from registry.platform.ledger.merkle import is_consistent, leaf_hash, root_by_inclusion
 from registry.platform.ledger.notes import parse_checkpoint, parse_key, parse_note, verified_by
+from registry.platform.ledger.proof_schemas import LedgerConsistencyQuery
+from registry.platform.ledger.proving import prove_consistency
 from registry.platform.settings import load
 from tests.support.cast import Cast
-from tests.support.ledger import signed_ledger
+from tests.support.ledger import Ledger, signed_ledger
 from tests.support.loans import make_partners
 from tests.support.problems import assert_problem
 from tests.support.server import environment, in_process
@@ -93,6 +96,32 @@ async def test_a_proof_is_had_for_any_later_tree_and_for_no_other(service: Servi
     for tree_size in (max(seq, 1), size + 1_000_000):
         refused = await cast.assisting.auditor.get(f"{path}?tree_size={tree_size}")
         assert_problem(refused, 422, "no_such_tree")
+
+
+async def test_what_is_sealed_and_not_signed_yet_is_counted_by_nobody(ledger: Ledger) -> None:
+    await ledger.record(2)
+    await ledger.seal()
+    await ledger.record(1)
+    await ledger.another_sealer(every_seconds=1_000_000.0).run()
+    signed, sealed = (await ledger.checkpoints())[-1].tree_size, len(await ledger.sealed())
+    assert signed < sealed
+    read = ledger.database.read()
+    assert (await prove_consistency(read, LedgerConsistencyQuery(from_=1, to=signed))).to_tree_size == signed
+    with pytest.raises(RuleBroken, match=f"no {sealed} signed events"):
+        await prove_consistency(read, LedgerConsistencyQuery(from_=1, to=sealed))
+
+
+async def test_what_auditors_look_through_is_proved_to_who_may_look_through_it(service: Service, cast: Cast) -> None:
+    partners = await make_partners(cast)
+    exported = await cast.assisting.legal.get(f"/v1/agreements/{partners.agreement['id']}/file.zip")
+    assert exported.status_code == 200
+    listed = await cast.assisting.auditor.done("GET", "/v1/audit-events?type=agreement.file_exported&limit=1")
+    path = f"/v1/ledger/events/{listed['items'][0]['id']}/proof"
+    await signed_ledger(service)
+    for role in (Role.AUDITOR, Role.AGENCY_ADMIN):
+        await cast.assisting.as_(role).done("GET", path)
+    for role in (Role.COORDINATOR, Role.APPROVER, Role.LEGAL):
+        assert_problem(await cast.assisting.as_(role).get(path), 404, "not_found")
 
 
 async def test_the_ledger_is_proved_to_have_only_grown(service: Service, cast: Cast) -> None:
