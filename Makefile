@@ -7,6 +7,10 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 # Where an environment forbids it (images often do), each worker and each server that a test starts would compile anew.
 export PYTHONDONTWRITEBYTECODE :=
+# With LC_ALL=C, Python 3.11 and 3.12 do not start where the name of this folder, which the environment holds, is not ASCII.
+ifneq ($(filter C POSIX,$(LC_ALL)),)
+export LC_ALL := C.UTF-8
+endif
 # Over two workers; what shares a group stays on one.
 SPREAD := -n 2 --dist loadgroup
 

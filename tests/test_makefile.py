@@ -64,6 +64,23 @@ def test_a_half_made_environment_is_built_anew_and_a_whole_one_is_left(clone: Pa
     assert (clone / ".venv" / "kept").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "used"), [("C", "C.UTF-8"), ("POSIX", "C.UTF-8"), ("en_US.UTF-8", "en_US.UTF-8"), ("", "")]
+)
+def test_pythons_of_a_folder_with_any_name_start_in_any_locale(clone: Path, given: str, used: str) -> None:
+    """Python 3.11 reads the environment's path of the code in ASCII where `LC_ALL` is C, also in its UTF-8 mode."""
+    (clone / "asking").write_text('asked:\n\t@echo "used: $$LC_ALL"\ninclude Makefile\n')
+    asked = subprocess.run(
+        ["make", "-f", "asking", "asked"],
+        cwd=clone,
+        env={**os.environ, "LC_ALL": given},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout == f"used: {used}\n"
+
+
 TARGETS = ("install", "demo", "serve", "test", "check", "contract", "lock", "wheels", "sbom", "audit")
 
 
