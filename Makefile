@@ -7,10 +7,19 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 # Where an environment forbids it (images often do), each worker and each server that a test starts would compile anew.
 export PYTHONDONTWRITEBYTECODE :=
+# With LC_ALL=C, Python 3.11 and 3.12 do not start where the name of this folder, which the environment holds, is not ASCII.
+ifneq ($(filter C POSIX,$(LC_ALL)),)
+export LC_ALL := C.UTF-8
+endif
 # Over two workers; what shares a group stays on one.
 SPREAD := -n 2 --dist loadgroup
 
-.PHONY: help install demo serve test check long coverage fuzz torture bench lock wheels sbom audit contract lint-contract format clean
+# An environment has the path of its own folder in its commands, and that of the code: in a copied or moved folder both lead
+# to the old one. `pyvenv.cfg` remembers for which folder it was made; one that was made for another is built anew.
+ELSEWHERE := $(shell case "$$(sed -n 's/^command = //p' $(VENV)/pyvenv.cfg 2> /dev/null)" in \
+  ("" | *" $$(pwd -P)/$(VENV)") ;; (*) echo elsewhere ;; esac)
+
+.PHONY: help install demo serve test check long coverage fuzz torture bench lock wheels sbom audit contract lint-contract format clean elsewhere
 
 help:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -99,21 +108,24 @@ audit: $(BIN)/.tools  ## known vulnerabilities of the pinned dependencies, as a 
 clean:
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
+elsewhere:
+	@echo "The environment in $(VENV) was made for another folder, and is built anew for this one."
+
 # Debian and its kin ship Python without what environments are made of. An environment in which pip does not run is what
 # a failed or killed attempt left: it is built anew, and nothing takes it for a whole one.
-$(BIN)/.python:
+$(BIN)/.python: $(ELSEWHERE)
 	@command -v $(PYTHON) > /dev/null || { \
 	  echo "$(PYTHON) is missing. Install Python 3.11 or newer, on Debian or Ubuntu: apt install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed (make PYTHON=python3.12 names another).")'
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
 	  version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	  echo "This Python has no venv module. On Debian or Ubuntu: apt install python3-venv (or python$$version-venv)" >&2; exit 1; }
-	@$(BIN)/python -m pip --version > /dev/null 2>&1 || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
+	@[ -z "$(ELSEWHERE)" ] && $(BIN)/python -m pip --version > /dev/null 2>&1 || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
 	@touch $@
 
 # The locks name every dependency, so nothing is left to resolve: some versions of pip otherwise look past the pin of a
 # requirement with extras and refuse the newer release that they find.
-$(BIN)/.service: requirements.lock pyproject.toml | $(BIN)/.python
+$(BIN)/.service: requirements.lock pyproject.toml $(ELSEWHERE) | $(BIN)/.python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@

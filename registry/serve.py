@@ -328,6 +328,8 @@ def serve(settings: Settings, on_started: Callable[[str], None] = lambda _url: N
         serving.on_started = lambda: on_started(url)
         _let_open_files(settings)
         _tell_of_closed_folders(settings)
+        if settings.copy:
+            _log.warning("this is a copy (REGISTRY_COPY): nothing is sent from it")
         with _stopped_in_order(serving):
             serving.run(sockets=sockets)
 

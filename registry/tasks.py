@@ -11,6 +11,7 @@ from registry.agreements.documents.commands import Files, sweep
 from registry.agreements.instruments.commands.holding import settle_all_due
 from registry.directory.clients.commands.signing import forget_what_is_over
 from registry.platform.access.denials import Denial, Denials
+from registry.platform.access.keys import LOOK_SECONDS
 from registry.platform.access.known import record_sightings
 from registry.platform.access.principals import REGISTRY, Caller
 from registry.platform.access.rates import FailedAttempts, RateLimits
@@ -47,7 +48,6 @@ RATES_SECONDS = 1.0
 EXPIRE_SECONDS = 60.0
 RELEASE_SECONDS = 600.0
 SIGHTINGS_SECONDS = 15.0
-KEY_REFRESH_SECONDS = 60.0
 NOTICES_SECONDS = 20.0
 SEAL_SECONDS, SEAL_LATE_SECONDS = 0.1, 60.0
 
@@ -74,7 +74,7 @@ def recurring_tasks(
         Task(name="questions", interval_seconds=DENIALS_SECONDS, run=_summer(questions)),
         Task(name="sightings", interval_seconds=SIGHTINGS_SECONDS, run=sightings.store),
         *([Task(name="rates", interval_seconds=RATES_SECONDS, run=_sharer(database, counts))] if counts else []),
-        Task(name="keys", interval_seconds=KEY_REFRESH_SECONDS, run=verifier.refresh),
+        Task(name="keys", interval_seconds=LOOK_SECONDS, run=verifier.refresh),
         Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database), when_due=True),
         Task(name="policies", interval_seconds=POLICIES_SECONDS, run=_policies_noter(database, policies)),
         Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database), when_due=True),

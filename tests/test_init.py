@@ -1,6 +1,8 @@
 """`registry init`: who speaks for the operator, said once, without an agency's id."""
 
 import asyncio
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +76,23 @@ def test_another_issuer_or_the_same_described_otherwise_is_refused(run: Run) -> 
     assert (other.exit_code, "is set up already" in other.output) == (2, True)
     assert f"`registry issuer detach {KEYCLOAK[1]} {OPERATOR}`, and then this again" in other.output
     differs = run("init", *KEYCLOAK, "--administrator-role", "boss")
-    assert (differs.exit_code, "described differently" in differs.output) == (2, True)
+    assert (differs.exit_code, "described otherwise" in differs.output) == (2, True)
     assert "https://other.example" not in run("issuer", "list").stdout
+
+
+def test_a_mistyped_role_is_replaced_by_the_command_that_the_refusal_names(run: Run) -> None:
+    """Nobody can sign in to administer yet, so it is one of the machine; the mistyped name counts no longer."""
+    claims = ["--claims", '{"roles": "groups", "role_names": {"clerk": "coordinator"}}']
+    assert run("init", *KEYCLOAK, "--administrator-role", "registry-admn", *claims).exit_code == 0
+    refused = run("init", *KEYCLOAK, *ADMIN)
+    assert "would go on counting" in refused.output
+    (advice,) = re.findall(r"`registry (issuer change [^`]+)`", refused.output)
+    done = run(*shlex.split(advice), "--keys-later")
+    assert done.exit_code == 0, done.output
+    assert '"role_names":{"registry-admin":"registry_admin"}' in done.stdout
+    assert "groups" not in done.stdout
+    again = run("init", *KEYCLOAK, *ADMIN)
+    assert (again.exit_code, "Its administrators: registry-admin." in again.stdout) == (0, True), again.output
 
 
 def test_a_mistyped_issuer_is_not_entered_and_one_that_was_can_be_replaced(run: Run) -> None:

@@ -1,5 +1,6 @@
 """`registry init`: from a migrated database to one that its operator's first administrator can use."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -139,10 +140,7 @@ async def _speaker(
     if others := [each for each in speaking if each is not same]:
         raise ConfigurationError(_set_up(others))
     if same is not None and same.source == "registry" and same.description != _description_of(new):
-        raise ConfigurationError(
-            f"{new.issuer} is entered already, and described differently: change it with PATCH /v1/issuers/{same.id}, "
-            "or name another issuer."
-        )
+        raise ConfigurationError(_described_otherwise(same, new))
     if same is None:
         if not keys_later:
             await _try_keys(settings, described(_description_of(new)))
@@ -163,6 +161,29 @@ def _set_up(others: Sequence[TokenIssuer]) -> str:
         f"This registry is set up already: {named} speaks for its operator{again}. Others are entered with `registry "
         f"issuer add` and `registry issuer attach`. If that one was mistyped, run `registry issuer detach {named} "
         f"{OPERATOR_AGENCY_ID}`, and then this again."
+    )
+
+
+def _described_otherwise(same: TokenIssuer, new: NewTokenIssuer) -> str:
+    """That the issuer is described otherwise, with the command that corrects it: nobody may be able to sign in yet.
+
+    What is given to that command is merged into what is there, so a name that was mistyped is taken out by its own.
+    """
+    assert same.description is not None
+    before, after = (msgspec.to_builtins(each.claims) for each in (same.description, new))
+    old, names = before.get("role_names", {}), after.get("role_names", {})
+    gone = [name for name in old if name not in names]
+    patch = {name: value for name, value in after.items() if value != before.get(name)}
+    patch |= {name: None for name in before if name not in after}
+    if old != names:
+        patch["role_names"] = {**dict.fromkeys(gone), **names}
+    claims = shlex.quote(msgspec.json.encode(patch).decode())
+    preset = "" if same.description.preset == new.preset else f" --preset {new.preset}"
+    listed = ", ".join(f"“{name}”" for name in gone)
+    stays = f" What stands as null there, {listed}, would go on counting beside it if it were left out." if gone else ""
+    return (
+        f"{same.issuer} is entered already, and described otherwise. To have its claims read as was said now, run "
+        f"`registry issuer change {same.issuer}{preset} --claims {claims}`, which takes the other options, too.{stays}"
     )
 
 

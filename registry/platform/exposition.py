@@ -117,8 +117,6 @@ class Exposition(Collector):
         self._checks: Mapping[str, str] = {}
         self._disks: Sequence[Disk] = ()
         self._sizes: Mapping[str, int] = {}
-        for reason in Reason:  # each is there before its first refusal, so that the first is seen as an increase
-            edge.metrics.tokens_refused.labels(reason)
         registry = edge.metrics.registry
         registry.register(self)
         ProcessCollector(registry=registry)
@@ -128,6 +126,7 @@ class Exposition(Collector):
         """The whole page. Also tries, at most every five seconds, whether a change can be stored."""
         await self._keep_up()
         lags, issuers = self._background.lags(), self._issuers()
+        self._edge.metrics.expect_tokens((each.issuer for each in issuers), Reason)  # others may be trusted by now
         self._checks, _ = await find_checks(self._database, self._probe, lags, issuers, self._others)
         self._letters_waiting = await self._ask(self._mail.waiting, self._letters_waiting)
         self._unsealed_seconds = await self._ask(self._sealer.unsealed_seconds, self._unsealed_seconds)

@@ -94,7 +94,10 @@ class Settings(Struct, kw_only=True, frozen=True):
     max_body_bytes: int = 1_048_576
     max_upload_bytes: int = 26_214_400
     documents_url: str = ""
+    copy: bool = False
+    """A copy of a registry that serves elsewhere: nothing is sent from it to anybody."""
     mail: MailServer | None = None
+    """None on a copy, too."""
     recognise_text: bool = False
     database_pool: int = 10
     database_pooler: bool = False
@@ -117,6 +120,7 @@ _DECIMAL = {"WRITE_WAIT_SECONDS": (0.05, 60.0), "BODY_SECONDS": (0.1, 600.0), "D
 _TEXT = {
     "DATABASE_URL",
     "DATABASE_POOLER",
+    "COPY",
     "DATA_DIR",
     "DOCUMENTS_URL",
     "RECOGNISE_TEXT",
@@ -163,6 +167,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     if unknown := sorted(given.keys() - known):
         raise SettingsError(f"Unknown setting {PREFIX}{unknown[0]}. {_meant(unknown[0], known)}")
     demo = _flag("DEMO", given.get("DEMO", "0"))
+    copy = _flag("COPY", given.get("COPY", "0"))
     data_dir = Path(given.get("DATA_DIR", "var"))
     file = data_dir.resolve() / ("demo.db" if demo else "registry.db")  # demo mode never uses real data
     level = given.get("LOG_LEVEL", "info").lower()
@@ -176,6 +181,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         _refuse_open_demo(host, allows, has_issuers="ISSUERS" in given)
     port = _whole("PORT", env.get("PORT", "8000"), (0, 65535))
     public_url = _public_url(given.get("PUBLIC_URL", f"http://127.0.0.1:{port}" if demo else ""))
+    mail = _mail(given, public_url)
     issuers = _issuers(given.get("ISSUERS"))
     if public_url in {each.issuer for each in issuers}:
         raise SettingsError(f"{PREFIX}ISSUERS names {PREFIX}PUBLIC_URL, which is the registry's own issuer.")
@@ -184,7 +190,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         database_url=_database_url(given.get("DATABASE_URL", f"sqlite:///{file}")),
         data_dir=data_dir,
         documents_url=_documents_url(given.get("DOCUMENTS_URL", "")),
-        mail=_mail(given, public_url),
+        copy=copy,
+        mail=None if copy else mail,
         database_pooler=_flag("DATABASE_POOLER", given.get("DATABASE_POOLER", "0")),
         recognise_text=_flag("RECOGNISE_TEXT", given.get("RECOGNISE_TEXT", "0")),
         demo=demo,

@@ -13,6 +13,13 @@ _ABOUT = "mail"
 async def examine_mail(settings: Settings) -> AsyncIterator[Finding]:
     """Connects and signs in as for a letter, and sends none."""
     server = settings.mail
+    if settings.copy:
+        yield warning(
+            _ABOUT,
+            "kept in, since this is said to be a copy of a registry that serves elsewhere (REGISTRY_COPY)",
+            "unset REGISTRY_COPY where this one is to serve",
+        )
+        return
     if server is None:
         yield ok(_ABOUT, "off: people are told nothing by mail (REGISTRY_MAIL_SERVER)")
         return

@@ -89,10 +89,11 @@ class Authentication(ASGIMiddleware):
 
         One that cannot be verified is logged, and not counted: it was not refused.
         """
+        metrics = scope["litestar_app"].state["metrics"]
         try:
-            return await self._verifier.authenticate(_bearer(scope), now)
+            principal = await self._verifier.authenticate(_bearer(scope), now)
         except TokenRefused as refused:
-            scope["litestar_app"].state["metrics"].tokens_refused.labels(refused.reason).inc()
+            metrics.refuse(refused.issuer if refused.trusted else None, refused.reason)
             if refused.trusted and refused.issuer is not None:
                 self._sign_ins.note(refused.issuer, refused.name, refused.agency_id, now)
             write = _log.info if refused.reason is Reason.EXPIRED else _log.warning
@@ -108,6 +109,8 @@ class Authentication(ASGIMiddleware):
         except KeysUnavailable as away:
             _log.warning("token not verified", trace_id=trace_id_of(scope), issuer=away.issuer, kid=away.kid)
             raise
+        metrics.accept(principal.issuer)
+        return principal
 
     async def _check_acting(self, principal: Principal, now: datetime) -> None:
         """Raises the refusal of a good token whose bearer may not act now; it counts as a refused sign-in."""

@@ -24,7 +24,15 @@ from registry.platform.kernel.time import utc_now
 from registry.platform.settings import SettingsError
 
 DISCOVERY = "/.well-known/openid-configuration"
-REFRESH_SECONDS = 300.0
+WITHDRAWN_SECONDS = 300.0
+"""For how long a key counts at most after its provider withdrew it, while that answers (docs/operations.md)."""
+LOOK_SECONDS = 60.0
+"""How often the background task looks which sets are due."""
+_LATENESS_SECONDS = 10.0
+"""By how much a busy process may look late."""
+REFRESH_SECONDS = WITHDRAWN_SECONDS - LOOK_SECONDS - 2 * FETCH_SECONDS - _LATENESS_SECONDS
+"""When a set is due: so much earlier that a key withdrawn right after one fetch is gone with the next. Since a set just
+missed, one look passes, which waits for the slowest of its fetches, and then the fetch itself."""
 UNKNOWN_KEY_SECONDS = 10.0
 """An unknown key id causes at most one fetch in this time: anybody can send one (OpenID Connect Core, 10.1.1)."""
 WAIT_SECONDS = 3.0
@@ -151,6 +159,7 @@ class Keys:
         return await asyncio.shield(running)
 
     async def _fetch(self) -> bool:
+        began = time.monotonic()  # what was published then, or later, is what is fetched
         try:
             async with asyncio.timeout(FETCH_SECONDS):
                 body = await self._source()
@@ -165,7 +174,7 @@ class Keys:
             _log.warning("keys not fetched", issuer=self.issuer.issuer, error=self._trouble, keys_in_use=self.usable)
             return False
         else:
-            self._trouble, self._fetched = None, time.monotonic()
+            self._trouble, self._fetched = None, began
             return changed
         finally:
             self._fetching = None

@@ -47,6 +47,7 @@ LOOK_AGAIN_SECONDS = 0.1
 _NEW_OF_OWN = frozenset({Reason.UNKNOWN_ISSUER, Reason.UNKNOWN_KEY})
 _ORI_SECONDS = 60.0
 _MOST_ORIS = 10_000
+_LATEST = 32503680000  # the year 3000
 _ORI = re.compile(r"\A[A-Z0-9]{9}\Z")
 
 
@@ -351,8 +352,11 @@ class TokenVerifier:
             if name not in times:
                 raise missing(name)
         for name, value in times.items():
-            if type(value) is not int or not 0 <= value <= 32503680000:
+            if type(value) is not int:
                 raise TokenRefused(Reason.MALFORMED, f"The token's `{name}` must be in whole seconds.", about=name)
+            if not 0 <= value <= _LATEST:
+                words = f"The token's `{name}` is no time from 1970 to 2999: it counts seconds, not milliseconds."
+                raise TokenRefused(Reason.MALFORMED, words, about=name)
         at = now.timestamp()
         if at >= times["exp"] + self._skew:
             raise TokenRefused(Reason.EXPIRED, "The bearer token has expired; get a new one.", code="token_expired")

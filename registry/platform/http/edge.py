@@ -93,6 +93,9 @@ class Edge:
         self.metrics = Metrics()
         self._settings = settings
         self._routes = Routes(app)
+        for route in app.routes:
+            for method in getattr(route, "methods", ()):
+                self.metrics.expect(str(method), str(route.path_format))
         self._in_flight = InFlight(settings.max_in_flight)
         self.metrics.in_flight.set_function(lambda: self._in_flight.now)
         self.reading = Admission(settings.max_in_flight)

@@ -96,7 +96,8 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
         str | None,
         Meta(
             description="Whether people are told by mail what newly waits for them: `on`, or `off` while the operator "
-            "has named no mail server (`REGISTRY_MAIL_SERVER`); `checks` says what cannot be sent. Null for liveness."
+            "has named no mail server (`REGISTRY_MAIL_SERVER`), and on a copy (`REGISTRY_COPY`); `checks` says what "
+            "cannot be sent. Null for liveness."
         ),
     ] = None
     schema_status: Annotated[

@@ -1,7 +1,6 @@
 """What the service tells of refused tokens, and of the keys of its issuers: in its log, its metrics and its health."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -22,9 +21,10 @@ PATH = "/v1/agencies?limit=1"
 pytestmark = pytest.mark.one_database
 
 
-async def counted(edge: Edge, reason: Reason) -> float:
-    """How many refusals of that reason the metrics tell of."""
-    return edge.metrics.registry.get_sample_value("registry_tokens_refused_total", {"reason": reason}) or 0.0
+async def counted(edge: Edge, reason: Reason, issuer: str = AGENCY_ISSUER) -> float:
+    """How many refusals of that reason and issuer the metrics tell of."""
+    labels = {"issuer": issuer, "reason": reason}
+    return edge.metrics.registry.get_sample_value("registry_tokens_refused_total", labels) or 0.0
 
 
 async def test_a_refusal_is_logged_with_its_reason_and_counted_and_the_token_is_in_neither(trusting: Trusting) -> None:
@@ -44,7 +44,37 @@ async def test_a_refusal_is_logged_with_its_reason_and_counted_and_the_token_is_
         assert not any(part in json.dumps(logged) for part in token.split("."))
         assert await counted(service.edge, reason) == before + 1
     metrics = (await service.http.get("/metrics")).text
-    assert re.search(r'registry_tokens_refused_total{reason="expired"} \d', metrics)
+    assert f'registry_tokens_refused_total{{issuer="{AGENCY_ISSUER}",reason="expired"}} ' in metrics
+
+
+async def test_tokens_are_counted_by_the_issuers_that_are_trusted_and_by_no_name_that_anybody_makes_up(
+    trusting: Trusting,
+) -> None:
+    """Each series is there before its first token: else the first is no increase."""
+    service, forge = trusting.service, trusting.agency
+    page = (await service.http.get("/metrics")).text
+    for issuer in (AGENCY_ISSUER, "unknown"):
+        assert all(f'registry_tokens_refused_total{{issuer="{issuer}",reason="{each}"}}' in page for each in Reason)
+    accepted = {"issuer": AGENCY_ISSUER}
+    registry = service.edge.metrics.registry
+    before = registry.get_sample_value("registry_tokens_accepted_total", accepted)
+    assert before is not None
+    good = await service.http.get(PATH, headers={"authorization": f"Bearer {forge.token(forge.claims())}"})
+    assert good.status_code == 200
+    assert registry.get_sample_value("registry_tokens_accepted_total", accepted) == before + 1
+    unknown = await counted(service.edge, Reason.UNKNOWN_ISSUER, "unknown")
+    for made_up in ("https://made.up.example/1", "https://made.up.example/2"):
+        token = forge.token(forge.claims(iss=made_up))
+        assert (await service.http.get(PATH, headers={"authorization": f"Bearer {token}"})).status_code == 401
+    assert await counted(service.edge, Reason.UNKNOWN_ISSUER, "unknown") == unknown + 2
+    assert "made.up.example" not in (await service.http.get("/metrics")).text
+
+
+async def test_the_first_fault_of_each_route_is_an_increase(trusting: Trusting) -> None:
+    edge = trusting.service.edge
+    for method, route in (("GET", "/v1/agencies"), ("POST", "/v1/loans/{loan_id}/dispatch")):
+        labels = {"method": method, "route": route, "status": "500"}
+        assert edge.metrics.registry.get_sample_value("registry_requests_total", labels) == 0
 
 
 async def test_what_a_forger_says_of_itself_is_not_taken_for_a_person(trusting: Trusting) -> None:

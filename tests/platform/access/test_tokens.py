@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import UUID
 
 import jwt
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from registry.platform.access import keys as keys_
 from registry.platform.access.development import development_issuer, development_token
+from registry.platform.access.fetching import FETCH_SECONDS
 from registry.platform.access.key_sets import parse_key_set
 from registry.platform.access.keys import Keys
 from registry.platform.access.principals import Principal, Role
@@ -284,6 +286,50 @@ async def test_keys_are_fetched_when_due(published: tuple[Published, str], monke
     monkeypatch.setattr(keys_, "REFRESH_SECONDS", 0)
     await by.refresh()
     assert state.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("nbf", 99_999_999_999, "no time from 1970 to 2999"),
+        ("exp", 4_102_444_800_000, "not milliseconds"),
+        ("iat", -1, "no time from 1970"),
+        ("nbf", 1.5, "in whole seconds"),
+    ],
+)
+async def test_a_time_that_is_none_is_told_for_what_it_is(name: str, value: float, words: str) -> None:
+    with pytest.raises(TokenRefused, match=words):
+        await verifier().authenticate(FORGE.token(claims(**{name: value})), NOW)
+
+
+@pytest.mark.parametrize("fetch_seconds", [0.0, 0.2, FETCH_SECONDS - 0.1])
+@pytest.mark.parametrize("slowest_seconds", [0.0, FETCH_SECONDS])
+async def test_a_withdrawn_key_counts_for_five_minutes_at_most(
+    monkeypatch: pytest.MonkeyPatch, fetch_seconds: float, slowest_seconds: float
+) -> None:
+    """By a clock that the test moves. Each look waits for the slowest issuer, and may be late by what is allowed."""
+    clock = 1000.0
+    monkeypatch.setattr(keys_, "time", SimpleNamespace(monotonic=lambda: clock))
+    read_at: list[float] = []
+
+    async def fetch() -> bytes:
+        nonlocal clock
+        read_at.append(clock)  # what is withdrawn from here on is in what was read
+        clock += fetch_seconds
+        return msgspec.json.encode({"keys": [FORGE.key.public_jwk()]})
+
+    known = Keys(fetching("https://id.example/keys"), fetch)
+    counted_until: list[float] = []
+    for look in range(60):
+        before, began = len(read_at), clock
+        await known.refresh()
+        if len(read_at) > before:
+            counted_until.append(clock)
+        clock = max(clock, began + slowest_seconds)
+        clock += keys_.LOOK_SECONDS + (look * 7 % 10)
+    assert len(read_at) > 8
+    longest = max(until - read for read, until in zip(read_at, counted_until[1:], strict=False))
+    assert 200 < longest <= keys_.WITHDRAWN_SECONDS == 300
 
 
 async def test_a_new_key_is_accepted_with_its_first_token(published: tuple[Published, str]) -> None:

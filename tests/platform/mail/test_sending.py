@@ -169,6 +169,15 @@ def test_without_a_mail_server_mail_is_off(tmp_path: Path) -> None:
     assert settings_with(tmp_path).mail is None
 
 
+async def test_from_a_copy_nothing_is_sent_whatever_else_is_set(tmp_path: Path) -> None:
+    copy = settings_with(tmp_path, **sending_by(free_port(), REGISTRY_COPY="1"))
+    assert copy.mail is None
+    (kept_in,) = await found_by_the_doctor(copy)
+    assert (kept_in.grade, "REGISTRY_COPY" in kept_in.said) == (Grade.WARNING, True)
+    with pytest.raises(SettingsError, match="MAIL_SENDER"):  # its settings are looked at all the same
+        settings_with(tmp_path, **sending_by(25, REGISTRY_COPY="1", REGISTRY_MAIL_SENDER="nobody"))
+
+
 def test_a_password_comes_from_the_environment_or_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("of a file\n")
     account = {"REGISTRY_MAIL_SECURITY": "starttls", "REGISTRY_MAIL_USER": "registry"}

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 from msgspec.structs import replace
@@ -18,7 +19,7 @@ from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.deadlines import days_ahead
 from tests.support.loans import make_loan, step, under_way
-from tests.support.mail_server import URL, text_of
+from tests.support.mail_server import URL, Post, service_that_sends, text_of
 from tests.support.requests import submitted
 from tests.support.server import free_port
 
@@ -86,6 +87,20 @@ async def test_what_waits_anew_is_told_anew(told: Scene) -> None:
     await step(told.partners.requesting, loan, "request-extension")
     assert await told.tell(minutes=3) == 1
     assert "Answer an extension" in told.last()
+
+
+async def test_from_a_copy_nothing_is_told(told: Scene, mail: tuple[Post, int], tmp_path: Path) -> None:
+    """A backup that is served beside the registry, with its settings: people were told of what waits there, too."""
+    await make_loan(told.partners)
+    url = told.service.settings.database_url
+    async with service_that_sends(url, tmp_path / "copy", mail[1], REGISTRY_COPY="1") as copy:
+        await copy.edge.app.state.background.stop()
+        told.clock.ahead += timedelta(minutes=3)
+        await teller_of(copy, told.clock).run()
+        ready = await copy.anonymous.get("/health/ready")
+        assert ready.json()["notices"] == "off"
+    assert told.post.letters == []
+    assert await told.tell() == 1
 
 
 async def test_two_processes_tell_once(told: Scene) -> None:
