@@ -61,10 +61,10 @@ _log = structlog.get_logger("registry.platform.ledger")
 
 
 async def newest_checkpoint(read: Read) -> LedgerCheckpoint:
-    """The checkpoint of the largest tree. Raises NotFound while nothing is signed."""
+    """The checkpoint of the largest tree. Raises Conflict while nothing is signed."""
     row = await read.first(_NEWEST)
     if row is None:
-        raise NotFound("ledger_checkpoint")
+        raise _nothing_signed()
     return (await _with_lines(read, [row]))[0]
 
 
@@ -131,14 +131,14 @@ async def prove_event(read: Read, principal: Principal, event_id: UUID, tree_siz
 async def prove_consistency(read: Read, query: LedgerConsistencyQuery) -> LedgerConsistency:
     """That the tree of the later size begins with that of the earlier one.
 
-    Raises RuleBroken for a tree that is none, NotFound where no later size is named and nothing is signed yet, and
+    Raises RuleBroken for a tree that is none, Conflict where no later size is named and nothing is signed yet, and
     Busy where the ledger was changed.
     """
     later = query.to
     if later is None:
         newest = await read.first(_NEWEST)
         if newest is None:
-            raise NotFound("ledger_checkpoint")
+            raise _nothing_signed()
         later = int(newest.tree_size)
     if query.from_ > later:
         raise _no_tree(f"No checkpoint has {query.from_} events yet: the newest has {later}.", "from")
@@ -156,10 +156,11 @@ async def prove_consistency(read: Read, query: LedgerConsistencyQuery) -> Ledger
 
 
 async def _root(read: Read, size: int, parameter: str) -> bytes:
+    """The root of a tree that a checkpoint holds: of what is sealed and not signed yet nobody counts the events."""
+    if size > (await read.value(sa.select(_NEWEST_SIZE)) or 0):
+        raise _no_tree(f"There are no {size} signed events yet.", parameter)
     if (root := await root_at(read, size)) is None:
-        if size <= (await read.value(sa.select(_NEWEST_SIZE)) or 0):
-            raise _changed(f"the event at place {size - 1} is missing")
-        raise _no_tree(f"There are no {size} sealed events yet.", parameter)
+        raise _changed(f"the event at place {size - 1} is missing")
     return root
 
 
@@ -178,6 +179,13 @@ def _changed(cause: str) -> Busy:
         "with `registry ledger verify` what was changed; keep the checkpoints that you have.",
         "ledger_changed",
         retry_after=_ASK_AGAIN_SECONDS,
+    )
+
+
+def _nothing_signed() -> Conflict:
+    return Conflict(
+        "No checkpoint is signed yet. Ask again in some seconds; `/health/ready` says whether any is signed here.",
+        "not_signed_yet",
     )
 
 

@@ -83,7 +83,7 @@ def test_a_name_that_no_note_can_bear_is_refused(run: Run, name: str) -> None:
 
 def test_a_checkpoint_is_printed_as_the_note_that_was_signed(run: Run, url: str) -> None:
     none = run("ledger", "checkpoint")
-    assert (none.exit_code, "no such ledger checkpoint" in none.output) == (1, True), none.output
+    assert (none.exit_code, "No checkpoint is signed yet" in none.output) == (1, True), none.output
     size = sealed(url)
     note = parse_note(done(run, "checkpoint"))
     assert parse_checkpoint(note).size == size

@@ -145,8 +145,8 @@ async def test_before_anything_is_signed_that_is_said(private_url: str, tmp_path
     async with in_process(load(environment(private_url, tmp_path))) as service:
         service.edge.app.state.sealer.every_seconds = service.edge.app.state.sealer.every_events = 10**9
         operator = service.operator
-        assert_problem(await operator.get("/v1/ledger/checkpoint"), 404, "not_found")
-        assert_problem(await operator.get("/v1/ledger/consistency?from=1"), 404, "not_found")
+        assert_problem(await operator.get("/v1/ledger/checkpoint"), 409, "not_signed_yet")
+        assert_problem(await operator.get("/v1/ledger/consistency?from=1"), 409, "not_signed_yet")
         assert (await operator.done("GET", "/v1/ledger/keys"))["keys"] == []
         made = await operator.done("POST", "/v1/agencies", NEW_AGENCY_EXAMPLE)
         history = await operator.done("GET", f"/v1/agencies/{made['id']}/history")
