@@ -314,6 +314,7 @@ def create_app(settings: Settings) -> Edge:
                 "mailer": mailer,
                 "mail_key": mail_key,
                 "notices": "on" if mailer.is_on else "off",
+                "ledger_signing": "on" if sealer.signs else "off",
                 "pdf_printing": "on" if is_installed() else "not_installed",
                 "file_reading": available().value,
                 "ledger_key": settings.ledger_key,

@@ -64,6 +64,7 @@ async def get_readiness(
     pdf_printing: Supplied[str],
     service_clients: Supplied[str],
     notices: Supplied[str],
+    ledger_signing: Supplied[str],
     client_keys: Supplied[ClientKeys],
     other_checks: Supplied[Mapping[str, Check]],
     file_reading: Supplied[str],
@@ -87,6 +88,7 @@ async def get_readiness(
         pdf_printing=pdf_printing,
         service_clients=service_clients,
         notices=notices,
+        ledger_signing=ledger_signing,
         client_keys=client_keys(),
         file_reading=file_reading,
     )

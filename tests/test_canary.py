@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from itertools import product
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import httpx
@@ -710,8 +711,9 @@ def leaked(stage: Stage, reader: Reader, response: httpx.Response) -> set[str]:
     people = {
         who for who, side in stage.people().items() if who in response.text and reader.side not in (side, "operator")
     }
-    # The contract has it in an example, and a loan's sheet says where the registry itself is.
-    said = response.text.replace(stage.cast.assisting.service.settings.public_url, "")
+    # The contract has it in an example, a loan's sheet says where the registry itself is, and the ledger is called so.
+    own = stage.cast.assisting.service.settings.public_url
+    said = response.text.replace(own, "").replace(f"{urlsplit(own).netloc}/ledger", "")
     told = ADDRESS in said and response.request.url.path.startswith("/v1/")
     address = {ADDRESS} if told and reader.role not in SUPERVISORS else set()
     return {token for token in found if not stage.marks[token](reader)} | people | address

@@ -79,7 +79,8 @@ def test_lists_of_agencies_hold_references() -> None:
     }
     # Each of these is in the agreement.
     reports = {f"{name}.pending_report_ids" for name in ("AgreementParty", "AgreementInForce")} | {
-        "ShownReceipt.report_ids"
+        "AgreementInForce.contested_report_ids",
+        "ShownReceipt.report_ids",
     }
     its_own = {"MinimumOverride.reserve_minimum_ids"}  # only its owner reads them
     # Who somebody is, is told by itself, and each reading recorded.

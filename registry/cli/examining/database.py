@@ -24,10 +24,12 @@ from registry.platform.database.probe import ONLY_BUSY, TOUCH
 from registry.platform.database.snapshot import sqlite_file
 from registry.platform.database.sqlite_driver import safe_for_several_processes
 from registry.platform.database.violations import READ_ONLY, state_of
+from registry.platform.encryption import CannotDecryptError, SecretKeys
 from registry.platform.http.health import OK
 from registry.platform.issuers import EVERY_AGENCY, Issuer
 from registry.platform.kernel.errors import Busy
 from registry.platform.kernel.time import utc_now
+from registry.platform.ledger.signing import SECRET_KEYS_MISSING, UNREADABLE, LedgerKeys, known_keys, signers
 from registry.platform.settings import Settings, SettingsError
 
 _LEAST_POSTGRESQL = 140_000
@@ -171,6 +173,8 @@ async def _of_database(settings: Settings, database: Database) -> AsyncIterator[
         yield failure("service clients", said, todo)
     async for each in _clock_of_ledger(settings, database):
         yield each
+    async for each in _signing_of_ledger(settings, database):
+        yield each
     for listed in (await list_issuers(database.read(), settings.issuers)).items:
         operators = any(one.agency.id == OPERATOR_AGENCY_ID for one in listed.agencies)
         if not listed.enabled and (operators or listed.every_agency):
@@ -236,6 +240,26 @@ async def _clock_of_ledger(settings: Settings, database: Database) -> AsyncItera
             f"the newest act in the ledger was recorded {-ahead:,.0f} s ahead of this machine's time",
             "compare this machine's time with another's, and let it follow one (chrony), before anything is recorded",
         )
+
+
+async def _signing_of_ledger(settings: Settings, database: Database) -> AsyncIterator[Finding]:
+    """Whether checkpoints can be signed: with no key ever made that is a choice, and afterwards a key that is gone."""
+    keys, made = LedgerKeys(SecretKeys(settings.secret_keys)), bool(await known_keys(database.read()))
+    if not keys and not made:
+        yield warning(
+            "ledger",
+            "no checkpoint of it is signed, so that agencies cannot prove that nothing was rewritten",
+            SECRET_KEYS_MISSING,
+        )
+        return
+    try:
+        able = bool(await signers(database.read(), keys, utc_now())) or not made
+    except CannotDecryptError:
+        able = False
+    if able:
+        yield ok("ledger", "its checkpoints can be signed")
+    else:
+        yield failure("ledger", "its checkpoints are signed no longer: the key cannot be read", UNREADABLE)
 
 
 async def _clock_of(settings: Settings, database: Database) -> AsyncIterator[Finding]:

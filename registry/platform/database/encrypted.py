@@ -21,6 +21,11 @@ def encrypted_columns() -> Iterator[tuple[sa.Table, sa.Column[Any]]]:
         yield from ((table, column) for column in table.columns if column.info.get("encrypted"))
 
 
+def _with_secret(table: sa.Table, column: sa.Column[Any]) -> sa.Select[Any]:
+    """The rows that hold one: a key whose time is over is kept without its private half."""
+    return sa.select(table.c.id, column.label("stored")).where(column.is_not(None)).with_for_update()
+
+
 async def reencrypt(write: Write, keys: SecretKeys) -> tuple[int, int]:
     """Encrypt every secret under the newest key; how many were changed, and how many are there.
 
@@ -28,9 +33,9 @@ async def reencrypt(write: Write, keys: SecretKeys) -> tuple[int, int]:
     """
     changed = total = 0
     for table, column in encrypted_columns():
-        for row in await write.all(sa.select(table.c.id, column.label("stored")).with_for_update()):
+        for row in await write.all(_with_secret(table, column)):
             total += 1
-            if row.stored is None or keys.is_newest(row.stored):
+            if keys.is_newest(row.stored):
                 continue
             place = place_of(column, row.id)
             fresh = keys.encrypt(keys.decrypt(row.stored, place), place)

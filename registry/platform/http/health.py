@@ -100,6 +100,14 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
             "cannot be sent. Null for liveness."
         ),
     ] = None
+    ledger_signing: Annotated[
+        str | None,
+        Meta(
+            description="Whether checkpoints of the ledger are signed, by which agencies can prove that nothing was "
+            "rewritten: `on`, or `off` while the operator has not set `REGISTRY_SECRET_KEYS`; `checks` says where a "
+            "key is missing that signed before. Null for liveness."
+        ),
+    ] = None
     schema_status: Annotated[
         SchemaStatus | None,
         Meta(description="What the database's schema is to this process. Null for liveness, and where it is unknown."),
@@ -148,6 +156,7 @@ async def readiness(
     pdf_printing: str,
     service_clients: str,
     notices: str,
+    ledger_signing: str,
     client_keys: ClientKeysHealth,
     file_reading: str,
 ) -> Health:
@@ -167,6 +176,7 @@ async def readiness(
         pdf_printing=pdf_printing,
         service_clients=service_clients if checks["service_clients"] == OK else "off",
         notices=notices,
+        ledger_signing=ledger_signing,
         file_reading=file_reading,
         schema_status=schema,
         issuers=issuers,

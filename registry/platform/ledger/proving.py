@@ -1,4 +1,7 @@
-"""What proves to an agency that the ledger holds an event, and that it was only ever added to."""
+"""What proves to an agency that the ledger holds an event, and that it was only ever added to.
+
+Each proof is verified before it is given: of a ledger that is not the one that was sealed none is, and that is said.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,13 +10,14 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.engine import Row
 
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import Orders
-from registry.platform.kernel.errors import Conflict, NotFound, RuleBroken
-from registry.platform.ledger.merkle import consistency, inclusion, proof
+from registry.platform.kernel.errors import Busy, Conflict, NotFound, RuleBroken
+from registry.platform.ledger.merkle import consistency, inclusion, is_consistent, leaf_hash, proof, root_by_inclusion
 from registry.platform.ledger.notes import base64_of
 from registry.platform.ledger.proof_schemas import (
     LedgerCheckpoint,
@@ -34,7 +38,7 @@ from registry.platform.ledger.tables import (
     ledger_event,
     ledger_leaf,
 )
-from registry.platform.ledger.tree import TreeChangedError, root_at, stored_for
+from registry.platform.ledger.tree import root_at, stored_for
 
 _NEWEST_SIZE = sa.select(sa.func.max(ledger_checkpoint.c.tree_size)).scalar_subquery()
 _EVENT = (
@@ -62,13 +66,16 @@ _LINES = (
     .where(ledger_cosignature.c.tree_size.in_(sa.bindparam("sizes", expanding=True)))
     .order_by(ledger_cosignature.c.tree_size, ledger_cosignature.c.verifier_key)
 )
+_ASK_AGAIN_SECONDS = 600
+"""For programs that repeat by themselves: somebody has to mend the ledger first."""
+_log = structlog.get_logger("registry.platform.ledger")
 
 
 async def newest_checkpoint(read: Read) -> LedgerCheckpoint:
-    """The checkpoint of the largest tree. Raises NotFound while nothing is signed."""
+    """The checkpoint of the largest tree. Raises Conflict while nothing is signed."""
     row = await read.first(_NEWEST)
     if row is None:
-        raise NotFound("ledger_checkpoint")
+        raise _nothing_signed()
     return (await _with_lines(read, [row]))[0]
 
 
@@ -96,8 +103,8 @@ async def list_keys(read: Read) -> LedgerKeys:
 async def prove_event(read: Read, principal: Principal, event_id: UUID, tree_size: int | None) -> LedgerProof:
     """That the tree of that size, or of the newest checkpoint, holds the event, with its bytes.
 
-    Raises NotFound for an event that the caller may not see, Conflict for one that no checkpoint holds yet, and
-    RuleBroken for a tree that does not hold it, or is none.
+    Raises NotFound for an event that the caller may not see, Conflict for one that no checkpoint holds yet, RuleBroken
+    for a tree that does not hold it, or is none, and Busy where the ledger was changed.
     """
     row = await read.first(_EVENT, {"event_id": event_id, **who_asks(principal)})
     if row is None:
@@ -111,9 +118,14 @@ async def prove_event(read: Read, principal: Principal, event_id: UUID, tree_siz
     if row.seq is None or row.seq >= tree_size:
         raise _no_tree(f"A tree of {tree_size} events does not hold this one.", "tree_size")
     root = await _root(read, tree_size, "tree_size")
-    ranges = inclusion(row.seq, tree_size)
-    path = await _proof(read, ranges)
+    if leaf_hash(row.canonical) != row.leaf_hash:
+        raise _changed(f"the event at place {row.seq} has another hash")
+    path = await _proof(read, inclusion(row.seq, tree_size))
+    if root_by_inclusion(row.leaf_hash, row.seq, tree_size, path) != root:
+        raise _changed(f"the event at place {row.seq} does not lead to the root of {tree_size} events")
     signed = await read.all(_AT, {"tree_size": tree_size})
+    if any(each.root_hash != root for each in signed):
+        raise _changed(f"the root of {tree_size} events is not the one that was signed")
     return LedgerProof(
         event_id=event_id,
         seq=row.seq,
@@ -130,18 +142,21 @@ async def prove_event(read: Read, principal: Principal, event_id: UUID, tree_siz
 async def prove_consistency(read: Read, query: LedgerConsistencyQuery) -> LedgerConsistency:
     """That the tree of the later size begins with that of the earlier one.
 
-    Raises RuleBroken for a tree that is none, and NotFound where no later size is named and nothing is signed yet.
+    Raises RuleBroken for a tree that is none, Conflict where no later size is named and nothing is signed yet, and
+    Busy where the ledger was changed.
     """
     later = query.to
     if later is None:
         newest = await read.first(_NEWEST)
         if newest is None:
-            raise NotFound("ledger_checkpoint")
+            raise _nothing_signed()
         later = int(newest.tree_size)
     if query.from_ > later:
         raise _no_tree(f"No checkpoint has {query.from_} events yet: the newest has {later}.", "from")
     before, after = await _root(read, query.from_, "from"), await _root(read, later, "to")
     path = await _proof(read, consistency(query.from_, later))
+    if not is_consistent(query.from_, later, before, after, path):
+        raise _changed(f"the tree of {later} events does not extend that of {query.from_}")
     return LedgerConsistency(
         from_tree_size=query.from_,
         from_root_hash=base64_of(before),
@@ -153,10 +168,10 @@ async def prove_consistency(read: Read, query: LedgerConsistencyQuery) -> Ledger
 
 async def _root(read: Read, size: int, parameter: str) -> bytes:
     """The root of a tree that a checkpoint holds: of what is sealed and not signed yet nobody counts the events."""
-    newest = await read.first(_NEWEST)
-    root = None if newest is None or size > newest.tree_size else await root_at(read, size)
-    if root is None:
+    if size > (await read.value(sa.select(_NEWEST_SIZE)) or 0):
         raise _no_tree(f"There are no {size} signed events yet.", parameter)
+    if (root := await root_at(read, size)) is None:
+        raise _changed(f"the event at place {size - 1} is missing")
     return root
 
 
@@ -164,7 +179,25 @@ async def _proof(read: Read, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
     try:
         return proof(ranges, await stored_for(read, ranges))
     except KeyError as lacking:
-        raise TreeChangedError(f"the subtree {lacking} is missing") from None
+        raise _changed(f"the subtree {lacking} is missing") from None
+
+
+def _changed(cause: str) -> Busy:
+    """The error where the ledger is not the one that was sealed; what does not agree is for the operator alone."""
+    _log.error("the ledger was changed: no proof is given", cause=cause)
+    return Busy(
+        "The ledger is not the one that was sealed, so that this cannot be proved. Tell the operator, who finds out "
+        "with `registry ledger verify` what was changed; keep the checkpoints that you have.",
+        "ledger_changed",
+        retry_after=_ASK_AGAIN_SECONDS,
+    )
+
+
+def _nothing_signed() -> Conflict:
+    return Conflict(
+        "No checkpoint is signed yet. Ask again in some seconds; `/health/ready` says whether any is signed here.",
+        "not_signed_yet",
+    )
 
 
 def _no_tree(detail: str, parameter: str) -> RuleBroken:

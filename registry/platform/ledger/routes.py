@@ -36,7 +36,7 @@ NOTE = OtherForm(media_type="text/plain", parameters="; charset=utf-8", make=_no
     "/ledger/checkpoint",
     permission=Action.LEDGER_VERIFY,
     other_forms=(NOTE,),
-    problems=("not_found",),
+    problems=("not_signed_yet",),
 )
 async def get_ledger_checkpoint(read: Supplied[Read]) -> Answer[LedgerCheckpoint]:
     """Read the newest checkpoint of the ledger, and keep it.
@@ -66,7 +66,7 @@ async def get_ledger_keys(read: Supplied[Read]) -> Answer[LedgerKeys]:
     "/ledger/events/{event_id:uuid}/proof",
     permission=Action.LEDGER_READ,
     query=LedgerProofQuery,
-    problems=("no_such_tree", "not_signed_yet"),
+    problems=("ledger_changed", "no_such_tree", "not_signed_yet"),
 )
 async def get_ledger_event_proof(
     event_id: FromPath[UUID],
@@ -88,7 +88,7 @@ async def get_ledger_event_proof(
     "/ledger/consistency",
     permission=Action.LEDGER_VERIFY,
     query=LedgerConsistencyQuery,
-    problems=("no_such_tree", "not_found"),
+    problems=("ledger_changed", "no_such_tree", "not_signed_yet"),
 )
 async def get_ledger_consistency(
     read: Supplied[Read], filters: Supplied[LedgerConsistencyQuery]

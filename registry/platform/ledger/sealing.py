@@ -153,6 +153,11 @@ class Sealer:
             return f"the oldest event that is not sealed has waited for {late:.0f} s"
         return self._unsigned or OK
 
+    @property
+    def signs(self) -> bool:
+        """Whether checkpoints are signed. Without keys for secrets none are, which is no fault unless some were."""
+        return bool(self._keys)
+
     async def unsealed_seconds(self) -> float:
         """How long the oldest event that is not sealed has waited; 0 where none waits.
 
@@ -187,8 +192,12 @@ class Sealer:
         return found.n is not None
 
     def _checkpoint_due(self) -> bool:
-        if self._uncovered is None or not self._keys:
-            self._unsigned = "" if self._keys else f"no checkpoint is signed: {SECRET_KEYS_MISSING}"
+        if not self._keys:
+            once = self.state.checkpoint_size > 0
+            self._unsigned = f"checkpoints are signed no longer: {SECRET_KEYS_MISSING}" if once else ""
+            return False
+        if self._uncovered is None:
+            self._unsigned = ""
             return False
         many = self.state.tree_size - self.state.checkpoint_size >= self.every_events
         return many or time.monotonic() - self._uncovered[1] >= self.every_seconds

@@ -78,7 +78,7 @@ ledger_leaf = table(
     sa.Column("event_id", Uuid, sa.ForeignKey(ledger_event.c.id), nullable=False),
     sa.Column("leaf_hash", sa.LargeBinary, nullable=False),
     sa.Column("root_hash", sa.LargeBinary, nullable=False),
-    unique("event_id", code="sealed_already", detail="The event has a place in the ledger."),
+    sa.UniqueConstraint("event_id"),  # without words for callers: the sealer alone writes here
     sa.CheckConstraint("seq >= 0", name="seq"),
 )
 """The place of each sealed event, counted from 0 without gaps: the leaves of the Merkle tree (`merkle`).

@@ -29,6 +29,7 @@ from registry.agreements.instruments.schemas.given import (
     NewAgreement,
     NewProvision,
     NewVerbalActivation,
+    OwnSuspension,
     RecordedAgreement,
     RecordedAmendment,
     Signing,
@@ -167,7 +168,7 @@ class Play:
             self.known.word_only.add(party)
 
     async def _suspend(self, party: int, days: int) -> None:
-        if await self.do(ending.suspend, party, self.agreement_id, "inquiry", None) is not None:
+        if await self.do(ending.suspend, party, self.agreement_id, OwnSuspension(reason="inquiry"), None) is not None:
             self.known.paused.setdefault(party, []).append([self.now, None])
 
     async def _reinstate(self, party: int, days: int) -> None:

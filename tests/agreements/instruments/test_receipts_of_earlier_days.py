@@ -106,7 +106,7 @@ async def test_with_evidence_the_others_have_fourteen_days_to_contest_the_day(se
         assert_problem(await one.legal.post(f"{path}/record-receipt", twice), 422, "evidence_twice")
         evidence = await proof(one, found)
         said = await one.legal.done("POST", f"{path}/record-receipt", {**body, "evidence_sha256": evidence})
-        (its,) = (each for each in said["reported_acts"] if each["kind"] == "was_notified")
+        (its,) = (each for each in said["reported_acts"] if each["kind"] == "was_asked")
         assert its["agency"] == three.reference
         if contests:
             denied = {"reason": "it was not there yet"}

@@ -67,7 +67,7 @@ async def test_who_has_left_is_offered_to_say_only_what_it_had_signed_before(ser
     found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour)
     withdrew = letter(cast.requesting, today() - 30 * DAY, kind="withdrew")
     seen, its = await report(cast.assisting, found, withdrew)
-    told = next(each for each in seen["reported_acts"] if each["kind"] == "was_notified")
+    told = next(each for each in seen["reported_acts"] if each["kind"] == "was_asked")
     await cast.neighbour.legal.done("POST", f"{PATH}/{found['id']}/reported-acts/{told['id']}/confirm")
     await cast.requesting.legal.done("POST", f"{its}/confirm")
     out = await amended_on_paper(found, cast.assisting, effective_on=today() - 45 * DAY)

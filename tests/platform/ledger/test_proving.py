@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -17,7 +17,7 @@ from registry.platform.ledger.proof_schemas import LedgerConsistencyQuery
 from registry.platform.ledger.proving import prove_consistency
 from registry.platform.settings import load
 from tests.support.cast import Cast
-from tests.support.ledger import Ledger, signed_ledger
+from tests.support.ledger import Ledger, literal, signed_ledger, tamper
 from tests.support.loans import make_partners
 from tests.support.problems import assert_problem
 from tests.support.server import environment, in_process
@@ -174,8 +174,8 @@ async def test_before_anything_is_signed_that_is_said(private_url: str, tmp_path
     async with in_process(load(environment(private_url, tmp_path))) as service:
         service.edge.app.state.sealer.every_seconds = service.edge.app.state.sealer.every_events = 10**9
         operator = service.operator
-        assert_problem(await operator.get("/v1/ledger/checkpoint"), 404, "not_found")
-        assert_problem(await operator.get("/v1/ledger/consistency?from=1"), 404, "not_found")
+        assert_problem(await operator.get("/v1/ledger/checkpoint"), 409, "not_signed_yet")
+        assert_problem(await operator.get("/v1/ledger/consistency?from=1"), 409, "not_signed_yet")
         assert (await operator.done("GET", "/v1/ledger/keys"))["keys"] == []
         made = await operator.done("POST", "/v1/agencies", NEW_AGENCY_EXAMPLE)
         history = await operator.done("GET", f"/v1/agencies/{made['id']}/history")
@@ -183,3 +183,41 @@ async def test_before_anything_is_signed_that_is_said(private_url: str, tmp_path
         assert_problem(await operator.get(path), 409, "not_signed_yet")
         await signed_ledger(service)
         assert (await operator.done("GET", path))["checkpoint"] is not None
+
+
+ZEROS = bytes(32)
+
+
+@pytest.mark.second_later
+@pytest.mark.parametrize(
+    ("statement", "hurt"),
+    [
+        ("UPDATE ledger_leaf SET leaf_hash = {zeros} WHERE seq = 0", {"event"}),
+        ("DELETE FROM ledger_leaf WHERE seq = 0", {"event", "growth"}),
+        ("UPDATE ledger_leaf SET root_hash = {zeros} WHERE seq = {last}", {"event", "growth"}),
+        ("DELETE FROM ledger_leaf WHERE seq = {last}", {"growth"}),
+        ("UPDATE ledger_checkpoint SET root_hash = {zeros} WHERE tree_size = {last} + 1", {"event"}),
+        ("UPDATE ledger_event SET canonical = {zeros} WHERE id = {event}", {"event"}),
+    ],
+)
+async def test_of_a_ledger_that_was_changed_nothing_is_proved_and_that_is_said(
+    private_url: str, tmp_path: Any, statement: str, hurt: set[str]
+) -> None:
+    async with in_process(load(environment(private_url, tmp_path))) as service:
+        operator = service.operator
+        await operator.done("POST", "/v1/agencies", {"name": "The one before", "kind": "city", "level": "local"})
+        made = await operator.done("POST", "/v1/agencies", NEW_AGENCY_EXAMPLE)
+        history = await operator.done("GET", f"/v1/agencies/{made['id']}/history")
+        event = history["items"][0]["id"]
+        await signed_ledger(service)
+        proof = await operator.done("GET", f"/v1/ledger/events/{event}/proof")
+        assert proof["seq"] > 0
+        size = proof["tree_size"]
+        paths = {"event": f"/v1/ledger/events/{event}/proof", "growth": f"/v1/ledger/consistency?from=1&to={size}"}
+        given = {"zeros": literal(private_url, ZEROS), "event": literal(private_url, UUID(event)), "last": size - 1}
+        await tamper(private_url, statement.format(**given))
+        for what in hurt:
+            response = await operator.get(paths[what])
+            assert_problem(response, 503, "ledger_changed")
+            assert "registry ledger verify" in response.json()["detail"]
+            assert response.headers["retry-after"] == "600"
