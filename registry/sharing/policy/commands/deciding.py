@@ -24,7 +24,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
 from registry.platform.ledger.event_types import EventType
 from registry.resources.assets.queries.facts import AssetRow
-from registry.resources.assets.rules import changed_since
+from registry.resources.assets.rules import changed_since, why_changed
 from registry.sharing.policy.approvals import (
     ApprovalAnswer,
     DecisionStatus,
@@ -246,9 +246,8 @@ async def redecide(
 def check_unchanged(then: Mapping[str, str], now: Mapping[str, str]) -> None:
     """Raises Conflict `asset_changed` when the asset is not as it was when it was asked for."""
     if changed := changed_since(then, now):
-        named = ", ".join(name.replace("_", " ") for name in changed)
         raise Conflict(
-            f"The asset was changed since it was asked for ({named}); the requesting agency has to accept that first.",
+            why_changed(changed),
             "asset_changed",
             extra={"changed": changed},
         )
