@@ -1,6 +1,6 @@
 """Rules about assets: sharing, service status and types."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -117,6 +117,12 @@ def _short_digest(value: object) -> str:
 def _digest_of_one(value: str | int | None) -> str:
     """Kept, since each step of a loan compares what was lent with what there is."""
     return canonical_digest([value])[:16]
+
+
+def why_changed(changed: Sequence[str]) -> str:
+    """Why an asset with these properties changed is not lent as it was asked for."""
+    named = ", ".join(name.replace("_", " ") for name in changed)
+    return f"The asset was changed since it was asked for ({named}); the requesting agency has to accept that first."
 
 
 def changed_since(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

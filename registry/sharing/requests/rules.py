@@ -404,19 +404,6 @@ def why_not_declined(request: RequestStatus, line: LineStatus) -> str | None:
     return None if (line, _B.DECLINE) in LINE_TRANSITIONS else _late("line", line)
 
 
-def why_not_lent(line: LineStatus, over: str | None, *, approved_it: bool, changed: bool) -> str | None:
-    """Why the assisting agency cannot lend what the line asks for; None when it can, where it is free."""
-    if line in (_L.RESERVED, _L.PARTIALLY_FILLED):
-        return "A loan answers it already."
-    if line not in RESERVABLE:
-        return f"Not while the line is {line.replace('_', ' ')}."
-    if over is not None:
-        return over
-    if approved_it:
-        return "Whoever approved it does not lend it, too."
-    return "The asset was changed; the requesting agency has to accept that first." if changed else None
-
-
 def why_not_sourced(request: RequestStatus, line: LineStatus, remaining: int, over: str | None = None) -> str | None:
     """Why the requesting agency cannot ask agencies for what a line still lacks; None when it can.
 

@@ -12,7 +12,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.time import Window
-from registry.resources.assets.rules import changed_since
+from registry.resources.assets.rules import changed_since, why_changed
 from registry.sharing.policy.approvals import ApprovalAnswer, DecisionStatus, decision_status, refuse_ended
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.decisions import ApprovalNeeded, Decision, Outcome, parts_told
@@ -83,9 +83,8 @@ async def weigh_again(
 def check_unchanged(then: Mapping[str, str], now: Mapping[str, str]) -> None:
     """Raises Conflict `asset_changed` when the asset is not as it was when it was asked for."""
     if changed := changed_since(then, now):
-        named = ", ".join(name.replace("_", " ") for name in changed)
         raise Conflict(
-            f"The asset was changed since it was asked for ({named}); the requesting agency has to accept that first.",
+            why_changed(changed),
             "asset_changed",
             extra={"changed": changed},
         )

@@ -14,13 +14,14 @@ from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Principal
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.resources.assets.queries.describing import describe_columns
-from registry.resources.assets.rules import changed_since
+from registry.resources.assets.rules import changed_since, why_changed
 from registry.resources.assets.schemas.availability import AskAvailability
 from registry.sharing.policy.approvals import OWN_REQUEST
 from registry.sharing.policy.decisions import Side
 from registry.sharing.requests.need_rules import why_not_free
 from registry.sharing.requests.queries.needs import is_need, is_partly_lent, still_open
 from registry.sharing.requests.rules import (
+    RESERVABLE,
     LineAction,
     LineStatus,
     RequestAction,
@@ -31,7 +32,6 @@ from registry.sharing.requests.rules import (
     why_not_asked_again,
     why_not_declined,
     why_not_ended,
-    why_not_lent,
     why_not_mended,
     why_not_offered,
     why_not_sourced,
@@ -40,6 +40,7 @@ from registry.sharing.requests.rules import (
     why_not_withdrawn,
 )
 
+APPROVED_IT: Final = "You approved it, so somebody else of your agency has to lend it."
 _WAITING: Final = frozenset({LineStatus.NEEDS_APPROVAL, LineStatus.PERMITTED, LineStatus.APPROVED})
 _described = msgspec.json.Decoder(dict[str, str]).decode
 awaited_in = msgspec.json.Decoder(list[str]).decode
@@ -141,11 +142,10 @@ def allowed_on_line(
                 unaccepted = why_not_answered(of_request, status, left, accept=True, suspended=gone)
                 actions.append(offer("accept_offer", withheld=unaccepted))
             actions.append(offer("refuse_offer", withheld=why_not_answered(of_request, status, left, accept=False)))
-    if row.latest_id is not None and refusal(principal, Action.LOANS_RESERVE, [side]) is None:
-        over = time_over(row.no) if row.ends_at <= now else None
-        changed = bool(row.asset_name is not None and changed_in(row))
-        unlent = why_not_lent(status, over, approved_it=bool(row.approved_it), changed=changed)
-        actions.append(offer("create_loan", withheld=unlent or why_not_free(availability)))
+    if status in RESERVABLE and refusal(principal, Action.LOANS_RESERVE, [side]) is None:
+        changed = changed_in(row)
+        unlent = APPROVED_IT if row.approved_it else why_changed(changed) if changed else why_not_free(availability)
+        actions.append(offer("create_loan", withheld=unlent))
     if refusal(principal, Action.REQUESTS_ANSWER, [side]) is None:
         actions.append(offer("decline", withheld=why_not_declined(of_request, status)))
         if row.fills_no is not None:
