@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from registry.platform.encryption import SecretKeys
 from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import utc_now
 from registry.platform.ledger.notes import (
     COSIGNATURE,
     Signature,
@@ -47,8 +49,10 @@ def sealed(url: str, secrets: str = FIRST) -> int:
         async with opened_ledger(url) as ledger:
             ledger.keys = LedgerKeys(SecretKeys([bytes.fromhex(secrets)]))
             ledger.sealer = ledger.another_sealer()
+            ledger.now = utc_now() - timedelta(seconds=10)
             await ledger.record(3)
             await ledger.record(1, agencies=[AGENCY])
+            ledger.now = utc_now()  # as the command's, by which keys come and go
             size = await ledger.seal()
             assert (await ledger.checkpoints())[-1].tree_size == size
             return size
