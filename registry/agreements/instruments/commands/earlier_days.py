@@ -90,8 +90,8 @@ class SaidBefore(Struct, kw_only=True, frozen=True):
 
 
 def reaches_back(at: datetime, today: Today) -> bool:
-    """Whether what an agency enters now, to count from that instant, would count from a day that is over."""
-    return at < today.counts_from(today.at_agency)
+    """Whether what an agency enters now would count from that instant before: what it does today counts from now."""
+    return at < today.now
 
 
 async def count_from_its_day(
