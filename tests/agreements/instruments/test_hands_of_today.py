@@ -48,9 +48,9 @@ async def test_a_confirmation_of_today_binds_from_now_and_asks_nobody(cast: Cast
 async def test_so_do_its_other_hands_of_today(cast: Cast) -> None:
     """The custodian's that is recorded; one on paper to what is executed; one to an amendment on paper."""
     before = utc_now()
-    found = await record_agreement(cast.assisting, cast.requesting, cast.neighbour, signed_on=today())
+    found = await record_agreement(cast.assisting, cast.neighbour, cast.stranger, signed_on=today())
     assert joined_at(found, 0) >= before
-    wet = await act(cast.requesting, found, "sign", hand(found, manner="wet"))
+    wet = await act(cast.neighbour, found, "sign", hand(found, manner="wet"))
     assert (joined_at(wet, 1) >= joined_at(found, 0), wet["proposals"]) == (True, [])
 
     older = await record_agreement(cast.assisting, cast.requesting)

@@ -161,7 +161,8 @@ async def test_who_never_bound_itself_keeps_no_others_from_the_end_that_they_con
 async def test_what_was_done_before_an_end_is_reported_after_it(service: Service, cast: Cast) -> None:
     one, other, third = cast.assisting, cast.requesting, cast.neighbour
     found = await shown(one, await take(service, signed(one, other, third, **OVER)))
-    await answered(one, found, "signed", "confirm")
+    for kind in ("signed", "consented"):  # so it is over for who alone is bound
+        await answered(one, found, kind, "confirm")
     said = {"agency_id": str(other.id), "acted_on": "2025-02-01", "reason": "the county clerk's copy"}
     said |= {"evidence_sha256": EVIDENCE}
     hand = {**said, "kind": "signed", "version_sha256": found["version_sha256"], "signatory_title": "Chief"}
@@ -170,6 +171,8 @@ async def test_what_was_done_before_an_end_is_reported_after_it(service: Service
     await one.legal.done("POST", f"{PATH}/{found['id']}/report-act", hand)
     bound = await answered(other, found, "signed", "confirm")
     assert bound["parties"][1]["joined_at"] == "2025-02-01T06:00:00Z"
+    assert bound["terminated_at"] is None, "which another is now, too"
+    await answered(other, found, "consented", "confirm")
     left = {**said, "kind": "withdrew", "acted_on": "2025-04-30"}
     for day in ("2025-06-30", "2025-07-31"):
         refused = await one.legal.post(f"{PATH}/{found['id']}/report-act", {**left, "acted_on": day})
