@@ -116,7 +116,12 @@ def _sign(stage: Stage, lawyer: Person, sheriff: str, police: str, laboratory: s
         )
         path = f"/v1/agreements/{recorded['id']}"
         lawyer.upload(
-            f"{path}/documents", SIGNED_PAGE, media_type="text/plain", kind="signed_copy", filename="page.txt"
+            f"{path}/documents",
+            SIGNED_PAGE,
+            media_type="text/plain",
+            kind="signed_copy",
+            version_no="1",
+            filename="page.txt",
         )
         partners = {agency: stage.person(agency, Role.LEGAL, subject="counsel@partner.demo") for agency in others}
         for agency, title in others.items():
@@ -131,8 +136,13 @@ def _sign(stage: Stage, lawyer: Person, sheriff: str, police: str, laboratory: s
                 },
             )
         asked = [(each["id"], agency["id"]) for each in confirmed["proposals"] for agency in each["outstanding"]]
-        stage.expect([agency for _, agency in asked] == [police], "who did not file the page is asked about its day")
-        confirmed = partners[police].post(f"{path}/proposals/{asked[0][0]}/consent", {})
+        stage.expect(
+            {agency for _, agency in asked} == {sheriff, police}, "each other is asked about a day, who filed too"
+        )
+        for proposal, agency in asked:
+            confirmed = (lawyer if agency == sheriff else partners[agency]).post(
+                f"{path}/proposals/{proposal}/consent", {}
+            )
         stage.expect(confirmed["status"] == "in_force", "confirmed by all, the agreement is in force")
         stage.expect(all(party["bound"] for party in confirmed["parties"]), "every party is bound")
         stage.expect(confirmed["publication"]["status"] == "published", "each has confirmed what is public in it")

@@ -224,14 +224,14 @@ async def _enter(
                 ],
                 "reason": new.declassify_reason,
             }
-    document_id = new_id()
+    document_id, version_id = new_id(), await _version(write, caller, row, new.version_no)
     filename = None if new.filename is None else fitting_name(new.filename, media_type)
     await write.run(
         _INSERT,
         {
             "id": document_id,
             "agreement_id": agreement_id,
-            "version_id": await _version(write, caller, row, new.version_no),
+            "version_id": version_id,
             "sha256": received.sha256,
             "media_type": media_type,
             "kind": new.kind,
@@ -260,7 +260,7 @@ async def _enter(
     passages += [DocumentPassage(page=each.page, text=each.text, words=each.words) for each in reading.pieces]
     name = names[0] if names else None
     await index_document(write, agreement_id, document_id, name, new.sensitivity, caller.now, passages)
-    paper = FiledPaper(kind=new.kind, filed_by_id=caller.agency_id, filed_at=caller.now)
+    paper = FiledPaper(kind=new.kind, version_id=version_id, filed_by_id=caller.agency_id, filed_at=caller.now)
     await index_evidence(write, agreement_id, document_id, received.sha256, name, new.sensitivity, paper)
     if not awaited and await waits_for_paper(write, agreement_id, received.sha256):  # reported a moment ago
         await lock(write, caller.now, agreement_id)

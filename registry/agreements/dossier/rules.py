@@ -215,7 +215,7 @@ def _came_about(version: AgreementVersion, recording: Recording | None, days: Da
         by = "" if recording is None or recording.recorded_by is None else f" by {recording.recorded_by}"
         on = "" if recording is None else f" on {recording.recorded_on}"
         yield f"transcribed from paper{on}{by}."
-        yield f"The original: {where_kept(version.evidence)}."
+        yield f"The original: {where_kept(version.evidence, version.version_no)}."
     else:
         yield "written in the registry."
     for each in version.signatures:
@@ -225,7 +225,11 @@ def _came_about(version: AgreementVersion, recording: Recording | None, days: Da
             yield f"{who} signed these bytes here electronically on {each.signed_on}{authority}."
             continue
         entered_on = days.of(each.agency.id, each.recorded_at)
-        shown = "no evidence named" if each.evidence is None else f"evidence: {where_kept(each.evidence)}"
+        shown = (
+            "no evidence named"
+            if each.evidence is None
+            else f"evidence: {where_kept(each.evidence, version.version_no)}"
+        )
         entered = f"entered here on {entered_on} as {each.manner}; {shown}"
         yield f"{who} signed on paper on {each.signed_on}, {entered}{authority}."
     if not version.signatures:
@@ -244,10 +248,18 @@ def _authority(signature: VersionSignature, days: Days) -> str:
     )
 
 
-def where_kept(evidence: Evidence) -> str:
-    """Whether a paper is on file, and as which document, else where it is said to be."""
+def where_kept(evidence: Evidence, version_no: int | None = None) -> str:
+    """Whether a paper is on file, and as which document, else where it is said to be.
+
+    `version_no`: the version that it is to be of, which who filed the document must have named; None for any.
+    """
     if evidence.document is not None:
         name = evidence.document.name or "without a title"
+        if version_no is not None and version_no not in evidence.document.version_nos:
+            return (
+                f"known by its SHA-256 {evidence.sha256} alone: the document of that hash, “{name}” "
+                f"({evidence.document.id}), was filed by nobody as one of version {version_no}"
+            )
         return f"on file as document “{name}” ({evidence.document.id})"
     if evidence.on_file:
         return "on file, in a document that is not named to whom this file was made for"

@@ -22,9 +22,10 @@ from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import civil_day
 
 _FILE_IT = (
-    "It held one on the day of the signature: once another party has filed the signed copy with the agreement, as "
-    "`signed_copy`, that day counts alone. Confirm it then, and give the copy's SHA-256. What is not on record "
-    "yet may be recorded before that by the other party, or by a service of your agency, which gives no hand."
+    "It held one on the day of the signature: once another party has filed the signed copy of that very version, as "
+    "`signed_copy` with its `version_no`, that day counts alone. Confirm it then, and give the copy's SHA-256. What is "
+    "not on record yet may be recorded before that by the other party, or by a service of your agency, which gives no "
+    "hand."
 )
 MOST_DELEGATIONS = 3
 """How often what one office may do can be handed on."""
@@ -87,27 +88,34 @@ class Signature(Struct, kw_only=True, frozen=True):
 
 
 class FiledPaper(Struct, kw_only=True, frozen=True):
-    """A document on file with the agreement: what it is to it, who filed it, and when."""
+    """A document on file with the agreement: what it is to it, of which version its filer named it, who, and when."""
 
     kind: str
+    version_id: UUID | None = None
     filed_by_id: UUID
     filed_at: datetime
 
 
-def shows_an_act(kind: str) -> bool:
-    """Whether who filed a document of that kind said by it that it bears the hands: no other paper speaks of them."""
-    return kind == "signed_copy"
+def vouches_for(paper: FiledPaper, version_id: UUID | None) -> bool:
+    """Whether who filed the document said by it that it bears the hands to that version; None is no version.
+
+    It says so of the one version that its filer named, and of no other: by the same bytes anybody else may mean
+    another text. Of an approval, an end, a word or a day no paper speaks in this way.
+    """
+    return version_id is not None and paper.kind == "signed_copy" and paper.version_id == version_id
 
 
-def day_given(papers: Sequence[FiledPaper], signer_id: UUID, time_zone: str, today: date) -> date | None:
+def day_given(
+    papers: Sequence[FiledPaper], version_id: UUID | None, signer_id: UUID, time_zone: str, today: date
+) -> date | None:
     """On which day the authority must hold beside that of a past signature; None where its own day counts alone.
 
-    A signed copy that another filed shows the signature. What the signer files for itself shows that it
-    was given by then, and what nothing shows is as good as given today: a day that only the signer names may be a day
-    of its choice.
+    A signed copy of that very version (`vouches_for`) that another filed shows the signature. What the signer files
+    for itself shows that it was given by then, and what nothing shows is as good as given today: a day that only the
+    signer names may be a day of its choice.
     `time_zone` is the signer's.
     """
-    copies = [paper for paper in papers if shows_an_act(paper.kind)]
+    copies = [paper for paper in papers if vouches_for(paper, version_id)]
     if any(paper.filed_by_id != signer_id for paper in copies):
         return None
     return min((civil_day(paper.filed_at, time_zone) for paper in copies), default=today)

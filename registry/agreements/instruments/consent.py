@@ -163,7 +163,7 @@ class ProposalStatus(StrEnum):
     """Where a proposal stands; it is open while it may still come to nothing by somebody's silence or no.
 
     `reported`: it was recorded, by who is no party to it, of a paper; it stands so until each party that it names has
-    confirmed it, and is open, without effect, while one contests it.
+    confirmed it. It is open, without effect, while one contests it, or one that is bound has not confirmed it.
     """
 
     OPEN = "open"
@@ -339,6 +339,10 @@ def where_contested(contesting: Sequence[str], ended_for: Sequence[str] = ()) ->
     if not ended_for:
         return f"{by}; it has no effect as long as that stands"
     return f"{by}; as long as that stands it has effect for {', '.join(ended_for)} alone, by the own word of each"
+
+
+UNSAID_END = "it has no effect before each that is bound has confirmed it"
+"""In words, what an end that was reported is while a party that has bound itself has not said so."""
 
 
 class EndingGround(StrEnum):

@@ -471,6 +471,7 @@ agreement_evidence = table(
     "agreement_evidence",
     sa.Column("document_id", Uuid, sa.ForeignKey("document.id"), primary_key=True),
     sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("name", sa.Text),
     sa.Column("is_restricted", sa.Boolean, nullable=False),
@@ -479,7 +480,10 @@ agreement_evidence = table(
     sa.Column("filed_at", Instant, nullable=False),
     sa.Index("ix_agreement_evidence_agreement_id", "agreement_id"),
 )
-"""The documents on file by their hashes, so that the evidence for an act is found among them, and who can read it."""
+"""The documents on file by their hashes, so that the evidence for an act is found among them, and who can read it.
+
+`version_id`: of which version who filed one said that it is; no other does it vouch for.
+"""
 
 document_repetition = table(
     "document_repetition",

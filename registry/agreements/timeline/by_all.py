@@ -67,8 +67,9 @@ def of_proposals(acts: Acts) -> None:
             status = ActStatus.CONTESTED
         # A departure is the act of the party that leaves, so its own word decides; the others only hear of it.
         own_word = beside.departure is None or beside.departure.status in _KNOWN_ITSELF
-        by_report = not own_word if departure else bool(beside.silent) or each.status is ProposalStatus.REPORTED
-        unsaid = not own_word or (each.ground == EndingGround.REPORTED and each.status is not ProposalStatus.AGREED)
+        said_by_others = each.ground == EndingGround.REPORTED and each.status is not ProposalStatus.AGREED
+        by_report = not own_word if departure else bool(beside.silent) or (said_by_others and not beside.contesting)
+        unsaid = not own_word or said_by_others
         acts.add(
             _KINDS[each.kind],
             wording.proposed(each, beside, acts.days),

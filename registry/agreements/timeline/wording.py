@@ -7,7 +7,13 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from registry.agreements.instruments.consent import EndingGround, ProposalKind, ProposalStatus, where_contested
+from registry.agreements.instruments.consent import (
+    UNSAID_END,
+    EndingGround,
+    ProposalKind,
+    ProposalStatus,
+    where_contested,
+)
 from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.delivery import delivered
 from registry.agreements.instruments.disputed import SAID
@@ -347,6 +353,8 @@ def _where_it_stands(each: Proposal, beside: Beside, days: Days) -> str:
     if each.status is ProposalStatus.OPEN:
         if beside.contesting:
             return where_contested(beside.contesting, beside.ended_for).replace("contested", "CONTESTED", 1)
+        if each.ground == EndingGround.REPORTED:
+            return f"reported only; not confirmed by {waits}; {UNSAID_END}"
         return f"open; it waits for {waits}" if waits else "open; it has not taken effect"
     said = sorted(
         (at, one.agency.name, days.counts(one.agency.id, at)) for one in each.consents if (at := one.counts_from)

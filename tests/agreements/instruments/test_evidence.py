@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from registry.agreements.instruments.queries.evidence import papers_on_file
+from tests.agreements.dossier.test_agreement_file import unpacked
+from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import (
     EVIDENCE,
     PROVISIONS,
@@ -57,7 +59,11 @@ class TestAPaperThatIsKnownByItsHash:
         assert said.endswith(f"no document on file that your agency can read has its SHA-256, {SHA256}.")
         before = await cast.assisting.legal.get(f"{PATH}/{found['id']}")
         filed = await file_document(cast.requesting.legal, found["id"], PAPER, title="The signed paper (demo)")
-        on_file = {**awaited, "on_file": True, "document": {"id": filed["id"], "name": "The signed paper (demo)"}}
+        on_file = {
+            **awaited,
+            "on_file": True,
+            "document": {"id": filed["id"], "name": "The signed paper (demo)", "version_nos": []},
+        }
         after = await cast.assisting.legal.get(
             f"{PATH}/{found['id']}", headers={"If-None-Match": before.headers["ETag"]}
         )
@@ -332,3 +338,25 @@ async def test_of_a_paper_a_party_is_told_where_it_is_told_of_the_document(servi
         for party in (cast.assisting, cast.requesting)
     }
     assert named == {cast.assisting: True, cast.requesting: False}
+
+
+async def told_by_file(agency: Agency, found: dict[str, Any]) -> str:
+    files = await unpacked(agency.legal, found["id"])
+    return "\n".join(each.decode(errors="replace") for each in files.values())
+
+
+async def test_a_paper_of_another_version_is_not_called_the_original_of_this_one(cast: Cast) -> None:
+    """By the same bytes: the file says “on file as …” of a version only where who filed them named that version."""
+    one, two = cast.assisting, cast.requesting
+    found = await record_agreement(one, two)
+    filed = await file_document(two.legal, found["id"], "The paper of version 1 (demo)", title="Paper", version_no=1)
+    await amended_on_paper(found, one, effective_on="2025-03-01", evidence_sha256=filed["sha256"])
+    versions = (await one.legal.done("GET", f"/v1/agreements/{found['id']}/versions"))["items"]
+    second = next(each for each in versions if each["version_no"] == 2)
+    assert second["evidence"]["document"] == {"id": filed["id"], "name": "Paper", "version_nos": [1]}
+    said = await told_by_file(one, found)
+    assert "was filed by nobody as one of version 2" in said
+    assert "The original: on file as" not in said
+    await file_document(two.legal, found["id"], "The paper of version 1 (demo)", title="Again", version_no=2)
+    said = await told_by_file(one, found)
+    assert "The original: on file as document" in said

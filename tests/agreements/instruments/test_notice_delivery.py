@@ -8,7 +8,7 @@ import pytest
 from registry.agreements.instruments.delivery import in_manner
 from registry.agreements.instruments.notice import NoticeManner
 from tests.agreements.dossier.test_agreement_file import data, unpacked
-from tests.agreements.instruments.reporting import DAY, PATH, give, letter, report
+from tests.agreements.instruments.reporting import DAY, PATH, give, letter, report, runs_out
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.problems import assert_problem
@@ -68,6 +68,38 @@ async def test_a_notice_says_how_it_was_given_and_is_shown_so(service: Service, 
     assert acts["parties"][1]["notice_deliveries"] == [shown]
     back = await leaver.legal.done("POST", f"{path}/rescind-notice", {"reason": "we stay"})
     assert (back["parties"][1]["notice_deliveries"], remarked(back)) == ([], [])
+
+
+@pytest.mark.parametrize("reported", [False, True])
+async def test_whom_a_notice_leaves_out_was_told_by_nobody_before_the_registry_asks_it(
+    service: Service, cast: Cast, reported: bool
+) -> None:
+    one, leaver, third, fourth = cast.assisting, cast.requesting, cast.neighbour, cast.stranger
+    found = await sign_agreement(service, one, leaver, third, fourth, notice={"days": 90})
+    given_on = today() - 30 * DAY
+    how = [given(fourth) | {"sent_on": str(given_on)}]
+    if reported:
+        said, _ = await report(one, found, letter(leaver, given_on, deliveries=how))
+    else:
+        said = await give(leaver, found, given_on, deliveries=how)
+    others = {third.id: "was_asked", fourth.id: "was_notified"} | ({} if reported else {one.id: "was_asked"})
+    days = {"was_asked": str(today()), "was_notified": str(given_on)}
+    acts = {each["agency"]["id"]: each for each in said["reported_acts"] if each["kind"] in days}
+    assert {who: (each["kind"], each["acted_on"]) for who, each in acts.items()} == {
+        str(who): (kind, days[kind]) for who, kind in others.items()
+    }
+    for party in [each for each in (one, third, fourth) if each.id in others]:
+        path = f"{PATH}/{found['id']}/reported-acts/{acts[str(party.id)]['id']}/confirm"
+        said = await party.legal.done("POST", path, {})
+    if not reported:  # all have agreed to its day
+        assert said["parties"][1]["leaves_at"] == runs_out(given_on, 90)
+
+
+async def test_of_a_notice_that_names_nobody_each_is_said_to_have_been_told(service: Service, cast: Cast) -> None:
+    one, leaver, third = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, third, notice={"days": 90})
+    said = await give(leaver, found, today() - 30 * DAY)
+    assert [each["kind"] for each in said["reported_acts"]] == ["was_notified", "was_notified"]
 
 
 async def test_another_manner_or_office_counts_and_is_remarked(service: Service, cast: Cast) -> None:

@@ -14,6 +14,7 @@ from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.platform.kernel.time import utc_now
 from tests.agreements.instruments.reporting import DAY, PATH, answer, report
 from tests.agreements.instruments.test_acts_of_earlier_days import earlier_day, waiting
+from tests.agreements.instruments.test_amendments import act
 from tests.agreements.instruments.test_in_force import in_force
 from tests.support.agreements import confirm_alone, record_agreement
 from tests.support.cast import Agency, Cast, today
@@ -80,13 +81,31 @@ async def test_silence_agrees_to_the_day_that_a_paper_on_file_shows_and_to_no_dr
         assert await bound(one, other, THEN) is agreed
 
 
-async def test_who_filed_the_signed_copy_has_said_it_itself(cast: Cast) -> None:
+@pytest.mark.parametrize("about", [{}, {"version_no": 1}])
+async def test_who_filed_the_signed_copy_has_named_no_day_and_is_asked(cast: Cast, about: dict[str, int]) -> None:
     one, other = cast.assisting, cast.requesting
     found = await recorded(one, other)
-    digest = await proof(one, found)
+    digest = await proof(one, found, **about)
     said = await confirm_alone(found, other, SIGNED, evidence_sha256=digest)
-    assert said["proposals"] == []
-    assert await bound(one, other, THEN)
+    assert waiting(said) == [str(one.id)]
+    assert not await bound(one, other, THEN)
+    await consent(one, found, said["proposals"][-1])
+    assert await bound(one, other, THEN), "with one act of who filed it"
+
+
+async def test_a_copy_of_the_signed_agreement_shows_no_approval(cast: Cast) -> None:
+    one, other = cast.assisting, cast.requesting
+    found = await recorded(one, other)
+    rule = {"required": True, "effective_on": str(SIGNED), "reason": "the charter", "citation": "City code (demo)"}
+    await act(other, found, "set-approval-rule", rule)
+    said = await confirm_alone(found, other, SIGNED)
+    if said["proposals"]:
+        await consent(one, found, said["proposals"][-1])
+    shown = {"evidence_sha256": await proof(one, found, version_no=1)}
+    approval = {"version_no": 1, "body": "City council", "approved_on": str(SIGNED), **shown}
+    said = await act(other, found, "record-approval", approval)
+    assert waiting(said) == [str(one.id)]
+    assert not await bound(one, other, THEN)
 
 
 @pytest.mark.parametrize("kind", ["exhibit", "evidence"])
@@ -96,16 +115,6 @@ async def test_what_only_goes_with_the_file_shows_no_hand(cast: Cast, kind: str)
     found = await recorded(one, other)
     said = await confirm_alone(found, other, SIGNED, evidence_sha256=await proof(one, found, kind=kind))
     assert waiting(said) == [str(one.id)]
-
-
-async def test_who_filed_the_paper_speaks_for_itself_and_for_no_third_party(cast: Cast) -> None:
-    one, other, third = cast.assisting, cast.requesting, cast.neighbour
-    found = await recorded(one, other, third)
-    digest = await proof(one, found)
-    for party, asked in ((other, []), (third, [str(other.id)])):
-        said = await confirm_alone(found, party, SIGNED, evidence_sha256=digest)
-        assert [each["id"] for p in said["proposals"] for each in p["outstanding"]] == asked
-    assert [await bound(each, third, THEN) for each in (one, other)] == [False, False], "until all who are asked agree"
 
 
 async def test_who_reported_that_very_day_has_said_it_itself(cast: Cast) -> None:

@@ -147,12 +147,13 @@ async def test_what_nothing_on_file_shows_is_confirmed_by_an_office_that_may_sig
         await proof(two, found),
         await proof(two, found, kind="other"),
         await proof(one, found, kind="other"),
-        await proof(one, found, kind="evidence"),
+        await proof(one, found, kind="evidence", version_no=1),
+        await proof(one, found),  # as the signed copy of a version that its filer did not name
     ):
         refused = await two.signatory.post(f"{path}/confirm", {**paper, "evidence_sha256": shows_nothing})
         problem = assert_problem(refused, 422, "no_signing_authority")
         assert "filed the signed copy" in problem["detail"]
-    shown = {"evidence_sha256": await proof(one, found)}
+    shown = {"evidence_sha256": await proof(one, found, version_no=1)}
     confirmed = await two.signatory.done("POST", f"{path}/confirm", {**paper, **shown})
     assert party_of(confirmed, two)["bound"] is True, "a later revocation undoes no signature that another's copy shows"
 
@@ -178,26 +179,37 @@ async def test_what_nothing_on_file_shows_is_recorded_by_an_office_that_may_sign
     change |= {"title": "Mutual aid (demo)", "notice": {"days": 30}, "terms": {"categories": ["any"]}}
     change |= {"provisions": PROVISIONS, "signatory_title": "Mayor"}
     path = f"{PATH}/{found['id']}/record-amendment"
-    for shows_nothing in (EVIDENCE, await proof(one, found), await proof(two, found, kind="other")):
+    first = await proof(two, found, version_no=1)
+    for shows_nothing in (EVIDENCE, await proof(one, found), await proof(two, found, kind="other"), first):
         answer = await one.legal.post(path, {**change, "evidence_sha256": shows_nothing})
         assert_problem(answer, 422, "no_signing_authority")
-    done = await one.legal.done("POST", path, {**change, "evidence_sha256": await proof(two, found)})
-    assert done["amendment"]["version_no"] == 2, "its own day counts alone once another's signed copy shows it"
+    # Another records it, files its copy and names the version: by that the office's hand of its own day is shown.
+    change |= {"signatory_title": "Chief", "evidence_sha256": EVIDENCE}
+    done = await one.machine.done("POST", path, change)
+    digest = done["amendment"]["version_sha256"]
+    hand = {"version_sha256": digest, "signatory_title": "Mayor", "signed_on": "2024-06-15"}
+    answer = await one.legal.post(f"{PATH}/{found['id']}/confirm", {**hand, "evidence_sha256": first})
+    assert_problem(answer, 422, "no_signing_authority")
+    shown = {"evidence_sha256": await proof(two, found, version_no=2)}
+    await one.legal.done("POST", f"{PATH}/{found['id']}/confirm", {**hand, **shown})
 
 
 async def test_a_copy_that_the_signer_filed_while_its_office_might_sign_shows_the_signature(cast: Cast) -> None:
     one, two = cast.assisting, cast.requesting
     sheriff = await registered(two)
     found = await record_agreement(one, two)
-    filed = await proof(two, found)
+    filed = await proof(two, found, version_no=1)
     await revoke(two, sheriff)
     paper = {"version_sha256": found["version_sha256"], "signatory_title": "Sheriff", "signed_on": "2024-06-01"}
     refused = await two.signatory.post(f"{PATH}/{found['id']}/confirm", {**paper, "evidence_sha256": filed})
     assert_problem(refused, 422, "no_signing_authority")
-    earlier = FiledPaper(kind="signed_copy", filed_by_id=uuid4(), filed_at=datetime(2026, 1, 2, 3, tzinfo=UTC))
-    assert day_given([earlier], earlier.filed_by_id, "America/Chicago", today()) == date(2026, 1, 1)
-    assert day_given([earlier], uuid4(), "UTC", today()) is None
-    assert day_given([], uuid4(), "UTC", today()) == today()
+    text, filed_at = uuid4(), datetime(2026, 1, 2, 3, tzinfo=UTC)
+    earlier = FiledPaper(kind="signed_copy", version_id=text, filed_by_id=uuid4(), filed_at=filed_at)
+    assert day_given([earlier], text, earlier.filed_by_id, "America/Chicago", today()) == date(2026, 1, 1)
+    assert day_given([earlier], text, uuid4(), "UTC", today()) is None
+    for other in (uuid4(), None):
+        assert day_given([earlier], other, uuid4(), "UTC", today()) == today(), "another text, or none"
+    assert day_given([], text, uuid4(), "UTC", today()) == today()
 
 
 async def test_silence_gives_no_signature_of_an_office_that_may_sign_no_more(cast: Cast) -> None:
@@ -208,7 +220,7 @@ async def test_silence_gives_no_signature_of_an_office_that_may_sign_no_more(cas
     await revoke(two, sheriff)
     said = {"kind": "signed", "agency_id": str(two.id), "acted_on": "2024-06-01", "reason": "the clerk's copy"}
     said |= {"version_sha256": found["version_sha256"], "signatory_title": "Sheriff"}
-    said |= {"evidence_sha256": await proof(one, found)}
+    said |= {"evidence_sha256": await proof(one, found, version_no=1)}
     reported = await one.legal.done("POST", f"{path}/report-act", said)
     (report,) = reported["reported_acts"]
     assert (report["status"], report["because"], report["takes_effect_at"]) == ("unconfirmed", "authority_ended", None)

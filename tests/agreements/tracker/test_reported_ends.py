@@ -77,29 +77,41 @@ async def test_a_reported_end_stands_until_a_party_contests_it_and_signatures_ar
     assert [act["kind"] for act in found["reported_acts"]] == ["signed", "consented", "consented"]
     assert (found["status"], [party["bound"] for party in found["parties"]]) == ("terminated", [False, False])
 
-    # Both say that they signed, though it is over: they were bound until then, and not one day longer.
+    # Nobody is bound, so it reads as over, and so no hand of a later day is taken.
     hand = {"version_sha256": found["version_sha256"], "signatory_title": "Chief"}
     late = await other.legal.post(f"{PATH}/{found['id']}/confirm", {**hand, "signed_on": "2025-07-02"})
     assert_problem(late, 409, "wrong_status")
     offered = await other.legal.done("GET", f"{PATH}/{found['id']}")
     assert {"action": "confirm", "allowed": True, "reason": None} in offered["allowed_actions"]
-    await other.legal.done("POST", f"{PATH}/{found['id']}/confirm", {**hand, "signed_on": "2025-02-01"})
-    bound = await answered(one, found, "signed", "confirm")
-    await agree_to_days(found, other)
-    assert (bound["status"], end_of(bound)["status"]) == ("terminated", "reported")
-    assert [party["joined_at"] is not None for party in bound["parties"]] == [True, True]
-    assert [await pairs_on(other, one, day) for day in ("2025-01-15", "2025-03-01", "2025-07-01")] == [0, 1, 0]
-
-    said = await detail_of_end(one, found)
-    assert said.endswith(
+    assert (await detail_of_end(one, found)).endswith(
         f"not confirmed by {one.name}, {other.name}; it reads as ended as long as nobody contests that."
     )
-    assert "has no effect" not in "".join(await details(one, found)), "what it ends by is not called without effect"
+
+    # Both say that they signed: what the operator alone has said does not end it for who is bound by its own word.
+    await other.legal.done("POST", f"{PATH}/{found['id']}/confirm", {**hand, "signed_on": "2025-02-01"})
+    bound = await answered(one, found, "signed", "confirm")
+    bound = await agree_to_days(found, other)
+    assert (bound["status"], bound["terminated_at"]) == ("in_force", None)
+    assert (end_of(bound)["status"], end_of(bound)["outstanding"]) == ("open", named(one, other))
+    assert [party["joined_at"] is not None for party in bound["parties"]] == [True, True]
+    assert [await pairs_on(other, one, day) for day in ("2025-01-15", "2025-03-01", "2025-07-01")] == [0, 1, 1]
+    reports = sorted(act["id"] for act in bound["reported_acts"] if act["kind"] == "consented")
+    (row,) = await in_force(one, other, datetime.fromisoformat("2025-07-02T18:00:00Z"))
+    assert (row["pending_report_ids"], row["contested_report_ids"], row["covers_until"]) == (reports, [], None)
+    (said,) = (each["detail"] for each in bound["remarks"] if each["code"] == "end_reported")
+    no_effect = "it has no effect before each that is bound has confirmed it."
+    assert said.endswith(f"and not confirmed by {one.name}, {other.name}: {no_effect}")
+    assert (await detail_of_end(one, found)).endswith(f"not confirmed by {one.name}, {other.name}; {no_effect}")
+
+    # One says so: that is one word of two.
+    await answered(one, found, "consented", "confirm")
+    half = await one.legal.done("GET", f"{PATH}/{found['id']}")
+    assert (half["status"], end_of(half)["outstanding"]) == ("in_force", named(other))
 
     # One of them says that it was never ended: then it is no end for either, as they have confirmed the text.
     contested = await answered(other, found, "consented", "contest")
     assert (contested["status"], contested["terminated_at"]) == ("in_force", None)
-    assert (end_of(contested)["status"], end_of(contested)["outstanding"]) == ("open", named(one, other))
+    assert (end_of(contested)["status"], end_of(contested)["outstanding"]) == ("open", named(other))
     assert await pairs_on(other, one, "2025-07-02") == 1
     (said,) = (each["detail"] for each in contested["remarks"] if each["code"] == "end_reported")
     assert said.endswith(f"and is contested by {other.name}; it has no effect as long as that stands.")
@@ -113,7 +125,7 @@ async def test_a_reported_end_stands_until_a_party_contests_it_and_signatures_ar
     assert "in force (That it ended on 2025-06-30 was reported by" in manifest
 
     # That one confirms it does not end it for the other, nor for itself: an end is an act of all who are bound.
-    confirmed = await answered(one, found, "consented", "confirm")
+    confirmed = await one.legal.done("GET", f"{PATH}/{found['id']}")
     assert (confirmed["status"], end_of(confirmed)["outstanding"]) == ("in_force", named(other))
     words = {each["agency"]["id"]: each["counts_from"] is not None for each in end_of(confirmed)["consents"]}
     assert words == {str(one.id): True, str(other.id): False}, "a word that was given late is among the consents"
@@ -149,7 +161,8 @@ async def test_who_never_bound_itself_keeps_no_others_from_the_end_that_they_con
 async def test_what_was_done_before_an_end_is_reported_after_it(service: Service, cast: Cast) -> None:
     one, other, third = cast.assisting, cast.requesting, cast.neighbour
     found = await shown(one, await take(service, signed(one, other, third, **OVER)))
-    await answered(one, found, "signed", "confirm")
+    for kind in ("signed", "consented"):  # so it is over for who alone is bound
+        await answered(one, found, kind, "confirm")
     said = {"agency_id": str(other.id), "acted_on": "2025-02-01", "reason": "the county clerk's copy"}
     said |= {"evidence_sha256": EVIDENCE}
     hand = {**said, "kind": "signed", "version_sha256": found["version_sha256"], "signatory_title": "Chief"}
@@ -158,6 +171,8 @@ async def test_what_was_done_before_an_end_is_reported_after_it(service: Service
     await one.legal.done("POST", f"{PATH}/{found['id']}/report-act", hand)
     bound = await answered(other, found, "signed", "confirm")
     assert bound["parties"][1]["joined_at"] == "2025-02-01T06:00:00Z"
+    assert bound["terminated_at"] is None, "which another is now, too"
+    await answered(other, found, "consented", "confirm")
     left = {**said, "kind": "withdrew", "acted_on": "2025-04-30"}
     for day in ("2025-06-30", "2025-07-31"):
         refused = await one.legal.post(f"{PATH}/{found['id']}/report-act", {**left, "acted_on": day})

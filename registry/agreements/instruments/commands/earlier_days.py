@@ -3,27 +3,24 @@
 By its own word alone it would change who was bound to whom on days of the past, or how long the notice runs that it has
 given. So it counts from its recording; that it counts from its day is put to each party for which that makes a
 difference, to confirm, or to contest within 14 days, like what is reported of a party. Where it makes none it counts
-from its day at once, and so it does towards who had said that day itself: it reported that very act, or filed the paper
-that shows it.
+from its day at once, and so it does towards who had said that day itself, by reporting that very act. Who filed a paper
+has named no day by that, and is asked like others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.authority import shows_an_act
 from registry.agreements.instruments.commands.proposing import NewProposal, propose, put_to_each
 from registry.agreements.instruments.commands.settling.dated_back import OwnAct, count_from, waiting_acts
 from registry.agreements.instruments.commands.settling.windows import settle
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind, ReportStatus
 from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.histories import BoundWindow, TextWindow
-from registry.agreements.instruments.queries.evidence import filed_papers
 from registry.agreements.instruments.queries.in_force import end_of
 from registry.agreements.instruments.schemas.evidence import OnPaper, has_evidence
 from registry.agreements.instruments.tables import (
@@ -35,7 +32,6 @@ from registry.agreements.instruments.together import together
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.days import Today
-from registry.platform.kernel.time import civil_day
 
 _window, _version, _report = agreement_party_window, agreement_version, agreement_reported_act
 _WINDOWS = (
@@ -78,20 +74,9 @@ _RECEIVED_BEFORE = (
 )
 
 
-class SaidBefore(Struct, kw_only=True, frozen=True):
-    """Who had said the day of an act before its party did.
-
-    `reported`: that very act, of that day. `filed`: the paper that shows it, so that the past is no news to them; of
-    days to come they are asked like others.
-    """
-
-    reported: frozenset[UUID] = frozenset()
-    filed: frozenset[UUID] = frozenset()
-
-
 def reaches_back(at: datetime, today: Today) -> bool:
-    """Whether what an agency enters now, to count from that instant, would count from a day that is over."""
-    return at < today.counts_from(today.at_agency)
+    """Whether what an agency enters now would count from that instant before: what it does today counts from now."""
+    return at < today.now
 
 
 async def count_from_its_day(
@@ -101,7 +86,7 @@ async def count_from_its_day(
 
     What the ledger tells of it. `paper`: what shows the act, without which no silence counts; `said`: what was done.
     """
-    said_before = await _said_before(write, row, act, paper, acted_on)
+    said_before = await _said_before(write, row, act, acted_on)
     concerned = await _touched(write, row.id, act, said_before, caller.now)
     if not concerned:
         await count_from(write, row.id, [act])
@@ -127,11 +112,8 @@ async def count_from_its_day(
     return {"proposal_id": str(proposal_id)}
 
 
-async def _said_before(write: Write, row: Row[Any], act: OwnAct, paper: OnPaper, acted_on: date) -> SaidBefore:
-    """Who had said it by an act of its own: a location is a word of the party's, and so is a copy that it filed.
-
-    A paper shows no hand of a day after its filing.
-    """
+async def _said_before(write: Write, row: Row[Any], act: OwnAct, acted_on: date) -> frozenset[UUID]:
+    """Who had said it by an act of its own: it reported that very act, of that day. No paper says a day."""
     about = {"id": row.id, "agency_id": act.agency_id, "acted_on": acted_on, "version_id": act.signed_version_id}
     reports: Sequence[Row[Any]] = ()
     if act.signed_version_id is not None:
@@ -142,19 +124,12 @@ async def _said_before(write: Write, row: Row[Any], act: OwnAct, paper: OnPaper,
     elif act.approval_id is None:
         del about["version_id"]
         reports = await write.all(_SAID_BEFORE, {**about, "kind": ReportedKind.AGREED_VERBALLY})
-    digest = paper.evidence_sha256
-    filed = () if digest is None else await filed_papers(write, row.id, digest, act.agency_id)
-    return SaidBefore(
-        reported=frozenset(each.recorded_by_id for each in reports),
-        filed=frozenset(
-            each.filed_by_id
-            for each in filed
-            if shows_an_act(each.kind) and acted_on <= civil_day(each.filed_at, row.time_zone)
-        ),
-    )
+    return frozenset(each.recorded_by_id for each in reports)
 
 
-async def _touched(write: Write, agreement_id: UUID, act: OwnAct, said_before: SaidBefore, now: datetime) -> list[UUID]:
+async def _touched(
+    write: Write, agreement_id: UUID, act: OwnAct, said_before: frozenset[UUID], now: datetime
+) -> list[UUID]:
     """The other parties that would be bound to somebody at other times, or by other texts, by the day of the act.
 
     Both ways are played through, and undone: with all acts of earlier days that wait for an answer as if they had it,
@@ -168,28 +143,12 @@ async def _touched(write: Write, agreement_id: UUID, act: OwnAct, said_before: S
             await settle(write, agreement_id, now)
             found.append(_bound_to_others(await write.all(_WINDOWS, {"id": agreement_id})))
     before, after = found
-    since = dict.fromkeys(said_before.filed, now)
     return [
         each
-        for each in sorted({*before, *after} - said_before.reported)
+        for each in sorted({*before, *after} - said_before)
         if each not in (act.agency_id, act.notice_of_id)  # who gave the notice, and who received it, have said so
-        and _from(before.get(each, {}), since.get(each)) != _from(after.get(each, {}), since.get(each))
+        and before.get(each, {}) != after.get(each, {})
     ]
-
-
-def _from(others: Mapping[UUID, list[TextWindow]], at: datetime | None) -> dict[UUID, list[TextWindow]]:
-    """The stretches from the instant on; all of them where there is none."""
-    if at is None:
-        return dict(others)
-    cut = {
-        other: [
-            TextWindow(text=each.text, start=max(each.start, at), end=each.end)
-            for each in found
-            if each.end is None or each.end > at
-        ]
-        for other, found in others.items()
-    }
-    return {other: found for other, found in cut.items() if found}
 
 
 def _bound_to_others(rows: Sequence[Row[Any]]) -> dict[UUID, dict[UUID, list[TextWindow]]]:

@@ -23,7 +23,7 @@ from registry.agreements.instruments.commands.proposing import (
     NO_NOTICE,
     NewProposal,
     propose,
-    report_consents,
+    tell_of_notice,
 )
 from registry.agreements.instruments.commands.receiving import drop_receipts, report_receipts
 from registry.agreements.instruments.commands.repeating import said_of
@@ -33,7 +33,6 @@ from registry.agreements.instruments.consent import (
     LEAVING,
     ClosedBecause,
     ProposalKind,
-    ReportedKind,
     ReportStatus,
     Unconfirmed,
     rescission_barred,
@@ -269,7 +268,7 @@ async def _ask_for_its_day(
 async def _put_to_others(
     write: Write, caller: Caller, row: Row[Any], notice: WithdrawalNotice, dated: datetime, *, told: bool = True
 ) -> str:
-    """Ask of a departure of that day all that were bound then, of each of whom it is said that it was told; its id.
+    """Ask of a departure of that day all that were bound then, saying how each is told; its id.
 
     Not so `told`, each has to consent to it: where no notice is entered, nobody's silence makes one.
     """
@@ -285,8 +284,8 @@ async def _put_to_others(
     proposal_id, asked = await propose(write, caller, row, new, given_at=min(dated, caller.now))
     received = received_days(notice.deliveries)
     others = {each: received.get(each, notice.notice_on) for each in asked if told and each != caller.agency_id}
-    about = (ReportedKind.WAS_NOTIFIED, others, notice, notice.reason)
-    await report_consents(write, caller, row, proposal_id, *about)
+    about = (others, notice.deliveries, notice, notice.reason, dated)
+    await tell_of_notice(write, caller, row, proposal_id, *about)
     return str(proposal_id)
 
 

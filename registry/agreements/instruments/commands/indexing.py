@@ -136,6 +136,7 @@ async def index_evidence(
         {
             "document_id": document_id,
             "agreement_id": agreement_id,
+            "version_id": paper.version_id,
             "sha256": sha256,
             "name": None if secret else name,
             "is_restricted": secret,

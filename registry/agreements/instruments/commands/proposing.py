@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
@@ -39,6 +40,7 @@ from registry.agreements.instruments.consent import (
     suspended_stretches,
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal, agreement_reported_act
+from registry.agreements.instruments.delivery import NoticeDelivery
 from registry.agreements.instruments.queries.consents import proposals, proposed_already, without_contested
 from registry.agreements.instruments.queries.days import today_of, today_of_each
 from registry.agreements.instruments.queries.evidence import evidence_told
@@ -279,8 +281,30 @@ async def put_to_each(
     await report_of_each(write, caller, row, proposal_id, acts)
 
 
+async def tell_of_notice(
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    proposal_id: UUID,
+    days: Mapping[UUID, date],
+    deliveries: Sequence[NoticeDelivery],
+    paper: OnPaper,
+    reason: str,
+    leaves_at: datetime,
+) -> None:
+    """What is said of each of the others to whom a departure by notice is put: that the notice told it, on that day.
+
+    Where `deliveries` say to whom it went, nothing told whom they leave out: to these the registry puts it, today.
+    """
+    went_to = {each.agency_id for each in deliveries}
+    told = {each: day for each, day in days.items() if not went_to or each in went_to}
+    await report_consents(write, caller, row, proposal_id, ReportedKind.WAS_NOTIFIED, told, paper, reason)
+    left_out = [each for each in days if each not in told]
+    await put_to_each(write, caller, row, proposal_id, left_out, paper, reason, min(leaves_at, caller.now))
+
+
 async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Reported) -> UUID | None:
-    """That another party left, put to the others who are bound, of each of whom it is said that its notice told it.
+    """That another party left, put to the others who are bound; how each was told says `tell_of_notice`.
 
     Of who left otherwise than by notice the registry puts it to them: nothing told them of it on that day. None where
     nobody else is bound, where the party could not leave sooner by a notice of now, so that nobody loses a day, or
@@ -322,9 +346,9 @@ async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Re
     if act.kind is ReportedKind.WITHDREW:
         await put_to_each(write, caller, row, proposal_id, others, paper, act.reason, act.counts_at)
         return proposal_id
+    given = msgspec.convert(act.deliveries or [], list[NoticeDelivery])
     days = {each: received.get(each, act.acted_on) for each in others}
-    kind = ReportedKind.WAS_NOTIFIED
-    await report_consents(write, caller, row, proposal_id, kind, days, paper, act.reason)
+    await tell_of_notice(write, caller, row, proposal_id, days, given, paper, act.reason, act.counts_at)
     return proposal_id
 
 

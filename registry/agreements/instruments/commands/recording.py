@@ -132,7 +132,9 @@ async def execute_on_paper(
             agency_id=custodian_id,
             manner="wet",
             signed_on=new.signed_on,
-            given_on=await also_needed_on(write, agreement_id, custodian_id, new.evidence_sha256, today),
+            given_on=await also_needed_on(
+                write, agreement_id, draft.version_id, custodian_id, new.evidence_sha256, today
+            ),
             came_signed=True,
             counts_from=signed_at,
         )
@@ -200,8 +202,8 @@ async def record_amendment(
 
     Between one of them and a party that did not sign it nothing changes: see `in_force.bound_windows`.
     The custodian's signature is given with it, unless a service records it, as it confirms one: its office's authority
-    must hold today too, unless another filed the signed copy. The answer remarks what of the earlier end,
-    renewal and notice is gone, is changed, or stays since nothing was given. It may be recorded while
+    must hold today too: of a text that is entered only now nobody has filed a copy. The answer remarks what of the
+    earlier end, renewal and notice is gone, is changed, or stays since nothing was given. It may be recorded while
     another one is on its way, and whatever was recorded before: also that the agreement ended, of a paper that was
     signed, and begins, before that. Raises WrongStatus, RuleBroken.
     """
@@ -225,7 +227,9 @@ async def record_amendment(
             agency_id=caller.agency_id,
             manner="wet",
             signed_on=new.signed_on,
-            given_on=await also_needed_on(write, row.id, caller.agency_id, new.evidence_sha256, today),
+            given_on=await also_needed_on(
+                write, row.id, amendment.version_id, caller.agency_id, new.evidence_sha256, today
+            ),
             came_signed=True,
             counts_from=await counts_from(write, caller, row, amendment.version_id, signed_at, of_its_own=True),
         )

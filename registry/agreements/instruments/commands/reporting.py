@@ -266,7 +266,7 @@ async def confirm_report(
     That it was bound on that day is put to the others than who reported it, where that is over. A notice that counts
     from receipt stands as the own one, and waits for those receipts that nobody has said yet. One that was contested
     may be confirmed after all, and so may a receipt of another day than the own agency has said, as far as that can
-    still be corrected. Unless another than the own agency filed a signed copy that shows it, the office's
+    still be corrected. Unless another than the own agency filed a signed copy of that version, the office's
     authority must hold on the day of `authority.day_given` too. Raises Forbidden for another's act, and for who
     approved the text to which the signature or word that is confirmed binds, WrongStatus, RuleBroken.
     """

@@ -202,8 +202,8 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
 async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenText, paper: Confirmation) -> None:
     """The own agency's paper signature to what was recorded.
 
-    Of what a signed copy shows that another filed its own day counts alone. Else the signature is as good as given on
-    the day on which the party itself filed one, or now, and needs the office's authority then too.
+    Of what a signed copy of that version shows that another filed its own day counts alone. Else the signature is as
+    good as given on the day on which the party itself filed one, or now, and needs the office's authority then too.
     """
     stage = advanced_text(text, AgreementAction.CONFIRM)
     agency_id = caller.agency_id
@@ -225,7 +225,7 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
         agency_id=agency_id,
         manner="confirmed",
         signed_on=paper.signed_on,
-        given_on=await also_needed_on(write, row.id, agency_id, shown_by, today),
+        given_on=await also_needed_on(write, row.id, text.version_id, agency_id, shown_by, today),
         came_signed=True,
         counts_from=signed_at,
         its_day_is_asked=reaches_back(signed_at, today),
@@ -429,7 +429,7 @@ async def existed(write: Write, text: OpenText, signed_on: date, today: Today, p
 
 
 def paper_day(today: Today, signed_on: date) -> datetime:
-    """The instant from which a signature of that day counts: its first where the signer is, and never to come.
+    """The instant from which a signature of that day counts: its first where the signer is, of today now.
 
     `today` is that of the agency whose signature it is. Raises RuleBroken for a day that is still to come.
     """

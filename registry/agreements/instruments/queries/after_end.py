@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import (
+    UNSAID_END,
     EndingGround,
     ProposalKind,
     ProposalStatus,
@@ -116,6 +117,9 @@ def about_reported_ends(
         elif each.status is ProposalStatus.REPORTED:
             unsaid = ", ".join(party.name for party in each.outstanding)
             stands = f"not confirmed by {unsaid}: each may confirm or contest it"
+        elif each.status is ProposalStatus.OPEN:
+            unsaid = ", ".join(party.name for party in each.outstanding)
+            stands = f"not confirmed by {unsaid}: {UNSAID_END}"
         else:
             continue
         found.append(end_reported(each.proposed_by.name, each.not_before, stands, time_zone))

@@ -283,6 +283,8 @@ def proposed_already(
         over = each.status in (ProposalStatus.TAKEN_BACK, ProposalStatus.CLOSED)
         if each.kind != kind or over or each.agreed_at is not None or others or each.proposed_by.id in left:
             continue
+        if each.ground == EndingGround.REPORTED:
+            continue  # of what an outsider recorded nobody here can be asked to have it taken back
         waits = ", ".join(party.name for party in each.outstanding) or "nobody's consent"
         if each.proposed_by.id == agency_id:
             return (
@@ -390,7 +392,7 @@ def awaits(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.Col
     """Agreements in which a report, a proposal or a publication waits for the agency's answer at `now`.
 
     What waits for a second operator asks only the custodian, whose file it is in; others can see and answer it. An end
-    has effect meanwhile, so each party of which it is reported is asked at once.
+    reads as one meanwhile where nobody is bound, so each party of which it is reported is asked at once.
     """
     agency_id = sa.bindparam(agency_bind, type_=agreement.c.id.type)
     long_ago = sa.bindparam("contestable_from", type_=agreement.c.starts_at.type)

@@ -1,11 +1,14 @@
-"""Reports that their parties contest, of agreements that bind two agencies: see `instruments.disputed`."""
+"""Reports that their parties contest, of agreements that bind two agencies: see `instruments.disputed`.
+
+And ends that are reported of them, which they have not confirmed.
+"""
 
 from collections.abc import Collection
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from registry.agreements.instruments.consent import OF_ONE, ReportStatus
+from registry.agreements.instruments.consent import OF_ONE, EndingGround, ReportStatus
 from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.disputed import TOLD_APART
 from registry.platform.database.handles import Read
@@ -30,6 +33,31 @@ _CONTESTED = (
     )
     .order_by(_report.c.id)
 )
+
+
+# Whom an end is reported of, which has no effect until each that is bound has said so: see `settling.proposed`.
+_UNSAID_ENDS = (
+    sa.select(_report.c.id, _report.c.agreement_id)
+    .join(_proposal, _proposal.c.id == _report.c.proposal_id)
+    .where(
+        _report.c.agreement_id.in_(sa.bindparam("ids", type_=_report.c.agreement_id.type, expanding=True)),
+        _report.c.status.in_((ReportStatus.UNSECONDED, ReportStatus.OPEN, ReportStatus.UNCONFIRMED)),
+        ~_report.c.is_settled,
+        _proposal.c.ground == EndingGround.REPORTED,
+        _proposal.c.taken_back_at.is_(None),
+        _proposal.c.agreed_at.is_(None),
+    )
+    .order_by(_report.c.id)
+)
+
+
+async def unsaid_ends(read: Read, agreement_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """By agreement the reports of an end that a party which is bound has not confirmed: confirmed, it would be over."""
+    found: dict[UUID, list[UUID]] = {}
+    if agreement_ids:
+        for row in await read.all(_UNSAID_ENDS, {"ids": sorted(agreement_ids)}):
+            found.setdefault(row.agreement_id, []).append(row.id)
+    return found
 
 
 async def contested_between(

@@ -12,7 +12,7 @@ from registry.agreements.instruments.authority import FiledPaper
 from registry.agreements.instruments.queries.shown_papers import filed_by, reached_if_restricted, shown_to
 from registry.agreements.instruments.queries.visibility import reads_restricted_document, shared_with
 from registry.agreements.instruments.schemas.evidence import Evidence, EvidenceDocument
-from registry.agreements.instruments.tables import agreement, agreement_evidence
+from registry.agreements.instruments.tables import agreement, agreement_evidence, agreement_version
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Read
 from registry.platform.kernel.time import civil_day
@@ -41,7 +41,8 @@ NO_PAPERS = Papers()
 _paper = (
     sa.select(
         agreement_evidence.c.document_id.label("id"),
-        *(agreement_evidence.c[name] for name in ("agreement_id", "sha256", "name", "kind", "is_restricted")),
+        *(agreement_evidence.c[name] for name in ("agreement_id", "version_id", "sha256", "name", "kind")),
+        agreement_evidence.c.is_restricted,
         *(agreement_evidence.c[name] for name in ("filed_at", "filed_by_id")),
     )
     .where(agreement_evidence.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type))
@@ -69,8 +70,13 @@ _READERS = (
 )
 _readable = sa.or_(_named, reached_if_restricted(_paper))
 _ON_FILE = (
-    sa.select(_paper.c.sha256, _paper.c.id, _paper.c.name, _named.label("named"), _readable.label("readable"))
-    .select_from(_of_agreement)
+    sa.select(
+        *(_paper.c[name] for name in ("sha256", "id", "name")),
+        agreement_version.c.no.label("version_no"),
+        _named.label("named"),
+        _readable.label("readable"),
+    )
+    .select_from(_of_agreement.outerjoin(agreement_version, agreement_version.c.id == _paper.c.version_id))
     .order_by(_named, _paper.c.id.desc())
 )
 _READABLE = sa.select(_paper).select_from(_of_agreement).where(_readable)
@@ -81,9 +87,18 @@ _OF_DIGEST = _READABLE.where(_of_digest)
 async def papers_on_file(read: Read, agreement_id: UUID, reader_id: UUID) -> Papers:
     """The documents on file with the agreement, not withdrawn; of equal ones the first that is for the reader."""
     rows = await read.fast(_ON_FILE, {"id": agreement_id, "viewer": reader_id})
+    of_versions: dict[str, set[int]] = {}
+    for row in rows:
+        if row.named and row.version_no is not None:
+            of_versions.setdefault(row.sha256, set()).add(row.version_no)
     return Papers(
         reader_id,
-        {row.sha256: EvidenceDocument(id=row.id, name=row.name) if row.named else None for row in rows},
+        {
+            row.sha256: EvidenceDocument(id=row.id, name=row.name, version_nos=sorted(of_versions.get(row.sha256, ())))
+            if row.named
+            else None
+            for row in rows
+        },
         frozenset(row.sha256 for row in rows if row.readable),
     )
 
@@ -124,7 +139,10 @@ async def filed_papers(read: Read, agreement_id: UUID, sha256: str, reader_id: U
     What is listed to it as a document it can read; a restricted one where it reaches the agency's cleared staff.
     """
     rows = await read.all(_OF_DIGEST, {"id": agreement_id, "sha256": sha256, "viewer": reader_id})
-    return [FiledPaper(kind=row.kind, filed_by_id=row.filed_by_id, filed_at=row.filed_at) for row in rows]
+    return [
+        FiledPaper(kind=row.kind, version_id=row.version_id, filed_by_id=row.filed_by_id, filed_at=row.filed_at)
+        for row in rows
+    ]
 
 
 async def is_on_file(read: Read, agreement_id: UUID, sha256: str, reader_id: UUID) -> bool:

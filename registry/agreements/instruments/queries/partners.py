@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.pending import Without
-from registry.agreements.instruments.queries.disputed import contested_between
+from registry.agreements.instruments.queries.disputed import contested_between, unsaid_ends
 from registry.agreements.instruments.queries.in_force import (
     AgreementCandidate,
     Binds,
@@ -124,6 +124,7 @@ async def agreements_in_force(
     sharing = {row.id for row in rows if row.shared}
     of_receipts = await open_receipts(read, sharing, sides, now)
     contested = await contested_between(read, sharing, sides)
+    ends = await unsaid_ends(read, sharing)
     items = []
     for each in rows:
         row, without = each, pending.get(each.id)
@@ -160,7 +161,7 @@ async def agreements_in_force(
                 version_no=candidate.version_no,
                 assists=held.assists,
                 covers_until=until,
-                pending_report_ids=[*reports] if shared else [],
+                pending_report_ids=[*reports, *ends.get(row.id, [])] if shared else [],
                 contested_report_ids=contested.get(row.id, []),
                 awaiting_receipt=[] if row.id not in of_receipts else of_receipts[row.id].awaiting,
                 disputed_receipts=[] if row.id not in of_receipts else of_receipts[row.id].disputed,

@@ -91,25 +91,25 @@ async def _sufficient_authority(read: Read, agency_id: UUID, signatory_title: st
 
 
 async def also_needed_on(
-    read: Read, agreement_id: UUID | None, agency_id: UUID, sha256: str | None, today: Today
+    read: Read, agreement_id: UUID, version_id: UUID | None, agency_id: UUID, sha256: str | None, today: Today
 ) -> date | None:
     """On which day an office's authority must hold beside that of a hand on paper: see `authority.day_given`.
 
     One rule for whoever's word it is that the paper was signed, recorded or confirmed: `sha256` is that of what shows
-    it; `agreement_id` is None where none is entered yet with which it could be on file. `today` is the party's.
+    it; `version_id` the text that was signed, None for a word, which no paper bears. `today` is the party's.
     """
     papers: Sequence[FiledPaper] = ()
-    if agreement_id is not None and sha256 is not None:
+    if version_id is not None and sha256 is not None:
         papers = await filed_papers(read, agreement_id, sha256, agency_id)
-    return day_given(papers, agency_id, today.agency_zone, today.at_agency)
+    return day_given(papers, version_id, agency_id, today.agency_zone, today.at_agency)
 
 
 async def check_confirmed(read: Read, row: Row[Any], report: Row[Any], today: Today) -> None:
     """Raises RuleBroken where the office that is said to have signed, or given its word, may not have its party say so.
 
-    Unless another filed a signed copy that shows it, its authority must hold on the day of
+    Unless another filed a signed copy of that version, its authority must hold on the day of
     `authority.day_given` too. `today` is the party's.
     """
-    given_on = await also_needed_on(read, row.id, report.agency_id, report.evidence_sha256, today)
+    given_on = await also_needed_on(read, row.id, report.version_id, report.agency_id, report.evidence_sha256, today)
     signature = (report.signatory_title, report.acted_on, given_on)
     await authority_for(read, report.version_id or row.version_id, report.agency_id, *signature, is_confirmed=True)

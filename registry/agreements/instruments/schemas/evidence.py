@@ -50,6 +50,13 @@ class EvidenceDocument(Struct, kw_only=True, frozen=True):
 
     id: UUID
     name: Annotated[str | None, Meta(description="Its title, else the name of its file.")]
+    version_nos: Annotated[
+        list[int],
+        Meta(
+            description="The versions of which it is, as those said who filed these bytes (`version_no`): it speaks "
+            "for no other."
+        ),
+    ]
 
 
 class Evidence(Struct, kw_only=True, frozen=True):

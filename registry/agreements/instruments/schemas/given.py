@@ -360,7 +360,8 @@ class WithdrawalNotice(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields
         Meta(
             max_length=1000,
             description="How it was given to each of the other parties. Where manner or office is not as the text "
-            "asks, it counts nonetheless, and that is remarked (`notice_manner_differs`).",
+            "asks, it counts nonetheless, and that is remarked (`notice_manner_differs`). Whom it leaves out nothing "
+            "told before: the registry asks them, today (`was_asked`).",
         ),
     ] = field(default_factory=list)
     reason: Reason

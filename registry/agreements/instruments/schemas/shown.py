@@ -74,7 +74,8 @@ PendingReports = Annotated[
     list[UUID],
     Meta(
         description="Reported acts that have not taken effect and, uncontested, will change this: what is shown is how "
-        "it is without them, on days to come too. Each is among the agreement's `reported_acts`; for the parties."
+        "it is without them, on days to come too. An end that was only reported is among them until each that is bound "
+        "has confirmed it. Each is among the agreement's `reported_acts`; for the parties."
     ),
 ]
 

@@ -109,7 +109,7 @@ async def departures(
             own[n] = proposals[n] = msgspec.structs.replace(each, not_before=dated)
     # From what each did alone upwards, so that two departures cannot hold each other up once one is contested.
     while True:
-        agreed = {each.proposed_by_id: completed(each, parts, leaves) for each in own.values()}
+        agreed = {each.proposed_by_id: completed(each, parts, leaves, now) for each in own.values()}
         found = leaves | {each: earliest(leaves[each], at) for each, at in agreed.items()}
         if found == leaves:
             break

@@ -90,6 +90,7 @@ class Proposed(Struct, kw_only=True, frozen=True):
     stored_agreed_at: datetime | None
     lapse: Lapse | None
     lapsed: ClosedBecause | None
+    is_reported_end: bool = False
     denied_by: frozenset[UUID] = frozenset()
     said_by: frozenset[UUID] = frozenset()
     agreed_at: datetime | None = None
@@ -162,6 +163,7 @@ async def proposals_of(
                 stored_agreed_at=row.agreed_at,
                 lapse=ends,
                 lapsed=lapsed,
+                is_reported_end=row.id in reported_ends,
                 denied_by=frozenset(denied[row.id]),
                 said_by=frozenset(said[row.id] - denied[row.id]),
             )
@@ -176,17 +178,21 @@ def _named_before(parts: Mapping[UUID, Row[Any]], agency_id: UUID, newcomers: Se
     return bool(came) and agency_id not in newcomers and (own is None or own < min(came))
 
 
-def completed(each: Proposed, parts: Mapping[UUID, Row[Any]], gone: Mapping[UUID, datetime | None]) -> datetime | None:
+def completed(
+    each: Proposed, parts: Mapping[UUID, Row[Any]], gone: Mapping[UUID, datetime | None], now: datetime
+) -> datetime | None:
     """When it takes effect: all who are asked have consented or are gone by then, or a right needs nobody's consent.
 
     Of days on which one was bound that had left before, its own consent is needed. Who was let in stays so, whoever
     comes to be asked about it afterwards. What has lapsed never does, nor a departure that the party itself has not
-    said, or no longer: what others say of it is no notice. An end that was reported waits for who was bound when it
-    was; who binds itself since does so to a text that was over on record, and goes on with it by contesting that. While
-    one contests it there is no end for all.
+    said, or no longer: what others say of it is no notice. An end that was reported waits for each that is bound by
+    `now`, whenever it bound itself: it ends on what another says of it only what binds nobody. While one contests it
+    there is no end for all.
     """
     leaver_id = each.proposed_by_id if each.kind is ProposalKind.DEPARTURE else None  # asked is whether it has left
     if each.lapsed is not None or each.denied_by or (leaver_id is not None and each.given.get(leaver_id) is None):
+        return None
+    if each.is_reported_end and not _bound_by(parts, now) <= each.said_by:
         return None
     if each.newcomer_ids and each.stored_agreed_at is not None and all(n in parts for n in each.newcomer_ids):
         return each.stored_agreed_at
@@ -199,6 +205,11 @@ def completed(each: Proposed, parts: Mapping[UUID, Row[Any]], gone: Mapping[UUID
         if agency_id in parts and parts[agency_id].joined_at is not None
     ]
     return earliest(agreed_at(each.not_before, asked), each.otherwise_at)
+
+
+def _bound_by(parts: Mapping[UUID, Row[Any]], now: datetime) -> set[UUID]:
+    """The parties that have bound themselves by now; whose signature is reported may yet contest it."""
+    return {each for each, part in parts.items() if part.joined_at is not None and part.joined_at <= now}
 
 
 def over_on_record(proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]], agency_id: UUID) -> datetime | None:
@@ -296,7 +307,7 @@ async def write_agreed(
         if each.kind is ProposalKind.EARLIER_DAY:
             # That one has left meanwhile says nothing of the days before; who had left by that day has none of them.
             there = {agency_id: at for agency_id, at in gone.items() if at is not None and at <= each.not_before}
-        at = completed(each, parts, there)
+        at = completed(each, parts, there, now)
         at = in_place_at.get(each.id, at)
         if at != each.stored_agreed_at:
             await write.run(_SET_AGREED, {"its_id": each.id, "agreed_at": at})

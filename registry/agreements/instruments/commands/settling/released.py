@@ -57,7 +57,7 @@ async def releases(
         if each.kind is not ProposalKind.SUPERSESSION:
             continue
         gone = gone_at(parts, released)
-        agreed_at = completed(each, parts, gone_by(parts, released, now))
+        agreed_at = completed(each, parts, gone_by(parts, released, now), now)
         if agreed_at is None:
             continue
         signed = {row.agency_id for row in await write.all(_SIGNED, {"id": each.successor_id})}

@@ -1365,6 +1365,7 @@ _table(
     "agreement_evidence",
     sa.Column("document_id", Uuid, sa.ForeignKey("document.id"), primary_key=True),
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id")),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("name", sa.Text),
     sa.Column("is_restricted", sa.Boolean, nullable=False),
