@@ -216,8 +216,9 @@ async def _pending(
 ) -> tuple[Row[Any], DutyFact]:
     """The agreement's row, locked, and the duty. The lock makes of two who close one duty at once the second late."""
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_FILE, expected)
+    told = {each.id for each in await duties_of(write, [agreement_id], caller.now, caller.agency_id)}
     duty = next((each for each in await duties_of(write, [agreement_id], caller.now) if each.id == duty_id), None)
-    if duty is None:
+    if duty is None or duty.id not in told:  # of what its reader is not told it is answered as of what is not there
         raise NotFound("duty")
     _for_own(caller, row, duty.agency_id)
     return row, duty

@@ -273,11 +273,17 @@ def dispute_barred(
 
 
 def correction_barred(
-    own: NoticeReceipt | None, leaves_at: datetime | None, now: datetime, relied: Sequence[Reliance] = ()
+    own: NoticeReceipt | None,
+    leaves_at: datetime | None,
+    now: datetime,
+    relied: Sequence[Reliance] = (),
+    *,
+    agreed: bool = False,
 ) -> str | None:
     """Why a party cannot correct the day on which it said to have received a notice.
 
-    `leaves_at`: when that has run out; `relied`: what others did since the day was recorded.
+    `leaves_at`: when that has run out; `relied`: what others did since the day was recorded; `agreed`: whether the
+    party itself agreed to the day of another's receipt, and so to when the notice runs out.
     """
     if own is None:
         return (
@@ -286,6 +292,12 @@ def correction_barred(
         )
     if leaves_at is not None and leaves_at <= now:
         return "That notice has run out, and the day on which it was received stands."
+    if agreed:
+        return (
+            "Your agency has agreed to the day on which another party received that notice, and with it to when the "
+            "notice runs out: of its own day it moves that no more. To be bound otherwise, conclude an amendment or a "
+            "new agreement."
+        )
     if relied:
         return (
             f"Others have gone by that day since it was recorded: {relied_in_words(relied)}. So it is not corrected "

@@ -230,6 +230,7 @@ agreement_party = table(
     sa.Column("withdrawal_notice_on", Civil),
     sa.Column("ordinal", sa.Integer, nullable=False),
     sa.Column("named_at", Instant),
+    sa.Column("named_by_id", Uuid, sa.ForeignKey("agency.id")),
     sa.Column("in_text", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("verbally_at", Instant),
     sa.Column("verbal_authority_id", Uuid, sa.ForeignKey("signing_authority.id")),
@@ -252,7 +253,8 @@ agreement_party = table(
     sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
 )
 """`joined_at`: when the party was bound, by signature, word, confirmation or an uncontested report; NULL before.
-`named_at`: when it became a party; `in_text`: the text itself names it, else it was added to what others had executed.
+`named_at`: when it became a party, and `named_by_id`, by whose draft; `in_text`: the text itself names it, else it was
+added to what others had executed.
 
 `verbally_at`: when it agreed by word of mouth; `verbal_authority_id`: on whose authority, NULL where the agency kept no
 register then. `withdrawal_notice_on`: the day that its notice bears or, where it left without one (`notice_kind` NULL),
@@ -435,10 +437,24 @@ agreement_unasked = table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
     sa.Column("newcomer_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("since", Instant, primary_key=True),
+    sa.Column("until", Instant),
+    sa.Column("by_clause", sa.Boolean, nullable=False),
 )
-"""The parties that have not agreed to a newcomer, which came by the clause of a text that does not bind them.
+"""The parties that have not agreed to a newcomer, which was named after them, however it came; and when each was there.
 
-Derived. What was made while one of them was there, and before the newcomer was named, is not for that one.
+Derived. What was made meanwhile, and before the newcomer was named, is not for that one. `until` is NULL where the
+party is there still. `by_clause`: it came by the clause of a text alone, and nobody was asked at all.
+"""
+
+agreement_put_out = table(
+    "agreement_put_out",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("named_at", Instant, primary_key=True),
+    sa.Column("put_out_at", Instant, nullable=False),
+)
+"""Agencies that a draft named and a later one does not: what was made while they were there is not for who came since.
 """
 
 agreement_passage = table(

@@ -185,3 +185,14 @@ def test_who_has_agreed_is_told_by_the_last_text_signed_before_or_one_signed_sin
         ([hand(-2, is_open=True), hand(1, is_open=False)], False, True),
     ):
         assert has_agreed(hands, now, named_by_open=named_by_open) is agreed, hands
+
+
+def test_a_party_that_the_text_names_is_agreed_to_by_a_hand_to_a_text_sent_out_since() -> None:
+    now = utc_now()
+    for hands, named_by_open, agreed in (
+        ([], True, False),
+        ([Hand(now, False, now - timedelta(days=1))], False, False),
+        ([Hand(now, False, now)], False, True),
+        ([Hand(now, True, now - timedelta(days=1))], False, True),
+    ):
+        assert has_agreed(hands, now, named_by_open=named_by_open, in_text=True) is agreed, hands

@@ -171,3 +171,23 @@ async def test_a_notice_that_is_taken_back_and_given_anew_goes_by_no_day_agreed_
     assert asked(await one.legal.done("GET", path)) == []
     said = await received(one, found, leaver, today() - 18 * DAY)
     assert party(said, leaver)["leaves_at"] == runs_out(today(), 30)
+
+
+async def test_who_agreed_to_anothers_day_moves_the_end_no_more_by_its_own(service: Service, cast: Cast) -> None:
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, **BY_RECEIPT)
+    path = f"{PATH}/{found['id']}/correct-receipt"
+    await give(leaver, found, today() - 28 * DAY)
+    await received(three, found, leaver, today() - 28 * DAY)
+    said = await received(one, found, leaver, today() - 28 * DAY)
+    agreed = await consents(three, said)
+    ends = runs_out(today() - 28 * DAY, 30)
+    assert party(agreed, leaver)["leaves_at"] == ends
+    for by in (three, one):
+        for days in (20, 0):
+            refused = await by.legal.post(path, correction(leaver, today() - days * DAY))
+            assert_problem(refused, 409, "wrong_status")
+        seen = await by.legal.done("GET", f"{PATH}/{found['id']}")
+        (offered,) = (each for each in seen["allowed_actions"] if each["action"] == "correct_receipt")
+        assert offered["allowed"] is False
+        assert party(seen, leaver)["leaves_at"] == ends

@@ -18,6 +18,7 @@ from registry.agreements.instruments.schemas.given import NewProvision
 from registry.agreements.instruments.tables import (
     agreement_coverage,
     agreement_party,
+    agreement_put_out,
     agreement_version,
     agreement_version_dates,
     provision,
@@ -59,11 +60,14 @@ _AGREEMENT_ID = sa.bindparam("its_agreement", type_=agreement_version.c.agreemen
 _INSERT_PROVISION = provision.insert()
 _INSERT_COVERAGE = agreement_coverage.insert()
 _INSERT_PARTY = agreement_party.insert()
+_PUT_OUT = agreement_put_out.insert()
 _INSERT_DATES = agreement_version_dates.insert()
 _UPDATE_DATES = agreement_version_dates.update().where(agreement_version_dates.c.version_id == _VERSION_ID)
 _DELETE_PROVISIONS = provision.delete().where(provision.c.version_id == _VERSION_ID)
 _DELETE_COVERAGE = agreement_coverage.delete().where(agreement_coverage.c.version_id == _VERSION_ID)
-_NAMED = sa.select(agreement_party.c.agency_id).where(agreement_party.c.agreement_id == _AGREEMENT_ID)
+_NAMED = sa.select(agreement_party.c.agency_id, agreement_party.c.named_at).where(
+    agreement_party.c.agreement_id == _AGREEMENT_ID
+)
 _GONE = sa.bindparam("gone", type_=agreement_party.c.agency_id.type)
 _KEPT = agreement_party.c.agency_id == sa.bindparam("kept", type_=agreement_party.c.agency_id.type)
 _SET_ORDINAL = agreement_party.update().where(agreement_party.c.agreement_id == _AGREEMENT_ID, _KEPT)
@@ -307,20 +311,26 @@ async def write_coverage(write: Write, version_id: UUID, terms: Terms) -> None:
     await write.run(_INSERT_COVERAGE, [{"version_id": version_id, "category": code} for code in terms.categories])
 
 
-async def write_parties(write: Write, agreement_id: UUID, parties: Sequence[UUID], now: datetime) -> None:
+async def write_parties(
+    write: Write, agreement_id: UUID, parties: Sequence[UUID], named_by_id: UUID, now: datetime
+) -> None:
     """Make the draft's parties these; none has joined yet. Who was one before keeps the instant of its being named.
 
-    What the governing body of another said stays on record, and says something again once that agency is named anew.
+    When one was there that is put out stays known: see `unasked`. What the governing body of another said stays on
+    record, and says something again once that agency is named anew.
     """
     its = {"its_agreement": agreement_id}
-    before = {row.agency_id for row in await write.all(_NAMED, its)}
-    for gone in sorted(before.difference(parties)):
+    before = {row.agency_id: row.named_at for row in await write.all(_NAMED, its)}
+    for gone in sorted(before.keys() - {*parties}):
         await write.run(_DROP_PARTY, {**its, "gone": gone})
+        stay = {"agreement_id": agreement_id, "agency_id": gone, "named_at": before[gone], "put_out_at": now}
+        await write.run(_PUT_OUT, stay)
     for ordinal, party in enumerate(parties):
         if party in before:
             await write.run(_SET_ORDINAL, {**its, "kept": party, "ordinal": ordinal})
+    named = {"agreement_id": agreement_id, "in_text": True, "named_at": now, "named_by_id": named_by_id}
     new = [
-        {"agreement_id": agreement_id, "agency_id": party, "ordinal": ordinal, "in_text": True, "named_at": now}
+        {**named, "agency_id": party, "ordinal": ordinal}
         for ordinal, party in enumerate(parties)
         if party not in before
     ]

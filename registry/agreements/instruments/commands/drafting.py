@@ -23,6 +23,7 @@ from registry.agreements.instruments.commands.holding import changed, parties_of
 from registry.agreements.instruments.commands.indexing import index_title
 from registry.agreements.instruments.commands.open_text import OpenText, open_text, written_as
 from registry.agreements.instruments.commands.repeating import declassified
+from registry.agreements.instruments.commands.settling.unasked import rewrite_unasked
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.rules import Sensitivity, Stage, edit_barred, refuse
@@ -147,7 +148,7 @@ async def enter(
         },
     )
     await write_term(write, version_id, "original", term, new.time_zone)
-    await write_parties(write, agreement_id, new.parties, caller.now)
+    await write_parties(write, agreement_id, new.parties, caller.agency_id, caller.now)
     await write_provisions(write, version_id, new.provisions)
     await write_coverage(write, version_id, new.terms)
     await index_title(write, agreement_id, new.number, new.title)
@@ -208,7 +209,8 @@ async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText
         .values(title=after["title"], terms=after["terms"])
     )
     if "parties" in differing:
-        await write_parties(write, row.id, after["parties"], caller.now)
+        await write_parties(write, row.id, after["parties"], caller.agency_id, caller.now)
+        await rewrite_unasked(write, row.id, caller.now)
     declassifies: dict[str, object] = {}
     if "provisions" in differing:
         declassifies = await declassified(

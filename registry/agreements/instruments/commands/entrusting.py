@@ -24,8 +24,9 @@ _UNASKED = sa.select(agreement_unasked.c.agency_id).where(
     agreement_unasked.c.newcomer_id == sa.bindparam("agency_id", type_=agreement_unasked.c.newcomer_id.type),
 )
 NOT_OF_ALL = (
-    "That agency was let in by a text that does not bind each party, and who keeps the file reads what all have filed: "
-    "it keeps it once each party that is bound has agreed to its joining. One of them proposes that by adding it anew."
+    "A party that was named before that agency has not agreed to it, and who keeps the file reads what all have filed: "
+    "it keeps it once each of them has, by its signature to a text that names that agency or says that others may join "
+    "it, or by its consent. Who is bound proposes that by adding it anew."
 )
 
 

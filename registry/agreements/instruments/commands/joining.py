@@ -35,6 +35,7 @@ from registry.agreements.instruments.tables import (
     agreement_party,
     agreement_party_window,
     agreement_signature,
+    agreement_unasked,
     agreement_version,
 )
 from registry.agreements.instruments.terms import Terms
@@ -104,6 +105,24 @@ _SIGNED = (
 )
 
 
+_unasked, _newcomer = agreement_unasked, agreement_party.alias("newcomer")
+_UNASKED = (
+    sa.select(_unasked.c.newcomer_id)
+    .join(
+        agreement_party,
+        sa.and_(
+            agreement_party.c.agreement_id == _unasked.c.agreement_id,
+            agreement_party.c.agency_id == _unasked.c.agency_id,
+        ),
+    )
+    .join(
+        _newcomer,
+        sa.and_(_newcomer.c.agreement_id == _unasked.c.agreement_id, _newcomer.c.agency_id == _unasked.c.newcomer_id),
+    )
+    .where(_unasked.c.agreement_id == _ID, agreement_party.c.joined_at.is_not(None), ~_newcomer.c.in_text)
+)
+
+
 LONGEST_RATIFICATION_DAYS = 365
 
 
@@ -117,16 +136,17 @@ async def add_parties(
 
     Until each party that is bound has consented they learn nothing of it. A text that is open to accession, and binds
     who adds them, has said so beforehand: by that alone they sign that text, and no other that binds parties who were
-    not asked. Whoever came so may be proposed anew, for all to consent. Raises RuleBroken for an agency that is
-    unknown, dissolved or a party already, Conflict for one that is proposed already, WrongStatus.
+    not asked. Whoever came so, or to whom a party has not agreed, may be proposed anew, for all to consent. Raises
+    RuleBroken for an agency that is unknown, dissolved or a party already, Conflict for one that is proposed already,
+    WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     await check_bound(write, row.id, caller.agency_id, caller.now)
     advanced(row, AgreementAction.ADD_PARTIES)
     refuse(expired(row, caller.now))
     parties = await parties_of(write, row.id)
-    by_text = await _by_text_alone(write, row, caller.now)
-    settled = [each for each in parties if each not in by_text]
+    anew = await _to_be_asked_anew(write, row, caller.now)
+    settled = [each for each in parties if each not in anew]
     known = await known_agencies(write, new.agency_ids)
     faults = [
         Fault(pointer=f"/agency_ids/{index}", code=code, detail=detail)
@@ -142,7 +162,7 @@ async def add_parties(
         faults.append(Fault(pointer="/agency_ids", code="too_many_parties", detail=detail))
     if faults:
         raise RuleBroken("These agencies cannot be added; nothing was done.", "parties_faulty", faults=faults)
-    is_open = by_text.isdisjoint(new.agency_ids) and await _is_open(write, caller, row)
+    is_open = anew.isdisjoint(new.agency_ids) and await _is_open(write, caller, row)
     if not is_open:  # else nobody's consent is waited for any more, and what was proposed before is closed
         await check_none_open(write, caller, row.id, ProposalKind.NEWCOMERS, new.agency_ids)
     proposal = NewProposal(
@@ -162,12 +182,16 @@ async def add_parties(
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
-async def _by_text_alone(write: Write, row: Row[Any], now: datetime) -> set[UUID]:
-    """The newcomers about whom nobody was asked, where there is a text that does not let them in by itself."""
+async def _to_be_asked_anew(write: Write, row: Row[Any], now: datetime) -> set[UUID]:
+    """The newcomers about whom nobody was asked, where there is a text that does not let them in by itself.
+
+    And those to whom a party that is bound by now has not agreed.
+    """
+    unasked = {each.newcomer_id for each in await write.all(_UNASKED, {"id": row.id})}
     texts = await executed_texts(write, row.id)
     if all(msgspec.json.decode(each.terms, type=Terms).open_to_accession for each in texts):
-        return set()
-    return {each for each, its in (await let_in(write, row.id, now)).items() if its.by_text_alone}
+        return unasked
+    return unasked | {each for each, its in (await let_in(write, row.id, now)).items() if its.by_text_alone}
 
 
 async def _is_open(write: Write, caller: Caller, row: Row[Any]) -> bool:

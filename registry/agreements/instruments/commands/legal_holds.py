@@ -5,6 +5,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from registry.agreements.instruments.commands.holding import audience_of, changed, held
+from registry.agreements.instruments.queries.visibility import told_of_act
 from registry.agreements.instruments.tables import agreement_hold
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
@@ -18,7 +19,9 @@ _UUID = agreement_hold.c.id.type
 _AGREEMENT = sa.bindparam("agreement_id", type_=_UUID)
 _PLACE = agreement_hold.insert()
 _HOLD = sa.select(agreement_hold).where(
-    agreement_hold.c.id == sa.bindparam("id", type_=_UUID), agreement_hold.c.agreement_id == _AGREEMENT
+    agreement_hold.c.id == sa.bindparam("id", type_=_UUID),
+    agreement_hold.c.agreement_id == _AGREEMENT,
+    told_of_act(agreement_hold, agreement_hold.c.placed_at),
 )
 _LIFT = agreement_hold.update().where(agreement_hold.c.id == sa.bindparam("its_id", type_=_UUID))
 _IN_PLACE = (
@@ -56,10 +59,11 @@ async def lift_hold(
 ) -> None:
     """End one hold of the own agency: another's litigation is not for a partner, nor for the custodian, to end.
 
-    Raises RuleBroken for a hold that is not there, Forbidden for another agency's, WrongStatus for one lifted already.
+    Raises RuleBroken for a hold that is not there, or of which the agency is told nothing, Forbidden for another
+    agency's, WrongStatus for one lifted already.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_HOLD, expected)
-    hold = await write.first(_HOLD, {"id": hold_id, "agreement_id": row.id})
+    hold = await write.first(_HOLD, {"id": hold_id, "agreement_id": row.id, "viewer": caller.agency_id})
     if hold is None:
         raise RuleBroken.at(
             "There is no such hold of this agreement.",

@@ -25,7 +25,7 @@ from registry.agreements.instruments.consent import Reported, ReportedKind, Repo
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
-from registry.agreements.instruments.queries.relying import gone_by_receipt
+from registry.agreements.instruments.queries.relying import agreed_to_a_day, gone_by_receipt
 from registry.agreements.instruments.receipt import (
     NoticeReceipt,
     ToldReceipt,
@@ -121,11 +121,11 @@ async def _to_correct(write: Write, caller: Caller, row: Row[Any], giver_id: UUI
     """Who gave the notice, and the own word of its receipt that may be corrected. Raises WrongStatus."""
     giver = await write.first(_GIVER, {"id": row.id, "agency_id": giver_id})
     own = None if giver is None else own_receipt(giver.notice_receipts, caller.agency_id)
-    relied = []
+    relied, agreed = [], await agreed_to_a_day(write, row.id, giver_id, caller.agency_id)
     if giver is not None and own is not None and own.recorded_at is not None:
         both, at = (giver_id, caller.agency_id), (row.time_zone, caller.now)
         relied = await gone_by_receipt(write, row.id, *both, own.recorded_at, giver.leaves_at, *at)
-    refuse(correction_barred(own, None if giver is None else giver.leaves_at, caller.now, relied))
+    refuse(correction_barred(own, None if giver is None else giver.leaves_at, caller.now, relied, agreed=agreed))
     assert giver is not None, "what nobody gave was refused"
     assert own is not None, "and so was what was not recorded"
     return giver, own

@@ -80,6 +80,19 @@ _REPORTED_EARLIER = sa.exists().where(
     _report.c.kind.in_(LEAVING),
     _report.c.acted_on < _SINCE_ON,
 )
+_AGREED_TO_DAY = (
+    sa.select(_consent.c.agency_id)
+    .join(_proposal, _proposal.c.id == _consent.c.proposal_id)
+    .where(
+        _proposal.c.agreement_id == _ID,
+        _proposal.c.notice_of_id == sa.bindparam("giver_id", type_=agreement.c.id.type),
+        _proposal.c.proposed_by_id != _AGENCY,
+        _proposal.c.taken_back_at.is_(None),
+        _consent.c.agency_id == _AGENCY,
+        _consent.c.counts_from.is_not(None),
+        ~_UNANSWERED,
+    )
+)
 _LASTS_AT = sa.bindparam("now", type_=_INSTANT)
 _pause = agreement_party_suspension
 _SAID_SINCE = (
@@ -253,6 +266,15 @@ async def gone_by_receipt(
     passed = await _let_pass_since(read, agreement_id, giver_id, since, leaves_at, time_zone, now)
     others = [(day, name) for day, agency_id, name in passed if agency_id != recipient_id]
     return _in_order(acts, others, since, time_zone, now)
+
+
+async def agreed_to_a_day(read: Read, agreement_id: UUID, giver_id: UUID, recipient_id: UUID) -> bool:
+    """Whether the recipient agreed to the day on which another received that one's notice, or let 14 days pass.
+
+    Whenever that was: who agrees to a day that ends the notice goes by it, like whoever agrees to its own.
+    """
+    its = {"id": agreement_id, "giver_id": giver_id, "agency_id": recipient_id}
+    return await read.first(_AGREED_TO_DAY, its) is not None
 
 
 async def _done_since(

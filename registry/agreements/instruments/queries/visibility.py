@@ -203,30 +203,31 @@ def gone_at(party: sa.FromClause, never: datetime, *, or_lapsed: bool = False) -
     return first
 
 
-def kept_from(party: sa.FromClause, made_at: sa.ColumnElement[Any] | None = None) -> sa.ColumnElement[bool]:
-    """Newcomers from which is kept what was made then for the parties of that day: one of these was not asked.
+def kept_from(party: sa.FromClause, made_at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Newcomers from which is kept what was made then for the parties of that day: one of these has not agreed to them.
 
-    It came by the clause of a text that does not bind that party, which filed what it filed for those who were there.
-    What is made once the newcomer is named is made in view of it. Without an instant, those from which anything is.
+    However they came: by consent of those bound, by a text's clause, or by another draft. What that party filed it
+    filed for those who were there; what is made once the newcomer is named is made in view of it.
     """
-    other = agreement_party.alias("not_asked")
-    its = (
+    its = agreement_unasked.c
+    there = sa.select(sa.literal(1)).where(
+        its.agreement_id == party.c.agreement_id,
+        its.newcomer_id == party.c.agency_id,
+        made_at < party.c.named_at,
+        its.since <= made_at,
+        sa.or_(its.until.is_(None), its.until > made_at),
+    )
+    return there.correlate_except(agreement_unasked).exists()
+
+
+def _came_by_clause(party: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Newcomers that came by the clause of a text alone, and one party has not agreed to them."""
+    its = sa.select(sa.literal(1)).where(
         agreement_unasked.c.agreement_id == party.c.agreement_id,
         agreement_unasked.c.newcomer_id == party.c.agency_id,
+        agreement_unasked.c.by_clause,
     )
-    one = sa.select(sa.literal(1))
-    if made_at is None:
-        return one.where(*its).correlate_except(agreement_unasked).exists()
-    there = agreement_unasked.join(
-        other,
-        sa.and_(
-            other.c.agreement_id == agreement_unasked.c.agreement_id,
-            other.c.agency_id == agreement_unasked.c.agency_id,
-        ),
-    )
-    since = sa.or_(other.c.named_at.is_(None), other.c.named_at <= made_at)
-    before = one.select_from(there).where(*its, made_at < party.c.named_at, since, ~gone_by(other, made_at))
-    return before.correlate_except(agreement_unasked, other).exists()
+    return its.correlate_except(agreement_unasked).exists()
 
 
 def reads_restricted(agency_bind: str = "viewer", of: sa.FromClause = agreement_version) -> sa.ColumnElement[bool]:
@@ -345,19 +346,24 @@ def closed_to(agency_bind: Who = "viewer", of: sa.FromClause = agreement_version
     """Versions that a newcomer does not read: one about which a party was not asked reads what it may sign.
 
     That is what says that others may join it, and what is made once it is bound; and what it has signed, or is bound
-    by. See `kept_from`, and `let_in.since`.
+    by. See `kept_from`, and `let_in.since`. Nor does who was put into a later draft read what was sent out before, and
+    never named it, unless it keeps the file.
     """
-    party, window, signature = (
-        each.alias(f"of_{each.name}") for each in (agreement_party, agreement_party_window, agreement_signature)
+    party, window, signature, kept = (
+        each.alias(f"of_{each.name}")
+        for each in (agreement_party, agreement_party_window, agreement_signature, agreement)
     )
     one, mine = sa.select(sa.literal(1)), _agency(agency_bind)
     signed = one.where(signature.c.version_id == of.c.id, signature.c.agency_id == mine)
     binds = one.where(window.c.version_id == of.c.id, window.c.agency_id == mine)
-    newcomer = one.where(
-        party.c.agreement_id == of.c.agreement_id,
-        party.c.agency_id == mine,
-        kept_from(party),
+    keeper = one.where(kept.c.id == of.c.agreement_id, kept.c.custodian_id == mine)
+    by_clause = sa.and_(
+        _came_by_clause(party),
         sa.or_(party.c.joined_at.is_(None), party.c.joined_at > sa.func.coalesce(of.c.frozen_at, of.c.created_at)),
+    )
+    by_draft = sa.and_(party.c.in_text, party.c.named_at > of.c.frozen_at, ~keeper.correlate_except(kept).exists())
+    newcomer = one.where(
+        party.c.agreement_id == of.c.agreement_id, party.c.agency_id == mine, sa.or_(by_clause, by_draft)
     )
     return sa.and_(
         ~of.c.open_to_accession,

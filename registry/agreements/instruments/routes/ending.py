@@ -181,8 +181,9 @@ async def correct_agreement_receipt(
     """Correct the day on which your agency recorded that it received another party's notice.
 
     While the notice runs, and as long as no other party has gone by that day: by a signature, a consent, a notice of
-    its own, or a last day to leave that it let go by. The history keeps both days and the reason. Where an earlier day
-    would end something for others sooner, it counts once they agree to it, as when it is recorded.
+    its own, or a last day to leave that it let go by; nor once your agency has agreed to the day on which another
+    received that notice. The history keeps both days and the reason. Where an earlier day would end something for
+    others sooner, it counts once they agree to it, as when it is recorded.
     """
     return agreement_answer(await receiving.correct_receipt(write, caller, agreement_id, data, if_match))
 

@@ -44,8 +44,9 @@ async def add_agreement_parties(
     Once each party that is bound has consented, or at once where a text that binds your agency is open to accession,
     they see it and may sign; each is bound once it has, and not before it was let in. Who came by a text's clause signs
     that text, and no other before all have consented: add it anew to ask them. Until then it reads of the texts those
-    that it may sign, signed or is bound by, and nothing that was made before it was named while a party was there that
-    has not agreed.
+    that it may sign, signed or is bound by. However it came, it reads nothing that was made before it was named while
+    a party was there that has not agreed to it; so a party that is named and not bound yet is not asked, and what it
+    filed is kept from the newcomer.
     """
     return agreement_answer(await joining.add_parties(write, caller, agreement_id, data, if_match))
 

@@ -47,7 +47,7 @@ from registry.agreements.instruments.commands.settling.published import Publishe
 from registry.agreements.instruments.commands.settling.redated import redated_notices
 from registry.agreements.instruments.commands.settling.released import releases
 from registry.agreements.instruments.commands.settling.shown_to_others import show_to_others
-from registry.agreements.instruments.commands.settling.unasked import unasked
+from registry.agreements.instruments.commands.settling.unasked import rewrite_unasked
 from registry.agreements.instruments.commands.settling.uncontested import settle_reports
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
@@ -76,7 +76,6 @@ from registry.agreements.instruments.tables import (
     agreement_party_window,
     agreement_suspension,
     agreement_text_window,
-    agreement_unasked,
 )
 from registry.agreements.instruments.terms import Terms, roles_of
 from registry.agreements.instruments.told import alone_at
@@ -121,7 +120,6 @@ _DERIVED = (
     agreement_text_window,
     agreement_force_window,
     agreement_notice_window,
-    agreement_unasked,
 )
 _DELETE = {table.name: table.delete().where(table.c.agreement_id == _ID) for table in _DERIVED}
 _INSERT = {table.name: table.insert() for table in _DERIVED}
@@ -322,12 +320,12 @@ async def settle(write: Write, agreement_id: UUID, now: datetime) -> Settled:
         "agreement_text_window": [{**_stored(w), "version_id": texts[w.text].version_id} for w in holding],
         "agreement_force_window": [_stored(w) for w in force_windows(bound.values())],
         "agreement_notice_window": list(notice_windows(texts, holding, parts, end.at, row.time_zone, now)),
-        "agreement_unasked": await unasked(write, agreement_id, now),
     }
     for name, found in rows.items():
         await write.run(_DELETE[name], {"id": agreement_id})
         if found:
             await write.run(_INSERT[name], [{**each, "agreement_id": agreement_id} for each in found])
+    await rewrite_unasked(write, agreement_id, now)
     for_others = None
     if row.executed_at is not None:
         texts_of = {each: {texts[window.text].version_id for window in windows} for each, windows in bound.items()}

@@ -822,6 +822,7 @@ _table(
     sa.Column("withdrawal_notice_on", Civil),
     sa.Column("ordinal", sa.Integer, nullable=False),
     sa.Column("named_at", Instant),
+    sa.Column("named_by_id", Uuid, sa.ForeignKey("agency.id")),
     sa.Column("in_text", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("verbally_at", Instant),
     sa.Column("verbal_authority_id", Uuid, sa.ForeignKey("signing_authority.id")),
@@ -975,6 +976,17 @@ _table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
     sa.Column("newcomer_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("since", Instant, primary_key=True),
+    sa.Column("until", Instant),
+    sa.Column("by_clause", sa.Boolean, nullable=False),
+)
+
+_table(
+    "agreement_put_out",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("named_at", Instant, primary_key=True),
+    sa.Column("put_out_at", Instant, nullable=False),
 )
 
 
