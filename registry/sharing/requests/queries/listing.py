@@ -24,7 +24,7 @@ from registry.resources.assets.queries.visibility import visible_to as visible_a
 from registry.resources.assets.schemas.shown import AssetReference
 from registry.resources.assets.tables import asset
 from registry.sharing.loans.queries.getting import permission_for
-from registry.sharing.loans.queries.hindrances import hindrance
+from registry.sharing.loans.queries.hindrances import hindrance, moment
 from registry.sharing.loans.rules import LoanAction
 from registry.sharing.loans.rules import Side as LoanSide
 from registry.sharing.policy.decisions import ApprovalRole, Side
@@ -276,7 +276,7 @@ async def list_requests(read: Read, principal: Principal, query: RequestQuery, n
         parameters |= {"subject": principal.person, "reserves": reserves, "mends": mends, **answers, **cancels}
         parameters |= person_parameters(principal)
         parameters |= {f"is_{role}": approves and role in principal.roles for role in APPROVAL_ROLES}
-    parameters |= {"viewer": principal.agency_id, "now": now, "at": now, **_ORDERS["requesting"].parameters(query)}
+    parameters |= {"viewer": principal.agency_id, **moment(now), "at": now, **_ORDERS["requesting"].parameters(query)}
     if query.cursor is not None:
         filters.add("cursor")
     rows = await read.all_slowly(_list_statement(frozenset(filters), sides, query.sort), parameters)
