@@ -238,6 +238,16 @@ def test_the_host_of_the_public_address_is_answered_for() -> None:
         load({**given, "REGISTRY_ALLOWED_HOSTS": "localhost"})
 
 
+@pytest.mark.parametrize("there", ["registry:p@ss@db.example/registry", "registry:p@s/s@db.example/registry"])
+def test_a_password_that_is_not_encoded_is_told_instead_of_a_host_that_is_not_found(there: str) -> None:
+    given = {"REGISTRY_LEDGER_KEY": "0123456789abcdef" * 2, "REGISTRY_DATABASE_URL": f"postgresql+asyncpg://{there}"}
+    with pytest.raises(SettingsError, match="write %40 in its place") as refused:
+        load(given)
+    assert "ss@" not in str(refused.value)
+    right = given["REGISTRY_DATABASE_URL"].replace("p@", "p%40").replace("s/s", "s%2Fs")
+    assert load({**given, "REGISTRY_DATABASE_URL": right}).database_url == right
+
+
 def test_the_readme_names_every_setting_and_no_other() -> None:
     readme = (ROOT / "README.md").read_text()
     table = {

@@ -272,6 +272,11 @@ def _database_url(value: str) -> str:
         raise SettingsError(f"{PREFIX}DATABASE_URL begins with sqlite:/// or postgresql+asyncpg://.")
     if value.removeprefix("sqlite:///") in ("", ":memory:"):
         raise SettingsError(f"{PREFIX}DATABASE_URL names no file: give SQLite one, such as sqlite:////var/registry.db.")
+    if value.partition("?")[0].count("@") > 1:  # what stands behind the first would be taken for a host's name
+        raise SettingsError(
+            f"{PREFIX}DATABASE_URL has more than one @: in a user's name or a password write %40 in its place, and "
+            "percent-encode whatever else is no letter or digit there."
+        )
     if not _names_servers(value):  # it may hold a password, and is not repeated
         raise SettingsError(
             f"{PREFIX}DATABASE_URL cannot be read as an address, such as "

@@ -96,8 +96,10 @@ def _expiry(claims: Mapping[str, Any], at: float, skew: int) -> float:
     if "exp" not in times:
         raise refused(ClientReason.CLAIM_MISSING, "The assertion needs exp.")
     for name, value in times.items():
-        if type(value) is not int or not 0 <= value <= _LATEST:
+        if type(value) is not int:
             raise refused(ClientReason.MALFORMED, f"{name} of the assertion must be in whole seconds.")
+        if not 0 <= value <= _LATEST:
+            raise refused(ClientReason.MALFORMED, f"{name} of the assertion is no time from 1970 to 2999, in seconds.")
     if at >= times["exp"] + skew:
         raise refused(
             ClientReason.EXPIRED, "The assertion has expired: make one for each request, and compare the clocks."

@@ -8,7 +8,7 @@ import pytest
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from registry.platform.access.principals import Role
 from registry.platform.kernel.time import Window, utc_now
-from tests.support.agreements import agreement_body
+from tests.support.agreements import agreement_body, confirm_agreement, record_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast, today
 from tests.support.loans import Partners, body_for, make_loan, make_overdue_loan, make_partners, step
@@ -253,6 +253,37 @@ async def test_a_deadline_says_what_meets_it_to_who_may(cast: Cast) -> None:
     (theirs,) = [each for each in await _inbox(owner, "partners") if each["kind"] == "deadline"]
     (legal,) = [each for each in await _inbox(partners.requesting, role=Role.LEGAL) if each["kind"] == "deadline"]
     assert (theirs["action"], legal["action"]) == (None, None), "not theirs to file"
+
+
+async def test_an_agreement_that_another_recorded_waits_to_be_confirmed(cast: Cast) -> None:
+    """A recorded paper binds who recorded it; the other party has to be told that its word is missing."""
+    first, other = cast.assisting, cast.requesting
+    recorded = await record_agreement(first, other)
+
+    async def waits(agency: Agency, role: Role = Role.LEGAL) -> list[dict[str, Any]]:
+        page = await _inbox(agency, role=role)
+        return [each for each in page if each["kind"] == "agreement" and each["subject"]["id"] == recorded["id"]]
+
+    (entry,) = await waits(other)
+    assert "confirm that your agency signed it" in entry["task"], entry
+    assert entry["action"] == {"operation": "confirm_agreement", "path": f"/v1/agreements/{recorded['id']}/confirm"}
+    seen = await other.legal.done("GET", f"/v1/agreements/{recorded['id']}")
+    assert next(each for each in seen["allowed_actions"] if each["action"] == "confirm")["allowed"]
+    assert await waits(first) == []
+    assert await waits(other, Role.COORDINATOR) == []
+    await confirm_agreement(recorded, other)
+    assert "confirm_agreement" not in {(each["action"] or {}).get("operation") for each in await waits(other)}
+
+
+async def test_who_declined_to_join_is_not_asked_to_confirm(cast: Cast) -> None:
+    recorded = await record_agreement(cast.assisting, cast.requesting)
+    path = f"/v1/agreements/{recorded['id']}"
+    etag = (await cast.requesting.legal.get(path)).headers["etag"]
+    said = {"version_sha256": recorded["version_sha256"], "reason": "We never agreed to that (demo)."}
+    done = await cast.requesting.legal.post(f"{path}/decline-to-join", said, if_match=etag)
+    assert done.status_code == 200, done.text
+    left = [each for each in await _inbox(cast.requesting, role=Role.LEGAL) if each["subject"]["id"] == recorded["id"]]
+    assert [each["task"] for each in left if "confirm that" in each["task"]] == []
 
 
 async def test_an_agreement_sent_for_signature_waits_for_the_legal_desk(cast: Cast) -> None:

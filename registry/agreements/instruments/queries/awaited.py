@@ -1,4 +1,4 @@
-"""Which agreements wait for the caller's agency: its signature, its review, or its answer."""
+"""Which agreements wait for the caller's agency: its signature or confirmation, its review, or its answer."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -6,8 +6,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.consent import ReportStatus
+from registry.agreements.instruments.consent_tables import agreement_reported_act
 from registry.agreements.instruments.queries.consents import awaits, contestable_from
 from registry.agreements.instruments.queries.listing import list_agreements
+from registry.agreements.instruments.queries.rows import paper_awaited
 from registry.agreements.instruments.queries.visibility import not_left, visible_to
 from registry.agreements.instruments.review_tables import agreement_review_round, agreement_reviewer
 from registry.agreements.instruments.reviews import ReviewVerdict
@@ -98,7 +101,44 @@ def _to_review() -> sa.Select[Any]:
     )
 
 
-_SIGNS, _REVIEWS = agreement.c.id.in_(_to_sign()), agreement.c.id.in_(_to_review())
+def _to_confirm() -> sa.ColumnElement[bool]:
+    """Agreements that others executed, on paper or here, and that wait for the word of the viewer that it signed, too.
+
+    Nobody reported that it did: what is reported is answered, in its days. Who said no, to the text or to what was
+    reported of it, is not asked again.
+    """
+    signed, declined = agreement_signature, agreement_declined
+    reported = sa.exists().where(
+        agreement_reported_act.c.agreement_id == agreement_party.c.agreement_id,
+        agreement_reported_act.c.agency_id == agreement_party.c.agency_id,
+        agreement_reported_act.c.status.in_((ReportStatus.CONTESTED.value, ReportStatus.UNCONFIRMED.value)),
+    )
+    unsaid = (
+        sa.select(agreement_party.c.agreement_id)
+        .where(agreement_party.c.agency_id == _VIEWER, agreement_party.c.joined_at.is_(None), not_left())
+        .where(
+            ~sa.exists().where(
+                signed.c.agreement_id == agreement_party.c.agreement_id,
+                signed.c.agency_id == agreement_party.c.agency_id,
+            ),
+            ~sa.exists().where(
+                declined.c.agreement_id == agreement_party.c.agreement_id,
+                declined.c.agency_id == agreement_party.c.agency_id,
+            ),
+            ~reported,
+        )
+    )
+    lasts = sa.or_(
+        agreement.c.over_at.is_(None), agreement.c.over_at > sa.bindparam("now", type_=agreement.c.over_at.type)
+    )
+    executed = agreement.c.stage.in_((Stage.EXECUTED.value, Stage.SUSPENDED.value))
+    party = sa.select(agreement_party.c.agreement_id).where(agreement_party.c.agency_id == _VIEWER)
+    return sa.and_(
+        executed, lasts, sa.or_(agreement.c.id.in_(unsaid), sa.and_(agreement.c.id.in_(party), paper_awaited))
+    )
+
+
+_SIGNS, _REVIEWS, _CONFIRMS = agreement.c.id.in_(_to_sign()), agreement.c.id.in_(_to_review()), _to_confirm()
 _MY_REVIEW = (
     sa.select(agreement_reviewer.c.id)
     .join(agreement_review_round, agreement_reviewer.c.round_id == agreement_review_round.c.id)
@@ -117,11 +157,11 @@ _WAITING = (
     sa.select(
         agreement.c.id,
         _MY_REVIEW.label("review_id"),
-        sa.case((_SIGNS, "sign"), (_REVIEWS, "review"), else_="answer").label("waits_for"),
+        sa.case((_SIGNS, "sign"), (_REVIEWS, "review"), (_CONFIRMS, "confirm"), else_="answer").label("waits_for"),
     )
     .where(
         visible_to(),
-        sa.or_(_SIGNS, _REVIEWS, awaits()),
+        sa.or_(_SIGNS, _REVIEWS, awaits(), _CONFIRMS),
         agreement.c.id > sa.bindparam("after", type_=agreement.c.id.type),
     )
     .order_by(agreement.c.id)
@@ -130,6 +170,7 @@ _WAITING = (
 _TASKS: Final = {
     "sign": "Sign the text that is out for signature, or decline it.",
     "review": "Review the text: approve it, or ask for changes.",
+    "confirm": "Read the text that others executed, then confirm that your agency signed it, sign it, or decline it.",
     "answer": "Answer what another party reported or proposed.",
 }
 
@@ -165,6 +206,8 @@ def _action(row: Row[Any], asked: Asked) -> InboxAction | None:
     match row.waits_for:
         case "sign":
             return InboxAction(operation="sign_agreement", path=f"{path}/sign")
+        case "confirm":
+            return InboxAction(operation="confirm_agreement", path=f"{path}/confirm")
         case "review" if refusal(asked.principal, Action.AGREEMENTS_ADVISE, ["party"]) is None:
             return InboxAction(operation="approve_agreement_review", path=f"{path}/reviews/{row.review_id}/approve")
         case _:

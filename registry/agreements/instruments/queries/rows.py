@@ -148,6 +148,14 @@ _its_no = (
 _paper_to_decline = (
     _of_open.where(_open.c.is_paper, ~_its_hand.exists(), ~_its_no.exists()).correlate(agreement).exists()
 )
+paper_awaited = (
+    _of_open.where(
+        _open.c.is_paper, ~_its_hand.exists(), ~_its_no.exists(), ~_left_before.exists(), ~_begins_after_end.exists()
+    )
+    .correlate(agreement)
+    .exists()
+)
+"""Agreements of which another filed a change on paper that waits for the hand of `viewer`, who has not declined it."""
 _amending = agreement_version.alias("amending")
 _amending_dates = agreement_version_dates.alias("amending_dates")
 
