@@ -176,8 +176,7 @@ async def ensure_key(write: Write, keys: LedgerKeys, caller: Caller, origin: str
     if known:
         if origin is not None and origin != known[-1].verifier.name:
             raise Conflict(
-                f"The ledger is called {known[-1].verifier.name} already: its name is in every checkpoint, and stays.",
-                "ledger_named",
+                f"The ledger is called {known[-1].verifier.name} already: its name is in every checkpoint, and stays."
             )
         return
     _check_secrets(keys)
@@ -216,7 +215,7 @@ async def forget_retired(write: Write, now: datetime) -> None:
 
 def _check_secrets(keys: LedgerKeys) -> None:
     if not keys:
-        raise Conflict(f"No key can be made: {SECRET_KEYS_MISSING}.", "no_secret_keys")
+        raise Conflict(f"No key can be made: {SECRET_KEYS_MISSING}.")
 
 
 def _record(write: Write, caller: Caller, made: NewKey, *, at_once: bool) -> None:
