@@ -97,7 +97,8 @@ async def test_reserving_a_loan(trips: RoundTrips, cast: Cast) -> None:
         decision = await make_decision(cast.requesting, asset)
         trips.forget()
         await cast.assisting.coordinator.done("POST", "/v1/loans", {"decision_id": str(decision.id)}, key=key)
-    assert_at_most(17, trips)  # one to know who approved what is reserved
+    # One to know who approved what is reserved; eight to say whether it could leave at once, long before its start.
+    assert_at_most(25, trips)
 
 
 async def test_submitting_a_request_of_one_line(trips: RoundTrips, cast: Cast) -> None:

@@ -255,7 +255,7 @@ def where_kept(evidence: Evidence, version_no: int | None = None) -> str:
     """
     if evidence.document is not None:
         name = evidence.document.name or "without a title"
-        if version_no is not None and version_no not in evidence.document.version_nos:
+        if version_no is not None and version_no not in evidence.document.of_versions:
             return (
                 f"known by its SHA-256 {evidence.sha256} alone: the document of that hash, “{name}” "
                 f"({evidence.document.id}), was filed by nobody as one of version {version_no}"

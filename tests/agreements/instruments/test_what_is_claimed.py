@@ -84,7 +84,7 @@ class TestTheClaim:
         body = {**letter(cast.requesting, today()), "evidence_sha256": filed["sha256"]}
         await cast.assisting.legal.done("POST", f"{PATH}/{found['id']}/report-act", body)
         (said,) = (await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}"))["reported_acts"]
-        document = {"id": filed["id"], "name": "Their letter (demo)", "version_nos": []}
+        document = {"id": filed["id"], "name": "Their letter (demo)", "of_versions": []}
         shown = {"sha256": filed["sha256"], "on_file": True, "document": document, "location": None}
         assert said["evidence"] == shown
 

@@ -94,7 +94,7 @@ async def papers_on_file(read: Read, agreement_id: UUID, reader_id: UUID) -> Pap
     return Papers(
         reader_id,
         {
-            row.sha256: EvidenceDocument(id=row.id, name=row.name, version_nos=sorted(of_versions.get(row.sha256, ())))
+            row.sha256: EvidenceDocument(id=row.id, name=row.name, of_versions=sorted(of_versions.get(row.sha256, ())))
             if row.named
             else None
             for row in rows

@@ -50,7 +50,7 @@ class EvidenceDocument(Struct, kw_only=True, frozen=True):
 
     id: UUID
     name: Annotated[str | None, Meta(description="Its title, else the name of its file.")]
-    version_nos: Annotated[
+    of_versions: Annotated[
         list[int],
         Meta(
             description="The versions of which it is, as those said who filed these bytes (`version_no`): it speaks "

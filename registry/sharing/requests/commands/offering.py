@@ -198,9 +198,10 @@ async def accept_request_line_offer(
     await write.once()
     check_version(expected, row.version_shown)
     left = int(each.remaining or 0)
-    gone = await why_not_to_be_had(write, policies, each, rows, caller.now)
-    if each.line_status in (LineStatus.OFFERED, LineStatus.SUSPENDED) and gone is not None:
-        raise Conflict(each.suspended_reason or gone, "offer_suspended")
+    if each.line_status in (LineStatus.OFFERED, LineStatus.SUSPENDED):
+        gone = await why_not_to_be_had(write, policies, each, rows, caller.now)
+        if gone is not None:
+            raise Conflict(each.suspended_reason or gone, "offer_suspended")
     refuse(why_not_answered(RequestStatus(row.status), LineStatus(each.line_status), left, accept=True))
     if accepted.offer_version != offer_version_of(each):
         words = "The offer was changed since you read it: read what is offered now, and on which condition."
