@@ -44,12 +44,11 @@ class Today(Struct, kw_only=True, frozen=True):
         return day < min(self.at_agency, self.by_agreement)
 
     def counts_from(self, day: date) -> datetime:
-        """From when an act counts that the agency did on that day: of today from now, else as that day began there.
+        """From when an act counts that the agency did on that day: as the day began where the agency is, never later.
 
-        Who acts today has not acted before it says so: since midnight it would bind others to hours that are over. By
-        the agreement's clocks a day may have begun before, when nobody there can have acted yet. Never after `now`.
+        By the agreement's clocks it may have begun before, when nobody there can have acted yet. Never after `now`.
         """
-        return self.now if day >= self.at_agency else day_starts_at(day, ZoneInfo(self.agency_zone))
+        return min(day_starts_at(day, ZoneInfo(self.agency_zone)), self.now)
 
     def __str__(self) -> str:
         """The current day in each zone, as a sentence."""

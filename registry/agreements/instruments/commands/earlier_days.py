@@ -75,8 +75,8 @@ _RECEIVED_BEFORE = (
 
 
 def reaches_back(at: datetime, today: Today) -> bool:
-    """Whether what an agency enters now would count from that instant before: what it does today counts from now."""
-    return at < today.now
+    """Whether what an agency enters now, to count from that instant, would count from a day that is over."""
+    return at < today.counts_from(today.at_agency)
 
 
 async def count_from_its_day(

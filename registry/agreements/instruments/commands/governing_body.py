@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.earlier_days import count_from_its_day, reaches_back
+from registry.agreements.instruments.commands.earlier_days import count_from_its_day
 from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.noticing import joined_at_of, notice_given_at
 from registry.agreements.instruments.commands.settling.dated_back import OwnAct
@@ -207,7 +207,7 @@ async def record_approval(
         raise RuleBroken.at(detail, "approval_unproven", "needed for a day that is over", pointer="/evidence_sha256")
     if ends_at <= starts_at:
         raise RuleBroken.at("The approval ends before it begins.", "approval_reversed", pointer="/expires_on")
-    approval_id, asked = new_id(), reaches_back(starts_at, today)
+    approval_id, asked = new_id(), today.is_over(approval.approved_on)
     await write.run(
         _INSERT_APPROVAL,
         {

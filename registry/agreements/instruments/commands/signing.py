@@ -429,7 +429,7 @@ async def existed(write: Write, text: OpenText, signed_on: date, today: Today, p
 
 
 def paper_day(today: Today, signed_on: date) -> datetime:
-    """The instant from which a signature of that day counts: its first where the signer is, of today now.
+    """The instant from which a signature of that day counts: its first where the signer is, and never to come.
 
     `today` is that of the agency whose signature it is. Raises RuleBroken for a day that is still to come.
     """
