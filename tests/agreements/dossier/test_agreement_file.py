@@ -160,7 +160,7 @@ async def test_of_a_paper_that_was_typed_in_the_file_does_not_say_that_its_bytes
         *manifest["warnings"],
     ):
         assert said in HtmlPage(page).one("main").text
-    filed = await file_document(one.legal, made["id"], text, title="The signed paper (demo)")
+    filed = await file_document(one.legal, made["id"], text, title="The signed paper (demo)", version_no=1)
     again = await unpacked(two.legal, made["id"])
     assert (
         f"The original: on file as document “The signed paper (demo)” ({filed['id']})." in again["verify.txt"].decode()
