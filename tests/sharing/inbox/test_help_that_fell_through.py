@@ -120,7 +120,8 @@ async def test_a_denied_line_waits_beside_one_that_is_permitted(cast: Cast) -> N
     assert "denied" in entry["task"]
     assert entry["id"] == found["lines"][1]["id"]
     line = f"/v1/requests/{found['id']}/lines/{entry['id']}"
-    assert entry["instead"] == {"operation": "withdraw_request_line", "path": f"{line}/withdraw"}
+    gives_up = {"operation": "withdraw_request_line", "path": f"{line}/withdraw", "decision_id": None}
+    assert entry["instead"] == gives_up
     done = await partners.requesting.coordinator.done("POST", entry["instead"]["path"], REASON)
     assert [each["status"] for each in done["lines"]] == ["permitted", "withdrawn"]
     assert await waiting(partners.requesting, found) == []
