@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from msgspec import Struct
 
@@ -122,6 +122,7 @@ def body_for(verb: str) -> dict[str, Any]:
         "request-extension": {**REASON, "planned_end_at": (soon + timedelta(hours=12)).isoformat()},
         "recall": {**REASON, "by": soon.isoformat()},
         "accept-changed-asset": {"asset_version": 1},
+        "accept-extension": {"extension_id": str(uuid4())},
     }
     return bodies.get(verb, {})
 

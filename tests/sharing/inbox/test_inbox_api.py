@@ -207,7 +207,9 @@ async def test_an_offer_waits_for_who_is_asked_and_then_for_who_asked(partners: 
     assert set(await waiting(partners.assisting, "partners")) == {"offer_answer"}
     entry = (await waiting(partners.requesting))["offer_answer"]
     assert entry["partner"]["id"] == str(partners.assisting.id)
-    await partners.requesting.coordinator.done("POST", entry["action"]["path"])
+    read = await partners.requesting.coordinator.done("GET", entry["subject"]["path"])
+    accepted = {"offer_version": next(each["offer_version"] for each in read["lines"] if each["id"] == line_id)}
+    await partners.requesting.coordinator.done("POST", entry["action"]["path"], accepted)
     assert await waiting(partners.requesting) == {}
     entry = (await waiting(partners.assisting))["answer"]
     seen = await partners.assisting.coordinator.done("GET", entry["subject"]["path"])
@@ -266,7 +268,11 @@ async def test_an_agreement_that_another_recorded_waits_to_be_confirmed(cast: Ca
 
     (entry,) = await waits(other)
     assert "confirm that your agency signed it" in entry["task"], entry
-    assert entry["action"] == {"operation": "confirm_agreement", "path": f"/v1/agreements/{recorded['id']}/confirm"}
+    assert entry["action"] == {
+        "operation": "confirm_agreement",
+        "path": f"/v1/agreements/{recorded['id']}/confirm",
+        "decision_id": None,
+    }
     seen = await other.legal.done("GET", f"/v1/agreements/{recorded['id']}")
     assert next(each for each in seen["allowed_actions"] if each["action"] == "confirm")["allowed"]
     assert await waits(first) == []
@@ -295,7 +301,11 @@ async def test_an_agreement_sent_for_signature_waits_for_the_legal_desk(cast: Ca
         made["id"],
         "Sign the text that is out for signature, or decline it.",
     )
-    assert entry["action"] == {"operation": "sign_agreement", "path": f"/v1/agreements/{made['id']}/sign"}
+    assert entry["action"] == {
+        "operation": "sign_agreement",
+        "path": f"/v1/agreements/{made['id']}/sign",
+        "decision_id": None,
+    }
     assert [each["action"] for each in await _inbox(cast.requesting, "agency", Role.LEGAL)] == [None]
     assert "agreement" not in {each["kind"] for each in await _inbox(cast.requesting)}
 

@@ -65,7 +65,11 @@ async def test_help_that_cannot_come_waits_for_both_sides_with_an_action_each(pa
         found = await waits(partners, side, loan)
         assert set(found) == {"cannot_come"}, side
         entry = found["cannot_come"]
-        assert entry["action"] == {"operation": "cancel_loan", "path": f"/v1/loans/{loan['id']}/cancel"}
+        assert entry["action"] == {
+            "operation": "cancel_loan",
+            "path": f"/v1/loans/{loan['id']}/cancel",
+            "decision_id": None,
+        }
         assert (entry["partner"]["id"], entry["due_at"]) == (str(partners.side(other).id), loan["starts_at"])
         assert set(await waits(partners, side, loan, "partners")) == {"cannot_come"}
     offered = {each["action"]: each for each in (await see(partners.assisting, loan["id"]))["allowed_actions"]}
@@ -130,8 +134,12 @@ async def test_what_is_not_recorded_as_sent_waits_to_be_entered_or_cancelled_onc
         assert "its time is over" in entry["task"]
         assert "record when it left" in entry["task"]
         path = f"/v1/loans/{made.id}"
-        cancel = {"operation": "cancel_loan", "path": f"{path}/cancel"}
-        enter = {"operation": "dispatch_loan", "path": f"{path}/dispatch"} if side == "assisting" else None
+        cancel = {"operation": "cancel_loan", "path": f"{path}/cancel", "decision_id": None}
+        enter = (
+            {"operation": "dispatch_loan", "path": f"{path}/dispatch", "decision_id": None}
+            if side == "assisting"
+            else None
+        )
         assert (entry["action"], entry["instead"]) == (enter, cancel)
     assert "occurred_at" in refused.json()["detail"]
     left = {**CONDITION, "occurred_at": (begun + timedelta(minutes=10)).isoformat()}

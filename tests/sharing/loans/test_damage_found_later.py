@@ -40,7 +40,11 @@ async def test_both_read_it_and_until_its_owner_has_assessed_it_it_is_lent_no_mo
     assert (seen["reason"], seen["document_ids"], seen["contested_at"]) == (said["reason"], [shown["id"]], None)
     (entry,) = await waiting(asking)
     assert (entry["subject"]["id"], entry["due_at"]) == (loan["id"], seen["contest_by"])
-    assert entry["action"] == {"operation": "contest_loan_damage", "path": f"/v1/loans/{loan['id']}/contest-damage"}
+    assert entry["action"] == {
+        "operation": "contest_loan_damage",
+        "path": f"/v1/loans/{loan['id']}/contest-damage",
+        "decision_id": None,
+    }
     assert [each["subject"]["id"] for each in await waiting(owner, "partners")] == [loan["id"]]
     (assess,) = await waiting(owner, kind="damage")
     assert assess["subject"]["id"] == loan["asset"]["id"], "as if it had been seen at the return"

@@ -141,7 +141,11 @@ async def test_the_inbox_and_what_waits_name_the_line_until_it_is_given_up(cast:
     assert (listed["status"], listed["line_count"], listed["refused_line_count"]) == ("permitted", 2, 1)
     inbox = await cast.requesting.coordinator.done("GET", "/v1/inbox?limit=200")
     (entry,) = [each for each in inbox["items"] if each["subject"]["id"] == found["id"]]
-    assert entry["instead"] == {"operation": "withdraw_request_line", "path": path_of(found, "withdraw")}
+    assert entry["instead"] == {
+        "operation": "withdraw_request_line",
+        "path": path_of(found, "withdraw"),
+        "decision_id": None,
+    }
     auditor = await cast.requesting.auditor.done("GET", "/v1/requests?waiting_for_me=true&limit=200")
     assert auditor["items"] == []
     await give_up(cast, found)
