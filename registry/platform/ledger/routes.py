@@ -64,7 +64,7 @@ async def get_ledger_keys(read: Supplied[Read]) -> Answer[LedgerKeys]:
 @operation(
     "get",
     "/ledger/events/{event_id:uuid}/proof",
-    permission=Action.LEDGER_READ,
+    permission=Action.AUDIT_READ,
     query=LedgerProofQuery,
     problems=("ledger_changed", "no_such_tree", "not_signed_yet"),
 )
@@ -76,8 +76,8 @@ async def get_ledger_event_proof(
 ) -> Answer[LedgerProof]:
     """Prove that the ledger holds an event, with the bytes that were hashed.
 
-    For whoever may read the event in a history; every side gets the same bytes and the same proof. Of other events it
-    tells nothing but hashes.
+    For the auditors and administrators of the agencies that it concerns, who may read all of its parts; every side gets
+    the same bytes and the same proof. Of other events it tells nothing but hashes.
     """
     found = await proving.prove_event(read, caller.principal, event_id, filters.tree_size)
     return Answer(found, restricted=found.private_part is not None)
