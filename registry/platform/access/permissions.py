@@ -106,6 +106,7 @@ class Action(StrEnum):
     METRICS_READ = "metrics:read"  # see how well agreements work
     AUDIT_READ = "audit:read"  # see refused sign-ins and acts, and who read or took out what
     LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
+    LEDGER_PROVE = "ledger:prove"  # have an event that concerns the agency proved, with all of its parts
     LEDGER_VERIFY = "ledger:verify"  # see the ledger's checkpoints and keys, have it proved that it was only added to
 
 
@@ -209,6 +210,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AUDIT_READ: _roles(["own"], _AU, _AA, _RA),
     Action.LEDGER_READ: _roles(["own", "party", "invited", *_EITHER_SIDE, *_EITHER_END], _C, _A, _L, _AU, _AA, _S)
     | _roles(["own"], _RA),
+    Action.LEDGER_PROVE: _roles(["own", "party"], _AU, _AA) | _roles(["own"], _RA),
     Action.LEDGER_VERIFY: EVERYBODY,
 }
 

@@ -32,7 +32,6 @@ from registry.platform.ledger.proof_schemas import (
 from registry.platform.ledger.queries import CONCERNED, PRIVATE, who_asks
 from registry.platform.ledger.signing import known_keys
 from registry.platform.ledger.tables import (
-    AUDITED,
     ledger_checkpoint,
     ledger_cosignature,
     ledger_event,
@@ -53,8 +52,6 @@ _EVENT = (
     .where(
         ledger_event.c.id == sa.bindparam("event_id", type_=ledger_event.c.id.type),
         CONCERNED,
-        # What auditors look through, who may not look through it gets no proof of either.
-        sa.or_(sa.bindparam("supervisor", type_=sa.Boolean), sa.text(f"NOT ({AUDITED})")),
     )
 )
 _CHECKPOINT = sa.select(ledger_checkpoint)

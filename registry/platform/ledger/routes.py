@@ -64,7 +64,7 @@ async def get_ledger_keys(read: Supplied[Read]) -> Answer[LedgerKeys]:
 @operation(
     "get",
     "/ledger/events/{event_id:uuid}/proof",
-    permission=Action.AUDIT_READ,
+    permission=Action.LEDGER_PROVE,
     query=LedgerProofQuery,
     problems=("ledger_changed", "no_such_tree", "not_signed_yet"),
 )

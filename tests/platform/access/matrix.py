@@ -200,6 +200,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "inbox:read": {"CALUGSR": "own"},
     "notices:choose": {"CALGR": "own"},
     "metrics:read": {"CALUGS": "party own"},
+    "ledger:prove": {"UG": "own party", "R": "own"},
     "ledger:verify": {"CALUGSR": "anyone"},
     "ledger:read": {"CALUGS": f"own party owing owed {EITHER_SIDE}", "R": "own"},
 }
@@ -292,7 +293,7 @@ OPERATOR_ACT_ROWS = {
 AUDIT_ROWS = {
     **_each("list_audit_events", "audit:read"),
     **_each("get_ledger_checkpoint list_ledger_checkpoints get_ledger_keys get_ledger_consistency", "ledger:verify"),
-    **_each("get_ledger_event_proof", "audit:read", "ledger_event"),
+    **_each("get_ledger_event_proof", "ledger:prove", "ledger_event"),
 }
 TAXONOMY_ROWS = {
     **_each(

@@ -21,7 +21,10 @@ from tests.support.cases import every_case
 from tests.support.places import ROOT
 
 READING = ("read", "evaluate", "name")  # reading a name is on record, and still a reading
-WRITING = {action for action in Action if action.partition(":")[2] not in READING} - {Action.LEDGER_VERIFY}
+WRITING = {action for action in Action if action.partition(":")[2] not in READING} - {
+    Action.LEDGER_PROVE,
+    Action.LEDGER_VERIFY,
+}
 
 
 def principal(*roles: Role, scopes: str = "*") -> Principal:
@@ -103,7 +106,7 @@ def test_a_registry_administrator_neither_asks_nor_approves_nor_lends() -> None:
         "agencies:read", "agencies:create", "agencies:update", "agencies:admit", "taxonomy:read", "agreements:read",
         "agreements:create", "agreements:report", "agreements:attest", "documents:file", "documents:withdraw",
         "assets:read", "ledger:read", "issuers:manage", "tokens:revoke", "principals:read", "principals:manage",
-        "audit:read", "ledger:verify", "acts:decide",
+        "audit:read", "ledger:prove", "ledger:verify", "acts:decide",
         "clients:read", "clients:disable", "taxonomy:retire", "imports:run", "capabilities:read", "inbox:read",
         "notices:choose",
     }  # fmt: skip
