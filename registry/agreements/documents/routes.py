@@ -20,6 +20,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.connect import OwnTransaction
 from registry.platform.database.handles import Read, Write
 from registry.platform.files.kinds import ANY, MEDIA_TYPES, PLAIN
+from registry.platform.files.refusals import CODES
 from registry.platform.http.answers import Answer, Content, entity_tag
 from registry.platform.http.disposition import attachment
 from registry.platform.http.requests import BodyStream
@@ -62,25 +63,18 @@ async def _record(own_transaction: OwnTransaction, caller: Caller, rows: Sequenc
     example="Memorandum of agreement (demo). Either party may end it upon ninety days' written notice.",
     etag=True,
     own_transactions=True,
-    problems=(
-        "content_mismatch",
-        "exemption_missing",
-        "exemption_without_restriction",
-        "file_ambiguous",
-        "file_damaged",
-        "file_empty",
-        "file_encrypted",
-        "file_expands_too_far",
-        "file_has_macros",
-        "file_loads_template",
-        "file_not_pdf",
-        "file_not_text",
-        "file_swept",
-        "file_unreadable",
-        "on_file_as_restricted",
-        "repeats_restricted",
-        "sha256_differs",
-        "unknown_version",
+    problems=tuple(
+        sorted(
+            (
+                *CODES,
+                "exemption_missing",
+                "exemption_without_restriction",
+                "on_file_as_restricted",
+                "repeats_restricted",
+                "sha256_differs",
+                "unknown_version",
+            )
+        )
     ),
 )
 async def file_document(

@@ -13,6 +13,8 @@ JPEG: Final = "image/jpeg"
 TIFF: Final = "image/tiff"
 PLAIN: Final = "text/plain"
 MEDIA_TYPES: Final = (PDF, WORD, OPEN_TEXT, RTF, MAIL, PNG, JPEG, TIFF, PLAIN)
+PICTURES_AND_PAPERS: Final = tuple(each for each in MEDIA_TYPES if each != TIFF)
+"""What is filed with an asset or a loan, and shown as it is; few browsers show TIFF."""
 ANY: Final = "application/octet-stream"
 """The media type that clients send when they do not know the type of a file."""
 

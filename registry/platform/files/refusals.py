@@ -1,5 +1,13 @@
 """Errors that reject a file."""
 
+from typing import Final
+
+CODES: Final = (
+    *("content_mismatch", "file_ambiguous", "file_damaged", "file_empty", "file_encrypted", "file_expands_too_far"),
+    *("file_has_macros", "file_loads_template", "file_not_pdf", "file_not_text", "file_swept", "file_unreadable"),
+)
+"""For what a file that is filed may be refused, wherever it is filed: each such operation names them."""
+
 
 class Refused(Exception):  # named like the domain's other errors
     """The file is rejected. `of_another_kind`: it is clearly not of the type that its sender declares."""

@@ -12,7 +12,8 @@ from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.connect import OwnTransaction
 from registry.platform.database.handles import Read, Write
-from registry.platform.files.kinds import ANY, MEDIA_TYPES, PLAIN, TIFF
+from registry.platform.files.kinds import ANY, PICTURES_AND_PAPERS, PLAIN
+from registry.platform.files.refusals import CODES
 from registry.platform.http.answers import Answer, Content, entity_tag
 from registry.platform.http.disposition import attachment
 from registry.platform.http.requests import BodyStream
@@ -27,7 +28,6 @@ from registry.resources.papers.schemas import (
     NewAssetDocument,
 )
 
-_KINDS = tuple(each for each in MEDIA_TYPES if each != TIFF)
 _ONE = "/assets/{asset_id:uuid}/documents/{asset_document_id:uuid}"
 
 
@@ -44,30 +44,23 @@ def _answer(found: AssetDocument, *, created: bool = False) -> Answer[AssetDocum
     "/assets/{asset_id:uuid}/documents",
     permission=Action.ASSETS_FILE,
     query=NewAssetDocument,
-    takes=(ANY, *_KINDS),
+    takes=(ANY, *PICTURES_AND_PAPERS),
     example="Inspected and found fit for use (demo).",
     etag=True,
     own_transactions=True,
-    problems=(
-        "asset_retired",
-        "content_mismatch",
-        "evidence_of_another_kind",
-        "file_ambiguous",
-        "file_damaged",
-        "file_empty",
-        "file_encrypted",
-        "file_expands_too_far",
-        "file_has_macros",
-        "file_loads_template",
-        "file_not_pdf",
-        "file_not_text",
-        "file_swept",
-        "file_unreadable",
-        "sha256_differs",
-        "too_many_documents",
-        "unknown_certificate",
-        "unknown_document",
-        "wrong_status",
+    problems=tuple(
+        sorted(
+            (
+                *CODES,
+                "asset_retired",
+                "evidence_of_another_kind",
+                "sha256_differs",
+                "too_many_documents",
+                "unknown_certificate",
+                "unknown_document",
+                "wrong_status",
+            )
+        )
     ),
 )
 async def file_asset_document(
@@ -110,7 +103,7 @@ async def get_asset_document(
     return _answer(queries.as_document(await queries.document_row(read, caller, asset_id, asset_document_id), caller))
 
 
-@operation("get", f"{_ONE}/content", permission=Action.ASSETS_READ, produces=_KINDS, etag=True)
+@operation("get", f"{_ONE}/content", permission=Action.ASSETS_READ, produces=PICTURES_AND_PAPERS, etag=True)
 async def get_asset_document_content(
     asset_id: FromPath[UUID],
     asset_document_id: FromPath[UUID],

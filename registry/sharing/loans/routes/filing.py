@@ -11,7 +11,8 @@ from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.connect import OwnTransaction
 from registry.platform.database.handles import Read, Write
-from registry.platform.files.kinds import ANY, MEDIA_TYPES, PLAIN, TIFF
+from registry.platform.files.kinds import ANY, PICTURES_AND_PAPERS, PLAIN
+from registry.platform.files.refusals import CODES
 from registry.platform.http.answers import Answer, Content, entity_tag
 from registry.platform.http.disposition import attachment
 from registry.platform.http.requests import BodyStream
@@ -26,7 +27,6 @@ from registry.sharing.loans.schemas.papers import (
     NewLoanDocument,
 )
 
-_KINDS = tuple(each for each in MEDIA_TYPES if each != TIFF)
 _ONE = "/loans/{loan_id:uuid}/documents/{loan_document_id:uuid}"
 
 
@@ -43,26 +43,11 @@ def _answer(found: LoanDocument, *, created: bool = False) -> Answer[LoanDocumen
     "/loans/{loan_id:uuid}/documents",
     permission=Action.LOANS_FILE,
     query=NewLoanDocument,
-    takes=(ANY, *_KINDS),
+    takes=(ANY, *PICTURES_AND_PAPERS),
     example="Left rear door scratched, as photographed at the hand-over (demo).",
     etag=True,
     own_transactions=True,
-    problems=(
-        "content_mismatch",
-        "file_ambiguous",
-        "file_damaged",
-        "file_empty",
-        "file_encrypted",
-        "file_expands_too_far",
-        "file_has_macros",
-        "file_loads_template",
-        "file_not_pdf",
-        "file_not_text",
-        "file_swept",
-        "file_unreadable",
-        "sha256_differs",
-        "too_many_documents",
-    ),
+    problems=tuple(sorted((*CODES, "sha256_differs", "too_many_documents"))),
 )
 async def file_loan_document(
     loan_id: FromPath[UUID],
@@ -104,7 +89,7 @@ async def get_loan_document(
     return _answer(papers.as_document(await papers.document_row(read, caller, loan_id, loan_document_id), caller))
 
 
-@operation("get", f"{_ONE}/content", permission=Action.LOANS_READ, produces=_KINDS, etag=True)
+@operation("get", f"{_ONE}/content", permission=Action.LOANS_READ, produces=PICTURES_AND_PAPERS, etag=True)
 async def get_loan_document_content(
     loan_id: FromPath[UUID],
     loan_document_id: FromPath[UUID],
