@@ -1,174 +1,32 @@
-"""Filing and publication duties: which arise, when they are due, and how they are fulfilled or waived, once."""
+"""Filing and publication duties over HTTP: how they arise, and how they are fulfilled or waived, once."""
 
 import asyncio
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import msgspec
 import pytest
 import sqlalchemy as sa
 
 from registry.agreements.duties.queries import get_duty
 from registry.agreements.duties.rules import (
-    TRANSITIONS,
-    DutyAction,
-    DutyRule,
-    DutyStatus,
-    ProofKind,
-    WhenDue,
-    advance,
-    arising,
-    checked,
-    checked_proof,
-    due_on,
     duty_id,
-    duty_rules,
-    falls_on,
 )
 from registry.agreements.duties.schemas import NEW_DUTY_EXAMPLE
-from registry.agreements.instruments.rules import AgreementKind
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.types import Uuid
-from registry.platform.kernel.days import Today
-from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.time import utc_now
 from tests.support.agreements import agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, make_agency
 from tests.support.consent import proof
 from tests.support.deadlines import days_ahead, deadlines_of
-from tests.support.law import TurnOn
+from tests.support.duties import FLORIDA, PROOF, WASHINGTON, WHY, duties_of, path_of
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 pytestmark = pytest.mark.second_long
-
-RULES = {rule.code: rule for rule in duty_rules()}
-FLORIDA, WASHINGTON = RULES["fl_252_40_copy_to_division"], RULES["wa_39_34_040_record_or_list"]
-MONTANA = RULES["mt_44_11_309_attorney_general"]
-PROOF = {"fulfilled_on": "2025-06-01", "recording_number": "20250601-7"}
-WHY = {"reason": "Counsel: it does not reach us."}
-
-
-# The data and what follows from it.
-
-
-def test_every_shipped_duty_can_be_proved() -> None:
-    assert all(rule.proof for rule in duty_rules())
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"law": None},
-        {"due": {}},
-        {"due": {"days_after_execution": 3, "days_before_effect": 1}},
-        {"due": {"days_before_effect": 0}},
-        {"due": {"days_after_execution": -1}},
-        {"proof": []},
-        {
-            "law": msgspec.to_builtins(WASHINGTON.law)
-            | {"applies_to": {"instruments": ["mutual_aid"], "parties": {"states": ["WA"]}}}
-        },
-        {"penalty": "none"},
-    ],
-)
-def test_data_that_cannot_be_meant_is_refused(change: dict[str, Any]) -> None:
-    good = msgspec.to_builtins(WASHINGTON)
-    assert checked([good]) == (WASHINGTON,)
-    with pytest.raises(ValueError, match=r".+"):
-        checked([{**good, **change}])
-
-
-def test_one_code_names_one_duty() -> None:
-    with pytest.raises(ValueError, match="one code"):
-        checked([msgspec.to_builtins(FLORIDA)] * 2)
-
-
-def test_a_duty_arises_where_its_law_touches_the_agreement() -> None:
-    for rule in duty_rules():
-        for matter in rule.law.touches:
-            assert (rule in arising(matter, duty_rules())) is (rule.law.source == "primary")
-        for matter in rule.law.leaves:
-            assert rule not in arising(matter, duty_rules())
-
-
-def test_a_duty_known_from_a_secondary_source_only_arises_where_it_was_turned_on(turned_on: TurnOn) -> None:
-    rule = RULES["ky_65_260_approval"]
-    (matter,) = rule.law.touches
-    assert rule not in arising(matter, duty_rules())
-    turned_on(rule.code)
-    assert rule in arising(matter, duty_rules())
-    assert "secondary source" in rule.law.cited
-
-
-def test_a_duty_falls_on_a_party_that_its_law_means() -> None:
-    interstate, _ = RULES["mt_44_11_309_attorney_general"].law.touches
-    assert [falls_on(RULES["mt_44_11_309_attorney_general"], party) for party in interstate.parties] == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("rule", "executed", "effective", "expected"),
-    [
-        (FLORIDA, "2026-01-31", "2026-03-01", "2026-03-02"),
-        (WASHINGTON, "2026-01-31", "2026-03-01", "2026-02-28"),
-        (WASHINGTON, "2026-03-01", "2026-03-01", "2026-03-01"),
-        (WASHINGTON, "2026-05-01", "2026-03-01", "2026-05-01"),
-        (MONTANA, "2026-01-31", "2026-07-01", "2026-05-02"),  # sixty days of silence end as the first day begins
-        (MONTANA, "2026-05-02", "2026-07-01", "2026-05-02"),
-        (MONTANA, "2026-06-15", "2026-07-01", "2026-06-15"),
-    ],
-)
-def test_it_is_due_days_after_execution_or_before_the_agreement_takes_effect(
-    rule: DutyRule, executed: str, effective: str, expected: str
-) -> None:
-    assert str(due_on(rule, date.fromisoformat(executed), date.fromisoformat(effective))) == expected
-
-
-def test_the_same_duty_of_the_same_agreement_has_one_id() -> None:
-    one, other = uuid4(), uuid4()
-    assert duty_id(one, "a") == duty_id(one, "a")
-    assert len({duty_id(one, "a"), duty_id(one, "b"), duty_id(other, "a")}) == 3
-
-
-def test_what_is_met_or_waived_is_final() -> None:
-    of_proposed = (DutyStatus.PROPOSED, DutyAction.FULFIL)  # done is done; what binds nobody needs no waiver
-    assert set(TRANSITIONS) == {of_proposed, *((DutyStatus.PENDING, action) for action in DutyAction)}
-    for status in (DutyStatus.MET, DutyStatus.WAIVED, DutyStatus.TAKEN_BACK):
-        for action in DutyAction:
-            with pytest.raises(WrongStatus):
-                advance(status, action)
-
-
-def test_proof_is_of_a_kind_that_counts_and_not_of_tomorrow() -> None:
-    noon = datetime(2026, 6, 1, 18, tzinfo=UTC)
-    today = Today(now=noon, agency_zone="America/Chicago", agreement_zone="America/Chicago")
-    checked_proof([ProofKind.URL], WASHINGTON.proof, today.at_agency, today)
-    with pytest.raises(RuleBroken, match="recording_number, url"):
-        checked_proof([ProofKind.DOCUMENT], WASHINGTON.proof, today.at_agency, today)
-    with pytest.raises(RuleBroken, match="proof"):
-        checked_proof([], WASHINGTON.proof, today.at_agency, today)
-    with pytest.raises(RuleBroken, match="has come"):
-        checked_proof([ProofKind.URL], WASHINGTON.proof, date(2026, 6, 2), today)
-
-
-def test_a_rule_is_said_in_whole_days() -> None:
-    assert WhenDue(days_after_execution=3).days_before_effect is None
-
-
-# Over HTTP.
-
-
-def path_of(found: dict[str, Any]) -> str:
-    return f"/v1/agreements/{found['id']}/duties"
-
-
-async def duties_of(reader: Agency, found: dict[str, Any]) -> list[dict[str, Any]]:
-    page: dict[str, Any] = await reader.legal.done("GET", f"{path_of(found)}?sort=created_at")
-    items: list[dict[str, Any]] = page["items"]
-    return items
 
 
 @pytest.fixture
@@ -560,88 +418,6 @@ async def test_duties_are_paged(cast: Cast, filed: dict[str, Any]) -> None:
         path = page["next_cursor"] and f"{path_of(filed)}?sort=created_at&limit=2&cursor={page['next_cursor']}"
     assert seen == whole
     assert len(whole) == 4
-
-
-@pytest.mark.parametrize(("kind", "asserted"), [(each, each == "interlocal") for each in AgreementKind])
-async def test_a_duty_of_one_act_is_asserted_only_where_the_kind_says_that_act(
-    service: Service, cast: Cast, kind: str, asserted: bool
-) -> None:
-    home, other = await make_agency(service, "Chehalis", state="WA"), await make_agency(service, "Anoka", state="MN")
-    made = await sign_agreement(service, home, other, kind=kind)
-    listed = await home.legal.done("GET", f"/v1/agreements/{made['id']}/duties")
-    (duty,) = [each for each in listed["items"] if each["rule"] == "wa_39_34_040_record_or_list"]
-    assert duty["title"].startswith("If it is made under chapter 39.34 RCW: file") is not asserted
-    assert ("have counsel review" in (duty["note"] or "")) is not asserted
-    assert duty["overdue"] is asserted, "nobody is late for what may not be owed"
-    settles = ["fulfil", "waive"] if asserted else ["acknowledge", "fulfil", "waive"]
-    assert [each["action"] for each in duty["allowed_actions"]] == settles, "its agency settles it"
-    assert (duty["condition"] is None) is asserted
-
-
-@pytest.fixture
-async def open_duty(service: Service) -> tuple[Agency, Agency, str]:
-    """Two agencies, and the path of a duty that the second has if the agreement is made under its state's act."""
-    other, home = await make_agency(service, "Anoka", state="MN"), await make_agency(service, "Chehalis", state="WA")
-    made = await sign_agreement(service, other, home, kind="mutual_aid", provisions=[])
-    (duty,) = await duties_of(home, made)
-    return other, home, f"{path_of(made)}/{duty['id']}"
-
-
-async def test_its_agency_says_that_a_duty_applies_and_is_still_to_do(open_duty: tuple[Agency, Agency, str]) -> None:
-    custodian, home, path = open_duty
-    duty = await home.legal.done("GET", path)
-    assert (duty["condition"], duty["overdue"]) == ("if it is made under chapter 39.34 RCW", False)
-    (deadline,) = await deadlines_of(home, kind="filing")
-    assert deadline["status"] == "due_soon"
-    assert deadline["action"].startswith("Settle by then whether it applies")
-    assert "acknowledge" not in {
-        each["action"] for each in (await custodian.legal.done("GET", path))["allowed_actions"]
-    }
-    stale = await home.legal.post(f"{path}/acknowledge", {}, if_match='"99-00000000"')
-    assert_problem(stale, 412, "stale_version")
-    said = [await home.legal.post(f"{path}/acknowledge", {}, if_match="*", key="applies-1") for _ in range(2)]
-    assert said[0].content == said[1].content, "a repeat is answered with the first answer"
-    now = said[0].json()
-    assert (now["status"], now["condition"], now["overdue"], now["note"]) == ("pending", None, True, WASHINGTON.note)
-    assert now["title"] == WASHINGTON.title
-    assert now == await home.legal.done("GET", path)
-    assert [each["action"] for each in now["allowed_actions"]] == ["fulfil", "waive"]
-    (deadline,) = await deadlines_of(home, kind="filing")
-    assert (deadline["status"], deadline["action"]) == (
-        "overdue",
-        "Do it and enter the proof, or waive the duty with a reason.",
-    )
-    assert_problem(await home.legal.post(f"{path}/acknowledge", {}), 409, "wrong_status")
-    done = await home.legal.done("POST", f"{path}/fulfil", PROOF)
-    assert (done["status"], done["title"]) == ("met", WASHINGTON.title)
-    assert_problem(await home.legal.post(f"{path}/acknowledge", {}), 409, "wrong_status")
-    history = await home.legal.done("GET", f"{path.partition('/duties')[0]}/history")
-    (event,) = [each for each in history["items"] if each["type"] == "agreement.duty_acknowledged"]
-    assert event["data"]["condition"] == "if it is made under chapter 39.34 RCW"
-
-
-async def test_no_other_says_that_a_duty_applies(
-    service: Service, cast: Cast, open_duty: tuple[Agency, Agency, str]
-) -> None:
-    custodian, home, path = open_duty
-    assert_problem(await service.anonymous.post(f"{path}/acknowledge", {}), 401)
-    assert_problem(await cast.stranger.legal.post(f"{path}/acknowledge", {}), 404)
-    assert_problem(await custodian.legal.post(f"{path}/acknowledge", {}), 403)
-    assert_problem(await home.coordinator.post(f"{path}/acknowledge", {}), 403)
-    assert_problem(await home.legal.post(f"{path}x/acknowledge", {}), 404)
-    assert (await home.legal.done("GET", path))["condition"] is not None
-
-
-async def test_two_who_say_at_once_that_a_duty_applies_say_it_once(open_duty: tuple[Agency, Agency, str]) -> None:
-    _, home, path = open_duty
-    answers = await asyncio.gather(*(home.legal.post(f"{path}/acknowledge", {}) for _ in range(4)))
-    assert sorted(each.status_code for each in answers) == [200, 409, 409, 409]
-
-
-async def test_what_was_said_to_apply_may_still_be_waived(open_duty: tuple[Agency, Agency, str]) -> None:
-    _, home, path = open_duty
-    await home.legal.done("POST", f"{path}/acknowledge")
-    assert (await home.legal.done("POST", f"{path}/waive", WHY))["status"] == "waived"
 
 
 async def test_who_was_let_in_enters_no_duty_before_it_is_bound(service: Service, cast: Cast) -> None:
