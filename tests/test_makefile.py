@@ -10,6 +10,13 @@ import pytest
 from tests.support.places import ROOT
 
 
+@pytest.fixture(autouse=True)
+def no_make_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As typed by hand: below the `make` that runs the tests, another one says where it enters and leaves."""
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A checkout as far as building the environment needs one."""

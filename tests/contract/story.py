@@ -18,12 +18,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
+from uuid import UUID
 from zipfile import ZipFile
 
 import sqlalchemy as sa
 import structlog
 import time_machine
 from litestar.handlers import HTTPRouteHandler
+from msgspec.structs import replace
 
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.database.connect import unit_of_work
@@ -35,7 +37,7 @@ from registry.platform.settings import load
 from registry.resources.personnel.commands.releasing import release_all_due
 from registry.sharing.requests.commands import lines
 from tests.support.agreements import sign_agreement
-from tests.support.cast import Agency, make_agency
+from tests.support.cast import Agency
 from tests.support.databases import copy_sqlite, sqlite_template
 from tests.support.ledger import signed_ledger
 from tests.support.mail_server import mail_server, sending_by
@@ -171,8 +173,8 @@ async def play(story: Story) -> None:
     await story.do(story.service.anonymous, "get_reading_readiness")
 
 
-async def _agency(story: Story, name: str) -> Agency:
-    body = {**story.written["create_agency"], "name": f"{name} (demo)"}
+async def _agency(story: Story, name: str, state: str = "MN") -> Agency:
+    body = {**story.written["create_agency"], "name": f"{name} (demo)", "state": state}
     oris = {"Northfork Sheriff": ["MN0990000"], "Lakeside": ["MN0980000"]}.get(name, [])
     made = await story.do(story.service.operator, "create_agency", body={**body, "oris": oris})
     await story.do(story.service.operator, "activate_agency", made["id"])
@@ -181,8 +183,9 @@ async def _agency(story: Story, name: str) -> Agency:
 
 async def _under_a_condition(story: Story) -> None:
     """An agreement that brings a duty only if it is made under one act, which its agency says that it is."""
-    home, other = [await make_agency(story.service, name, state) for name, state in (("Elk", "WA"), ("Fen", "MN"))]
-    signed = await sign_agreement(story.service, home, other, kind="mutual_aid")
+    told = [await _agency(story, name, state) for name, state in (("Elk", "WA"), ("Fen", "MN"))]
+    home, other = [replace(each, id=UUID(str(each.id))) for each in told]
+    signed = await sign_agreement(story.service, home, other, kind="mutual_aid", number="MA-ELK-FEN")
     listed = await home.legal.done("GET", f"/v1/agreements/{signed['id']}/duties")
     await story.do(home.legal, "acknowledge_agreement_duty", signed["id"], listed["items"][0]["id"])
 
@@ -236,6 +239,7 @@ async def _operator_acts(story: Story, operator: Caller) -> None:
 
 async def _directory(story: Story, operator: Caller, sheriff: Agency, police: Agency) -> None:
     await story.do(story.service.anonymous, "get_liveness")
+    await story.service.edge.app.state.sealer.run()  # the story's clock would let the last event wait for seconds
     await story.do(story.service.anonymous, "get_readiness")
     await story.do(police.coordinator, "list_agencies", state="MN", limit=2)
     await story.do(police.coordinator, "get_agency", str(sheriff.id))
