@@ -15,11 +15,12 @@ from registry.directory.issuers.queries import (
     administering_role,
     attached_to,
     get_issuer,
+    is_used,
     issuer_row,
     setting_of,
     with_attached,
 )
-from registry.directory.issuers.rules import checked, issuer_id, patched, with_checked_keys
+from registry.directory.issuers.rules import checked, issuer_id, patched, why_not_removed, with_checked_keys
 from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer, TokenIssuer, TokenIssuerPatch
 from registry.directory.issuers.tables import issuer_agency, token_issuer
 from registry.platform.access.acting import why_refused
@@ -46,6 +47,7 @@ _DETACH = issuer_agency.delete().where(
     issuer_agency.c.agency_id == sa.bindparam("its_agency", type_=_ID),
     issuer_agency.c.claim_value == sa.bindparam("its_value"),
 )
+_DETACH_ALL = issuer_agency.delete().where(issuer_agency.c.issuer_id == sa.bindparam("its_id", type_=_ID))
 Administrators: TypeAlias = frozenset[tuple[str, str]]
 """Issuer and subject of each."""
 # Each who may take the last ones away waits here for the others, and inserts that refer to the agency do not.
@@ -67,13 +69,21 @@ async def create_issuer(
     permit(caller.principal, Action.ISSUERS_MANAGE, [])
     await write.once()
     id_ = issuer_id(new.issuer)
+    await write.value(_LOCK, {"id": id_})
     description = with_checked_keys(msgspec.convert(msgspec.to_builtins(_without_reach(new)), Description))
     _check_keys(_reaching(checked(description), every_agency=new.every_agency))
-    if new.issuer == itself or setting_of(in_settings, id_) is not None or await issuer_row(write, id_) is not None:
+    before = await issuer_row(write, id_)
+    is_known = before is not None and before.description is not None
+    if new.issuer == itself or setting_of(in_settings, id_) is not None or is_known:
         raise Conflict("That issuer is known already: change it, or attach agencies to it.", "issuer_taken")
-    await _insert(write, caller, id_, new.issuer, description, every_agency=new.every_agency)
+    version = 1 if before is None else before.version + 1
+    if before is None:
+        await _insert(write, caller, id_, new.issuer, description, every_agency=new.every_agency)
+    else:  # it was removed, or the settings described it: its history goes on
+        values = {"description": description, "every_agency": new.every_agency, "enabled": True, "version": version}
+        await write.run(_UPDATE.values(**values, updated_at=caller.now), {"its_id": id_})
     data = {"issuer": new.issuer, "every_agency": new.every_agency, "preset": new.preset}
-    _record(write, caller, EventType.ISSUER_CREATED, id_, 1, [], data)
+    _record(write, caller, EventType.ISSUER_CREATED, id_, version, [], data)
     return await get_issuer(write, in_settings, id_)
 
 
@@ -130,6 +140,34 @@ async def update_issuer(
         )
         await _check_administered(write, caller, settings, before_it)
     return await get_issuer(write, in_settings, id_)
+
+
+async def remove_issuer(
+    write: Write, caller: Caller, in_settings: Sequence[Issuer], id_: UUID, expected: Expected
+) -> None:
+    """Take an issuer off the list that was entered by mistake. Has no effect when it is off already.
+
+    Raises NotFound, StaleVersion, WrongStatus for one of the settings or one that is enabled, and Conflict once
+    somebody was seen with a token of it, or was refused: the record of what people did names it.
+    """
+    await write.value(_LOCK, {"id": id_})
+    row = await issuer_row(write, id_)
+    permit(caller.principal, Action.ISSUERS_MANAGE, [])
+    if setting_of(in_settings, id_) is not None:
+        raise WrongStatus("That issuer is described in the operator's settings: change it there.", "issuer_in_settings")
+    if row is None:
+        raise NotFound("issuer")
+    if row.description is None:
+        return
+    check_version(expected, row.version, required=True)
+    if withheld := why_not_removed(enabled=row.enabled, used=await is_used(write, id_)):
+        raise Conflict(withheld, "issuer_in_use")
+    attached = await attached_to(write, id_)
+    await write.run(_DETACH_ALL, {"its_id": id_})
+    values = {"description": None, "every_agency": False, "version": row.version + 1, "updated_at": caller.now}
+    await write.run(_UPDATE.values(**values), {"its_id": id_})
+    agencies = [each.agency_id for each in attached]
+    _record(write, caller, EventType.ISSUER_REMOVED, id_, row.version + 1, agencies, {"issuer": row.issuer})
 
 
 async def attach_agency(

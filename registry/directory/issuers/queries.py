@@ -11,11 +11,12 @@ from sqlalchemy.engine import Row
 
 from registry.directory.agencies.queries import references
 from registry.directory.agencies.schemas import AgencyReference
-from registry.directory.issuers.rules import issuer_id
+from registry.directory.issuers.rules import issuer_id, why_not_removed
 from registry.directory.issuers.schemas import AttachedAgency, Me, MyPermission, TokenIssuer, TokenIssuerList
 from registry.directory.issuers.tables import issuer_agency, token_issuer
 from registry.platform.access.permissions import PERMISSIONS, Action, in_scope
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Principal, Role
+from registry.platform.access.tables import principal, revocation
 from registry.platform.database.handles import Read
 from registry.platform.issuers import DEVELOPMENT_ISSUER, EVERY_AGENCY, Description, Issuer, described
 from registry.platform.kernel.actions import offer
@@ -29,11 +30,21 @@ _ONE = sa.select(token_issuer).where(token_issuer.c.id == _ID)
 _ATTACHED = sa.select(issuer_agency).order_by(issuer_agency.c.agency_id, issuer_agency.c.claim_value)
 _ATTACHED_TO = _ATTACHED.where(issuer_agency.c.issuer_id == _ID)
 _REVISION = sa.select(token_issuer.c.id, token_issuer.c.version).order_by(token_issuer.c.id)
+_USED = sa.select(token_issuer.c.id).where(
+    sa.exists().where(principal.c.issuer == token_issuer.c.issuer)
+    | sa.exists().where(revocation.c.issuer == token_issuer.c.issuer)
+)
+_IS_USED = _USED.where(token_issuer.c.id == _ID)
 
 
 async def issuer_row(read: Read, id_: UUID) -> Row[Any] | None:
     """The row of an issuer; None where there is none, as of one in the settings to which nothing is attached."""
     return await read.first(_ONE, {"id": id_})
+
+
+async def is_used(read: Read, id_: UUID) -> bool:
+    """Whether somebody was seen with a token of the issuer, or a token or person of it was refused."""
+    return await read.value(_IS_USED, {"id": id_}) is not None
 
 
 async def attached_to(read: Read, id_: UUID) -> Sequence[Row[Any]]:
@@ -46,8 +57,9 @@ async def list_issuers(read: Read, in_settings: Sequence[Issuer]) -> TokenIssuer
     rows = {row.id: row for row in await read.all(_ALL)}
     attached = _by_issuer(await read.all(_ATTACHED))
     settings = {issuer_id(each.issuer): each for each in in_settings}
+    used = {row.id for row in await read.all(_USED)}
     found = [
-        await _as_issuer(read, id_, settings.get(id_), rows.get(id_), attached.get(id_, ()))
+        await _as_issuer(read, id_, settings.get(id_), rows.get(id_), attached.get(id_, ()), used=id_ in used)
         for id_ in {**settings, **rows}
         if id_ in settings or rows[id_].description is not None
     ]
@@ -59,7 +71,8 @@ async def get_issuer(read: Read, in_settings: Sequence[Issuer], id_: UUID) -> To
     row, setting = await issuer_row(read, id_), setting_of(in_settings, id_)
     if setting is None and (row is None or row.description is None):
         raise NotFound("issuer")
-    return await _as_issuer(read, id_, setting, row, await attached_to(read, id_))
+    used = await is_used(read, id_)
+    return await _as_issuer(read, id_, setting, row, await attached_to(read, id_), used=used)
 
 
 def setting_of(in_settings: Sequence[Issuer], id_: UUID) -> Issuer | None:
@@ -68,7 +81,13 @@ def setting_of(in_settings: Sequence[Issuer], id_: UUID) -> Issuer | None:
 
 
 async def _as_issuer(
-    read: Read, id_: UUID, setting: Issuer | None, row: Row[Any] | None, attached: Sequence[Row[Any]]
+    read: Read,
+    id_: UUID,
+    setting: Issuer | None,
+    row: Row[Any] | None,
+    attached: Sequence[Row[Any]],
+    *,
+    used: bool,
 ) -> TokenIssuer:
     pairs = [(each.agency_id, each.claim_value or None) for each in attached]
     if setting is not None:
@@ -82,6 +101,7 @@ async def _as_issuer(
         for agency, value in dict.fromkeys(pairs)
     ]
     described_here = row is not None and setting is None
+    theirs = None if described_here else "It is described in the operator's settings."
     return TokenIssuer(
         id=id_,
         issuer=setting.issuer if setting is not None else row.issuer,  # type: ignore[union-attr]  # one of them is there
@@ -94,9 +114,10 @@ async def _as_issuer(
         created_at=row.created_at if row and described_here else None,
         updated_at=row.updated_at if row and described_here else None,
         allowed_actions=[
-            offer("update", withheld=None if described_here else "It is described in the operator's settings."),
+            offer("update", withheld=theirs),
             offer("attach_agency"),
             offer("detach_agency", withheld=None if attached else "No agency is attached to it here."),
+            offer("remove", withheld=theirs or why_not_removed(enabled=bool(row and row.enabled), used=used)),
         ],
     )
 

@@ -96,6 +96,27 @@ async def update_issuer(
 
 
 @operation(
+    "delete",
+    "/issuers/{issuer_id:uuid}",
+    permission=Action.ISSUERS_MANAGE,
+    problems=("issuer_in_settings", "issuer_in_use"),
+)
+async def remove_issuer(
+    issuer_id: FromPath[UUID],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    settings: Supplied[Settings],
+    if_match: Supplied[Expected],
+) -> Answer[None]:
+    """Remove an issuer that was entered by mistake, is disabled, and was never used.
+
+    The agencies attached to it are detached. Removing it again changes nothing; it can be entered again.
+    """
+    await commands.remove_issuer(write, caller, settings.issuers, issuer_id, if_match)
+    return Answer(None)
+
+
+@operation(
     "post",
     "/issuers/{issuer_id:uuid}/attach-agency",
     permission=Action.ISSUERS_MANAGE,
@@ -153,6 +174,7 @@ router = Router(
         create_issuer,
         get_issuer,
         update_issuer,
+        remove_issuer,
         attach_agency_to_issuer,
         detach_agency_from_issuer,
     ],

@@ -42,6 +42,7 @@ principal = table(
     sa.UniqueConstraint("agency_id", "issuer", "subject"),
     sa.CheckConstraint("name IS NULL OR name_purged_at IS NULL", name="name"),
     sa.Index("ix_principal_agency_id", "agency_id", "id"),
+    sa.Index("ix_principal_issuer", "issuer"),
 )
 """Who has used the registry, for which agency; written from `sightings`. `roles` are those of the token, by commas.
 

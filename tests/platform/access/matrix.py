@@ -268,7 +268,11 @@ AGENCY_ROWS = {
 ISSUER_ROWS = {
     "get_me": Operation(permission=None),
     **_each("list_issuers create_issuer", "issuers:manage"),
-    **_each("get_issuer update_issuer attach_agency_to_issuer detach_agency_from_issuer", "issuers:manage", "issuer"),
+    **_each(
+        "get_issuer update_issuer remove_issuer attach_agency_to_issuer detach_agency_from_issuer",
+        "issuers:manage",
+        "issuer",
+    ),
 }
 REVOCATION_ROWS = {
     **_each("list_revocations create_revocation", "tokens:revoke"),

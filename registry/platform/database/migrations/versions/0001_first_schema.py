@@ -239,6 +239,7 @@ _table(
     sa.UniqueConstraint("agency_id", "issuer", "subject"),
     sa.CheckConstraint("name IS NULL OR name_purged_at IS NULL", name="name"),
     sa.Index("ix_principal_agency_id", "agency_id", "id"),
+    sa.Index("ix_principal_issuer", "issuer"),
 )
 
 _table(
