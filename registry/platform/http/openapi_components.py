@@ -101,7 +101,8 @@ HEADERS: dict[str, Any] = {
         "example": _TRACE,
     },
     "ETag": {
-        "description": "Version and derived status of the item; send it back as If-Match or If-None-Match.",
+        "description": "Version of the item, a hyphen, and a digest of what follows from other things and the clock. "
+        "If-None-Match compares all of it, If-Match the version alone: an edit is refused when somebody edited.",
         "required": True,
         "schema": {"type": "string"},
         "example": '"1-9f86d081"',
@@ -184,7 +185,8 @@ PARAMETERS: dict[str, Any] = {
         "name": "If-Match",
         "in": "header",
         "required": False,
-        "description": "The ETag you read, or several: the request is refused when none is of the present version.",
+        "description": "The ETag you read, or several: the request is refused when none is of the present version. "
+        "What stands behind the hyphen is not compared.",
         "schema": {"type": "string"},
         "example": '"1-9f86d081"',
     },

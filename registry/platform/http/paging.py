@@ -75,7 +75,13 @@ class Changing(Page, kw_only=True, frozen=True):
     since what has changed comes again further on.
     """
 
-    updated_from: Annotated[Instant | None, Meta(description="Changed at this instant or later.")] = None
+    updated_from: Annotated[
+        Instant | None,
+        Meta(
+            description="Changed at this instant or later. What follows from the clock or from another thing alone, as "
+            "the status of a request from its loans, is no change."
+        ),
+    ] = None
     updated_to: Annotated[Instant | None, Meta(description="Changed before then.")] = None
 
 
