@@ -5,7 +5,6 @@ first, and after it was not to be had, twice as much: what is free to the last b
 """
 
 import asyncio
-import time
 
 import sqlalchemy as sa
 
@@ -17,6 +16,7 @@ from registry.platform.database.trouble import Trouble, TroubleKind
 from registry.platform.database.violations import READ_ONLY
 from registry.platform.kernel.errors import Busy, Damaged
 from registry.platform.kernel.time import utc_now
+from registry.platform.trial import Trial
 
 PROBE_SECONDS = 5.0
 PATIENCE_SECONDS = 1.0
@@ -33,27 +33,18 @@ class WriteProbe:
     def __init__(self, database: Database, trouble: Trouble) -> None:
         self._database = database
         self._trouble = trouble
-        self._found = "ok"
-        self._at = float("-inf")
-        self._trying: asyncio.Task[str] | None = None
+        self._trial = Trial(self._try, every=PROBE_SECONDS, patience=PATIENCE_SECONDS)
         self._room = ROOM_BYTES
 
     async def ask(self) -> str:
         """`ok`, or what is wrong. A wait behind other changes is not wrong."""
         if self._trouble.damage is not None:
             return "damaged: the log says where"
-        if self._trying is None and time.monotonic() - self._at >= PROBE_SECONDS:
-            self._trying = asyncio.create_task(self._try())
-        if self._trying is not None:
-            await asyncio.wait([self._trying], timeout=PATIENCE_SECONDS)
-            if self._trying.done():
-                self._found, self._at, self._trying = self._trying.result(), time.monotonic(), None
-        return self._found
+        return await self._trial.ask()
 
     async def close(self) -> None:
         """Wait for a change that is being stored."""
-        if self._trying is not None:
-            await asyncio.wait([self._trying])
+        await self._trial.close(give_up=False)
 
     async def _try(self) -> str:
         try:

@@ -1,11 +1,10 @@
 """Whether documents can be kept and are there, found out by keeping a few bytes: an empty folder looks well."""
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 from registry.platform.files.store import FileStore, trouble
 from registry.platform.kernel.errors import Busy
+from registry.platform.trial import Trial
 
 OK = "ok"
 PROBE_SECONDS = 15.0
@@ -23,29 +22,19 @@ class DocumentProbe:
     def __init__(self, store: FileStore, named: NamedContent) -> None:
         self._store = store
         self._named = named
-        self._found = OK
-        self._tried_at = float("-inf")
-        self._trying: asyncio.Task[str] | None = None
+        self._trial = Trial(self._try, every=PROBE_SECONDS, patience=PATIENCE_SECONDS)
 
     async def ask(self) -> str:
         """`ok`, or what is wrong. A store that does not answer at all is found out, too."""
-        now = time.monotonic()
-        if self._trying is None and now - self._tried_at >= PROBE_SECONDS:
-            self._tried_at, self._trying = now, asyncio.create_task(self._try())
-        if self._trying is not None:
-            await asyncio.wait([self._trying], timeout=PATIENCE_SECONDS)
-            if self._trying.done():
-                self._found, self._trying = self._trying.result(), None
-            elif time.monotonic() - self._tried_at > SLOW_SECONDS:
-                trouble.meet(TimeoutError(f"the file store has not answered for {SLOW_SECONDS:.0f} s"))
-                self._found = _FAILED
-        return self._found
+        found = await self._trial.ask()
+        if self._trial.running_seconds > SLOW_SECONDS:
+            trouble.meet(TimeoutError(f"the file store has not answered for {SLOW_SECONDS:.0f} s"))
+            return _FAILED
+        return found
 
     async def close(self) -> None:
         """Give up what is being tried."""
-        if self._trying is not None:
-            self._trying.cancel()
-            await asyncio.wait([self._trying])
+        await self._trial.close(give_up=True)
 
     async def _try(self) -> str:
         try:
