@@ -159,10 +159,10 @@ class _Filing:
             if (bar := await self._bar(owner.id)) is not None:
                 return _report(name, "refused", owner, detail=bar)
         version_no: int | None = None
-        detail: str | None = None
+        vouching: str | None = None
         if owner.id is not None and self._kind is DocumentKind.SIGNED_COPY:
             version_no = await recorded_by(self._database.read(), owner.id, digest)
-            detail = _VOUCHES_FOR_NONE if version_no is None else None
+            vouching = _VOUCHES_FOR_NONE if version_no is None else None
         media_type = _KINDS.get(path.suffix.lower(), ANY)
         if self._dry_run:
             await read_file(self._files.reader, path, media_type, self._caller.agency_id)
@@ -170,7 +170,7 @@ class _Filing:
             assert owner.id is not None
             await self._file(path, owner.id, digest, media_type, version_no)
         self._taken.add(known)
-        return _report(name, "filed", owner, detail=detail)
+        return _report(name, "filed", owner, detail=vouching)
 
     async def _bar(self, agreement_id: UUID) -> str | None:
         """Why the caller may file nothing with the agreement; None where it may."""
