@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from registry.platform.kernel.intervals import Interval
-from registry.platform.kernel.time import civil_day, last_day_before
+from registry.platform.kernel.time import civil_day, last_day_before, wall_clock
 
 
 class Days(Struct, kw_only=True, frozen=True):
@@ -33,7 +33,7 @@ class Days(Struct, kw_only=True, frozen=True):
 
     def clock(self, agency_id: UUID, at: datetime) -> str:
         """What the clock showed where the agency is."""
-        return f"{at.astimezone(ZoneInfo(self.zones.get(agency_id, self.time_zone))):%H:%M}"
+        return f"{wall_clock(at, ZoneInfo(self.zones.get(agency_id, self.time_zone))):%H:%M}"
 
     def first(self, at: datetime) -> date:
         """The first day of what begins at the instant."""

@@ -63,7 +63,7 @@ def about_repetition(repeated_no: int | None, version_no: int) -> Iterator[Remar
             f"Version {repeated_no} says the same from the same day. If it is the same paper, it is entered twice: "
             f"withdraw this one, and let each party confirm version {repeated_no}."
         )
-        yield Remark(code=RemarkCode.TEXT_REPEATED, detail=detail, version_no=version_no)
+        yield Remark(code=RemarkCode.REPEATS_VERSION, detail=detail, version_no=version_no)
 
 
 def about_terms_that_follow(

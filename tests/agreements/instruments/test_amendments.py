@@ -631,7 +631,7 @@ async def test_an_amendment_that_is_entered_twice_is_noticed(service: Service, c
     told = []
     for each in (paper, other, wording, {**paper, "title": "Addendum 1 (demo)", "signed_on": "2025-04-03"}):
         said = await act(cast.assisting, found, "record-amendment", each)
-        told.append([its["detail"] for its in said["remarks"] if its["code"] == "text_repeated"])
+        told.append([its["detail"] for its in said["remarks"] if its["code"] == "repeats_version"])
     assert told[:3] == [[], [], []]
     (detail,) = told[3]
     assert detail.startswith("Version 2 says the same from the same day.")

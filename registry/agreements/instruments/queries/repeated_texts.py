@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.queries.provisions import is_cleared
-from registry.agreements.instruments.queries.visibility import reads_restricted
+from registry.agreements.instruments.queries.visibility import legible_to_parties, reads_restricted
 from registry.agreements.instruments.rules import Sensitivity, Stage
 from registry.agreements.instruments.tables import (
     agreement_amendment,
@@ -37,7 +37,7 @@ _TEXTS = (
     .join(agreement_amendment, agreement_amendment.c.version_id == agreement_version.c.id)
     .where(
         agreement_version.c.agreement_id == _OF_AGREEMENT,
-        agreement_version.c.frozen_at.is_not(None),
+        legible_to_parties(),
         agreement_amendment.c.stage != Stage.WITHDRAWN,
         agreement_version_dates.c.effective_on
         == sa.select(agreement_version_dates.c.effective_on)
