@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from registry.agreements.documents.commands import withdraw_document
 from registry.agreements.documents.tables import document
-from registry.agreements.instruments.tables import agreement
+from registry.agreements.instruments.tables import agreement, agreement_version
 from registry.cli.session import local_caller
 from registry.demo import cast
 from registry.platform.database.connect import connect, unit_of_work
@@ -100,6 +101,32 @@ def test_every_file_goes_where_its_name_or_its_row_says_and_again_changes_nothin
     assert (again["filed"], again["unchanged"], filed(tmp_path)) == (0, 6, NORTH)
     tried = report_of(run, "--dry-run")
     assert (tried["filed"], tried["unchanged"]) == (0, 6)
+
+
+def test_a_signed_copy_is_of_the_version_that_was_recorded_by_its_hash_and_else_said_to_vouch_for_none(
+    run: Run, tmp_path: Path
+) -> None:
+    copy = tmp_path / "texts" / "MA-2026-002 signed.pdf"
+    copy.write_bytes(make_pdf(TEXT))
+    digest = hashlib.sha256(copy.read_bytes()).hexdigest()
+    rows = [[*each, digest if each[0] == "MA-2026-002" else ""] for each in ROWS]
+    (tmp_path / "tracker.csv").write_bytes(csv_bytes([*HEADERS, "File name", "Evidence sha256"], *rows))
+    done = report_of(run, "--texts-kind", "signed_copy")
+    details = outcomes(done, "filed")
+    assert details["MA-2026-002 signed.pdf"] is None
+    assert "vouches for the hands of none" in str(details["MA-2026-001.pdf"])
+    assert asyncio.run(_versions(tmp_path)) == {"MA-2026-002 signed.pdf": 1}
+
+
+async def _versions(folder: Path) -> dict[str, int]:
+    database = connect(url(folder))
+    try:
+        statement = sa.select(document.c.filename, agreement_version.c.no).join(
+            agreement_version, agreement_version.c.id == document.c.version_id
+        )
+        return {row.filename: row.no for row in await database.read().all(statement)}
+    finally:
+        await database.close()
 
 
 def test_what_belongs_to_none_or_to_several_is_named_and_filed_nowhere(run: Run, tmp_path: Path) -> None:

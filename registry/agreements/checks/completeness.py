@@ -161,6 +161,8 @@ class _Reading:
         self._settling = frozenset(absence.settling)
         self._rules = frozenset(absence.rules)
         self._conditions = frozenset(absence.conditions)
+        self._limits = frozenset(absence.limits)
+        self._unlimited = frozenset(absence.unlimited)
         self._then = frozenset(absence.then)
         self._cases = self._by_sentence(absence.cases)
         self._left_open = self._by_sentence(absence.left_open)
@@ -182,7 +184,7 @@ class _Reading:
     def evidence(self, item: ChecklistItem) -> _Evidence:
         """Where the item is said, touched and denied."""
         marks, homes = item.marks, {*item.headings, *item.also_under}
-        outside = self._sentences(marks.unless)
+        outside, partly = self._sentences(marks.unless), self._sentences(marks.partly)
         others = self._by_sentence(marks.apart)
         topics = [
             match
@@ -191,7 +193,10 @@ class _Reading:
                 other.first <= match.first and match.last <= other.last for other in others.get(match.sentence, ())
             )
         ]
-        unsettled = [match for match in self._all(marks.denies) if self.wording.exception_after(match) is None]
+        denies = [match for match in self._all(marks.denies) if self.wording.exception_after(match) is None]
+        # “No party may leave during an incident” takes back nothing of a leave that is granted beside it.
+        for_a_time = [match for match in denies if self._is_limited(match)]
+        unsettled = [match for match in denies if match not in for_a_time]
         unsettled += [match for match in topics if self._left_unsettled(match)]
         absent = [match for match in topics if self._names_nothing(match)]
         denied = {match.sentence for match in unsettled}
@@ -232,12 +237,21 @@ class _Reading:
         spoken = {kind: [m for m in those if m.sentence not in denied] for kind, those in kinds.items()}
         return _Evidence(
             **{kind: _firsts(those) for kind, those in spoken.items()},
-            denying=_firsts([*unsettled, *absent, *negated]),
-            settled_nothing=bool(unsettled or absent),
+            denying=_firsts([*unsettled, *absent, *for_a_time, *negated]),
+            settled_nothing=any(match.sentence not in partly for match in (*unsettled, *absent)),
         )
 
     def _all(self, patterns: Sequence[str]) -> list[Match]:
         return [match for pattern in patterns for match in self.wording.matches(pattern)]
+
+    def _is_limited(self, denying: Match) -> bool:
+        """Whether what is denied there is so for a time or a case: “may not be ended during the first year”.
+
+        “During its term” is no less than never.
+        """
+        _, after = self.wording.near(denying, 0, _NEAR)
+        at = next((n for n, word in enumerate(after) if word in self._limits), None)
+        return at is not None and self._unlimited.isdisjoint(after[at:])
 
     def _negated(self, match: Match) -> bool:
         return self.wording.negated(match, cases=self._cases.get(match.sentence, ()))

@@ -48,6 +48,10 @@ class Marks(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         Patterns, Meta(description="The topic within one of these is another matter's, and is not denied by it.")
     ] = []
     denies: Annotated[Patterns, Meta(description="Any of these denies it.")] = []
+    partly: Annotated[
+        Patterns,
+        Meta(description="A sentence with one of these denies a part alone, and nothing of what is said elsewhere."),
+    ] = []
 
 
 class Absence(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -71,6 +75,8 @@ class Absence(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         Patterns,
         Meta(description="What is not settled in one of these is a case that the text provides for, and no silence."),
     ]
+    limits: Annotated[FewWords, Meta(description="After a denial, that it is one for a time or a case alone.")]
+    unlimited: Annotated[FewWords, Meta(description="After it, that this time is all there is: “during its term”.")]
     put_off: Annotated[
         Patterns,
         Meta(

@@ -115,13 +115,15 @@ def _words(record: Record, due: Due) -> Words:
                     f"What another party did, or is said to have done, was put to the party{on}. It has effect then, "
                     "from the day of that act, unless the party contests it before.",
                     None,
-                    "Read what was put to it and the evidence that is on file, then confirm it or contest it.",
+                    "Read what was put to it and the evidence that is on file, which nobody here has judged, then "
+                    "confirm it or contest it.",
                 )
             return Words(
                 f"It was reported that the party {_REPORTED[due.report.kind]}{on}. It has effect then, from the day of "
                 "the act, unless the party contests it before.",
                 None,
-                "Read the evidence that is on file, then confirm the report or contest it.",
+                "Read the evidence that is on file, which nobody here has judged, then confirm the report or contest "
+                "it.",
             )
         case DeadlineKind.CONSENT:
             assert due.consent is not None

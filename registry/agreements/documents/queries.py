@@ -57,6 +57,10 @@ from registry.platform.kernel.errors import Forbidden, NotFound
 STAYS = "Your agency is not bound by the agreement now, and the record of those who are keeps this paper for now."
 """To who has left or is not bound yet: whether an act rests on it or a hold stands since is not for it to hear of."""
 
+RESTRICTED = (
+    "The document is restricted: it is for legal staff and auditors of its filer, of the parties that were named or "
+    "bound as it was filed and had not left, and of those bound since to whom each party of then has agreed."
+)
 _UUID = document.c.id.type
 _LONG_AGO = sa.bindparam("long_enough_ago", type_=document.c.filed_at.type)
 _SHARED, _OWN, _REACHED = shown_to(document), filed_by(document), reached_if_restricted(document)
@@ -203,10 +207,7 @@ async def readable_content(read: Read, principal: Principal, document_id: UUID, 
             "The document is withdrawn; what it said is for legal staff and auditors of its filer and of the custodian."
         )
     if row.sensitivity == Sensitivity.RESTRICTED and not cleared:
-        raise Forbidden(
-            "The document is restricted: it is for legal staff and auditors of its filer, of the parties of then and "
-            "of those that have been bound since."
-        )
+        raise Forbidden(RESTRICTED)
     return row, withdrawn or row.sensitivity == Sensitivity.RESTRICTED
 
 
@@ -346,6 +347,18 @@ async def status_on_file(read: Read, agreement_id: UUID, sha256: str) -> Documen
     if not rows:
         return None
     return DocumentStatus.FILED if any(row.withdrawn_at is None for row in rows) else DocumentStatus.WITHDRAWN
+
+
+_RECORDED_BY = sa.select(agreement_version.c.no).where(
+    agreement_version.c.agreement_id == sa.bindparam("agreement_id", type_=document.c.agreement_id.type),
+    agreement_version.c.evidence_sha256 == sa.bindparam("sha256", type_=sa.Text),
+)
+
+
+async def recorded_by(read: Read, agreement_id: UUID, sha256: str) -> int | None:
+    """The version of the agreement that was recorded by that paper; None where none was, or several."""
+    rows = await read.all(_RECORDED_BY, {"agreement_id": agreement_id, "sha256": sha256})
+    return rows[0].no if len(rows) == 1 else None
 
 
 _LEGIBLE_ON_FILE = sa.select(document.c.sha256).where(

@@ -8,11 +8,12 @@ day begins before the agreement's, the instant from which its act counts is stil
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from registry.platform.kernel.intervals import Interval
-from registry.platform.kernel.time import civil_day, last_day_before
+from registry.platform.kernel.time import civil_day, last_day_before, wall_clock
 
 
 class Days(Struct, kw_only=True, frozen=True):
@@ -29,6 +30,10 @@ class Days(Struct, kw_only=True, frozen=True):
     def of(self, agency_id: UUID, at: datetime) -> date:
         """The day of what the agency did at the instant, where it is."""
         return civil_day(at, self.zones.get(agency_id, self.time_zone))
+
+    def clock(self, agency_id: UUID, at: datetime) -> str:
+        """What the clock showed where the agency is."""
+        return f"{wall_clock(at, ZoneInfo(self.zones.get(agency_id, self.time_zone))):%H:%M}"
 
     def first(self, at: datetime) -> date:
         """The first day of what begins at the instant."""

@@ -56,6 +56,16 @@ def about_what_follows(
         yield Remark(code=code, detail=detail, version_no=version_no)
 
 
+def about_repetition(repeated_no: int | None, version_no: int) -> Iterator[Remark]:
+    """That a text says what another version says already."""
+    if repeated_no is not None:
+        detail = (
+            f"Version {repeated_no} says the same from the same day. If it is the same paper, it is entered twice: "
+            f"withdraw this one, and let each party confirm version {repeated_no}."
+        )
+        yield Remark(code=RemarkCode.REPEATS_VERSION, detail=detail, version_no=version_no)
+
+
 def about_terms_that_follow(
     before: Terms, after: Terms, number: int, version_no: int, *, given: bool
 ) -> Iterator[Remark]:

@@ -6,7 +6,7 @@ the notice to whom it goes. What each received is its own word, or what it did n
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -272,6 +272,10 @@ def dispute_barred(
     return None
 
 
+MOST_DAYS_ASKED: Final = 10
+"""How many days of one receipt a party puts to the others, each in the place of the one before."""
+
+
 def correction_barred(
     own: NoticeReceipt | None,
     leaves_at: datetime | None,
@@ -279,11 +283,13 @@ def correction_barred(
     relied: Sequence[Reliance] = (),
     *,
     agreed: bool = False,
+    asked: int = 0,
 ) -> str | None:
     """Why a party cannot correct the day on which it said to have received a notice.
 
     `leaves_at`: when that has run out; `relied`: what others did since the day was recorded; `agreed`: whether the
-    party itself agreed to the day of another's receipt, and so to when the notice runs out.
+    party itself agreed to the day of another's receipt, and so to when the notice runs out; `asked`: how many days of
+    its it has put to the others before, and then corrected.
     """
     if own is None:
         return (
@@ -302,5 +308,10 @@ def correction_barred(
         return (
             f"Others have gone by that day since it was recorded: {relied_in_words(relied)}. So it is not corrected "
             "alone, and stands. To be bound otherwise, conclude an amendment or a new agreement."
+        )
+    if asked >= MOST_DAYS_ASKED:
+        return (
+            f"Your agency has put {asked} days of that receipt to the others, one after the other, and corrected each: "
+            "the last one stands. Who gave the notice may report another, for your agency to confirm."
         )
     return None

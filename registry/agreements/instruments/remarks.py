@@ -74,6 +74,7 @@ class RemarkCode(StrEnum):
     TERM_REMOVED = "term_removed"
     TERM_CHANGED = "term_changed"
     TERM_KEPT = "term_kept"
+    REPEATS_VERSION = "repeats_version"
 
 
 class Remark(Struct, kw_only=True, frozen=True):

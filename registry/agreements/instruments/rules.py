@@ -432,10 +432,15 @@ def word_barred(
     return None if joined_at is None else "Your agency is bound already."
 
 
-def custody_barred(*, offered: bool, amendment_drafted: bool) -> str | None:
-    """Why a party cannot take over the keeping of the agreement."""
+def custody_barred(*, offered: bool, amendment_drafted: bool, not_of_all: bool) -> str | None:
+    """Why a party cannot take over the keeping of the agreement; `not_of_all`: one has not agreed to it as a party."""
     if not offered:
         return "The keeping of this agreement was not offered to your agency."
+    if not_of_all:
+        return (
+            "A party that was named before your agency has not agreed to it, and who keeps the file reads what all "
+            "have filed: your agency keeps it once each of them has."
+        )
     if amendment_drafted:
         return "The custodian is drafting an amendment: custody passes when it is submitted or withdrawn."
     return None

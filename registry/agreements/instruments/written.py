@@ -30,6 +30,7 @@ _LONGEST: Final = (
     *("not exceed", "no longer than", "not longer than", "no more than", "not more than"),
     *("maximum", "at most", "not to exceed"),
     *(f"no {what} {may} exceed" for what in ("loan", "deployment", "assistance") for may in ("shall", "may", "will")),
+    *(f"no {what} exceeds" for what in ("loan", "deployment", "assistance")),
 )
 _LENT: Final = ("assistance", "loan", "lent", "deploy", "personnel", "resource", "equipment", "mutual aid", "officer")
 _AHEAD: Final = ("in advance", "prior to", "before", "ahead of", "notice")
@@ -72,9 +73,9 @@ class _Said(Struct, kw_only=True, frozen=True):
 
     Under one of the `headings` a sentence is about it that has one of the words `about`; under one `elsewhere` it needs
     one of the words `also` too; under any other, save those `not_under`, one of `anywhere` besides. One with a word of
-    `unless` is about another thing, and of one with a word of `before` what stands before it alone counts: “for three
-    years, and renews for one-year terms”. `since`: days before that one are another text's. `unsaid`: the terms do not
-    say it, so that nobody is held to what the clause writes.
+    `unless` is about another thing, and of one with a word of `before` what stands before it alone counts, and of one
+    with a word of `after` what follows that: “for three years, and renews for one-year terms”. `since`: days before
+    that one are another text's. `unsaid`: the terms do not say it, so that nobody is held to what the clause writes.
     """
 
     words: str
@@ -87,6 +88,7 @@ class _Said(Struct, kw_only=True, frozen=True):
     not_under: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     units: tuple[Unit, ...]
     values: tuple[tuple[Unit, int], ...]
     says: str
@@ -115,7 +117,7 @@ def written_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Ter
                 figure
                 for sentence in (_until(each, said.before) for each in read[clause.number])
                 if _is_about(sentence, said, clause.heading, named=named)
-                for figure in figures(sentence)
+                for figure in figures(_from(sentence, said.after))
                 if figure.unit in said.units and not any(figure.is_day(day) for day in said.also_days)
                 if said.since is None or not figure.is_before(said.since)
             ]
@@ -152,6 +154,12 @@ def _until(sentence: str, words: tuple[str, ...]) -> str:
     """The sentence as far as the first of the words."""
     lower = sentence.lower()
     return sentence[: min((at for word in words if (at := lower.find(word)) >= 0), default=len(sentence))]
+
+
+def _from(sentence: str, words: tuple[str, ...]) -> str:
+    """The sentence from the first of the words on; whole where it has none of them, or none is asked for."""
+    lower = sentence.lower()
+    return sentence[min((at for word in words if (at := lower.find(word)) >= 0), default=0) :]
 
 
 def _is_about(sentence: str, said: _Said, heading: str, *, named: bool) -> bool:
@@ -192,6 +200,19 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
         values=values,
         says=f"is {' or '.join(map(str, periods))}" if periods else "is not entered",
     )
+    if periods:
+        yield _Said(
+            words="the notice before a renewal",
+            named=None,
+            headings=("renewal",),
+            elsewhere=("term", "general"),
+            about=("notice", "notif"),
+            also=("renew",),
+            unless=("cure", "breach", "default", "insur", "option", "request"),
+            units=("days", "months"),
+            values=values,
+            says=f"is {' or '.join(map(str, periods))}",
+        )
     yield _Said(
         words="the last day",
         named=None,
@@ -234,7 +255,12 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
             words="a renewed term",
             named=None,
             headings=("renewal",),
+            elsewhere=("term", "general"),
             about=("renew", "extend"),
+            also=("automatic", "itself"),
+            unless=("may be renewed", "may be extended", "option", "mutual"),
+            before=("unless", "notice", "prior to"),
+            after=("renew", "extend"),
             units=("months",),
             values=(("months", dates.auto_renew_months),),
             says=f"is {counted(dates.auto_renew_months, 'month')}",
@@ -278,7 +304,7 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
             terms.max_duration_hours,
             (),
             _LONGEST,
-            ((*asking, "recall"), _LENT),
+            ((*asking, "recall", "equipment"), _LENT),
         ),
         ("notice_hours", "the notice before a loan", terms.notice_hours, (), _AHEAD, (asking[:1], _ASKED)),
         (

@@ -92,15 +92,21 @@ def signed(name: str, row: Any, report: ReportedAct | None, days: Days) -> str:
     if row.manner == "electronic":
         return f"{name} signed {of}, electronically and here."
     if row.manner == "wet":
-        return f"{name} signed {of} on paper, as it recorded on {entered}.{_of_its_recording(row, entered)}"
+        return f"{name} signed {of} on paper, as it recorded on {entered}.{_of_its_recording(row, entered, days)}"
     if row.manner == "confirmed":
         confirmed = f"{name} confirmed on {entered} that it signed {of}.{_by_report(name, report)}"
-        return confirmed + _of_its_recording(row, entered)
+        return confirmed + _of_its_recording(row, entered, days)
     return f"{name} is reported to have signed {of}.{_by_report(name, report)}"
 
 
-def _of_its_recording(row: Any, entered: date) -> str:
-    """That a hand to a paper counts from its recording as yet: of another text that is so by rule."""
+def _of_its_recording(row: Any, entered: date, days: Days) -> str:
+    """That a hand to a paper counts from its recording as yet: of another text that is so by rule.
+
+    Or that one of the day on which it is entered counts from before the instant at which it was.
+    """
+    if entered == row.signed_on and row.counts_from is not None and row.counts_from < row.recorded_at:
+        clock = days.clock(row.agency_id, row.recorded_at)
+        return f" It was entered at {clock} there; the day counts whole, from its beginning."
     if row.counts_from != row.recorded_at or entered <= row.signed_on or (row.manner == "wet" and not row.is_paper):
         return ""
     return " It counts from its recording; its own day is put to each party whose days that touches."

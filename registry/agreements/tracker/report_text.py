@@ -56,13 +56,13 @@ def told_replay(report: ReplayReport) -> Iterator[str]:
 
 
 def told_files(report: FilesReport) -> Iterator[str]:
-    """What became of a folder of texts; every file that was not filed is named."""
+    """What became of a folder of texts; named is each that was not filed, or filed and vouches for no version."""
     would = "would be " if report.dry_run else ""
     yield (
         f"{report.filed} files {would}filed, {report.unchanged} on file already; {report.unmatched} belong to no "
         f"agreement, {report.ambiguous} to several, {report.refused} refused, {report.lacking} lacking."
     )
-    yield from (str(each) for each in report.files if each.outcome not in ("filed", "unchanged"))
+    yield from (str(each) for each in report.files if each.detail or each.outcome not in ("filed", "unchanged"))
 
 
 def _facts(facts: Facts) -> Iterator[str]:

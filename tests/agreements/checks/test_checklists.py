@@ -96,7 +96,8 @@ def test_words_without_a_topic_are_refused_for_no_denial_would_be_seen() -> None
 def test_a_vocabulary_that_holds_no_patterns_is_refused() -> None:
     absence = (
         "absence: {having: [is], nothing: ['no'], settling: [agreed], rules: [rule], left_open: [open], "
-        "not_agreed: [unclear], conditions: [if], then: [shall], cases: [y], put_off: [later], elsewhere: [x]}"
+        "not_agreed: [unclear], conditions: [if], then: [shall], limits: [during], unlimited: [term], cases: [y], "
+        "put_off: [later], elsewhere: [x]}"
     )
     assert parse_vocabulary(f"{absence}\nmatters: {{a: {{says: [one two]}}}}").matters["a"].says == ["one two"]
     for matters in ("{a: one}", "{a: {says: [ONE]}}", "[b]", "{a: {says: [b", "{A: {says: [b]}}", "{a: {tells: [b]}}"):

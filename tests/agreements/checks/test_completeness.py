@@ -539,3 +539,43 @@ def test_an_agreement_to_agree_is_weak_alone_and_beside_what_is_denied(sentence:
         document = CheckedText(clauses=clauses(*given), terms=terms())
         (found,) = examine(document, [CHECKLISTS["general"]], RECOGNITION)
         assert next(each for each in found.items if each.id == "reimbursement").status == "weak", given
+
+
+HELP = "Upon request each party shall render assistance in emergencies."
+LEAVE = "Either party may terminate this agreement upon thirty days' written notice"
+
+
+@pytest.mark.parametrize(
+    ("item", "sentences", "status"),
+    [
+        ("scope", (HELP, "Assistance with evictions has not been agreed."), "found"),
+        ("scope", (HELP, "No assistance is provided for labor disputes."), "found"),
+        ("scope", (HELP, "It is not agreed that assistance covers parades."), "found"),
+        ("scope", (HELP, "Which assistance is rendered has not been agreed."), "weak"),
+        ("scope", ("Assistance with evictions has not been agreed.",), "denied"),
+        ("dispute", ("Disputes are not subject to arbitration and are decided by the district court.",), "found"),
+        ("dispute", ("Disputes shall not be subject to arbitration.",), "weak"),
+        ("dispute", ("Disputes shall not be arbitrated.",), "denied"),
+        ("termination", (f"{LEAVE}, but no party may terminate it while assistance is being rendered.",), "found"),
+        ("termination", ("No party may terminate this agreement during the first year.", f"{LEAVE}."), "found"),
+        (
+            "termination",
+            ("It may not be terminated during the first year; thereafter a party may withdraw upon written notice.",),
+            "found",
+        ),
+        ("termination", ("No party may terminate this agreement during the first year.",), "denied"),
+        ("termination", ("No party may terminate this agreement during its term.", f"{LEAVE}."), "weak"),
+        ("termination", ("No party may terminate this agreement.", f"{LEAVE}."), "weak"),
+        ("complaints", ("Complaints shall be looked into by the home agency's chief.",), "found"),
+        ("metrics", ("Measures of effectiveness will be looked into next year.",), "denied"),
+        ("dispute", ("How disputes are resolved will be looked into in the coming year.",), "denied"),
+        ("liability", ("Who bears liability for injuries will be looked into next year.",), "denied"),
+        ("workers_compensation", ("Which party pays workers' compensation will be examined later.",), "denied"),
+    ],
+)
+def test_the_denial_of_a_part_takes_back_nothing_and_what_is_looked_into_later_says_nothing(
+    item: str, sentences: tuple[str, ...], status: str
+) -> None:
+    document = CheckedText(clauses=clauses(*((item, each) for each in sentences)), terms=terms())
+    (found,) = examine(document, [CHECKLISTS["general"]], RECOGNITION)
+    assert next(each for each in found.items if each.id == item).status == status

@@ -611,3 +611,30 @@ class TestAutomaticRenewal:
             assert leaves_at.astimezone(ZoneInfo("America/Chicago")).date() == next_term
         else:
             assert given["proposals"][0]["kind"] == "departure", "a text that sets no period leaves it to the others"
+
+
+async def test_an_amendment_that_is_entered_twice_is_noticed(service: Service, cast: Cast) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting)
+    secret = {"number": "9", "heading": "equipment", "text": "The vault.", "sensitivity": "restricted"}
+    paper = {
+        "title": "First addendum (demo)",
+        "effective_on": "2025-03-01",
+        "terms": {"categories": ["vehicle"]},
+        "provisions": [*PROVISIONS, {**secret, "exemption": "Demo Code 1 (have counsel review)"}],
+        "signed_on": "2025-04-02",
+        "signatory_title": "Chief",
+        "evidence_sha256": EVIDENCE,
+        "reason": "found in the binder",
+    }
+    other = {**paper, "effective_on": "2025-03-02"}
+    wording = {**paper, "provisions": PROVISIONS}
+    told = []
+    for each in (paper, other, wording, {**paper, "title": "Addendum 1 (demo)", "signed_on": "2025-04-03"}):
+        said = await act(cast.assisting, found, "record-amendment", each)
+        told.append([its["detail"] for its in said["remarks"] if its["code"] == "repeats_version"])
+    assert told[:3] == [[], [], []]
+    (detail,) = told[3]
+    assert detail.startswith("Version 2 says the same from the same day.")
+    history = await cast.assisting.auditor.done("GET", f"{PATH}/{found['id']}/history")
+    recorded = [each["data"] for each in history["items"] if each["type"] == "agreement.amendment_recorded"]
+    assert [each["repeats_version_no"] for each in recorded if "repeats_version_no" in each] == [2]

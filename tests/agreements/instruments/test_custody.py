@@ -3,6 +3,7 @@
 from tests.agreements.instruments.test_amendments import act
 from tests.support.agreements import (
     agreement_body,
+    confirm_agreement,
     record_agreement,
     sign_agreement,
 )
@@ -57,3 +58,27 @@ class TestCustody:
         await act(cast.assisting, found, "offer-custody", {"agency_id": str(cast.requesting.id), "reason": "x"})
         path = f"{PATH}/{found['id']}/accept-custody"
         assert_problem(await cast.requesting.legal.post(path, {"reason": "x"}), 409, "number_taken")
+
+    async def test_it_does_not_pass_while_a_party_that_came_to_be_one_since_has_not_agreed_to_who_takes_it(
+        self, service: Service, cast: Cast
+    ) -> None:
+        one, two, first, second = cast.assisting, cast.requesting, cast.neighbour, cast.stranger
+        found = await sign_agreement(service, one, two)
+        path = f"{PATH}/{found['id']}"
+        for new in (first, second):
+            asked = await act(one, found, "add-parties", {"agency_ids": [str(new.id)], "reason": "asked to join"})
+            await act(two, found, f"proposals/{asked['proposals'][-1]['id']}/consent", {})
+        at_the_clerks = {"evidence_location": "The clerk's vault (demo)"}
+        await confirm_agreement(found, second, today(), **at_the_clerks)
+        await act(one, found, "offer-custody", {"agency_id": str(second.id), "reason": "moves"})
+        await confirm_agreement(found, first, today(), **at_the_clerks)
+        answer = {"reason": "agreed"}
+        refused = await second.legal.post(f"{path}/accept-custody", answer)
+        detail = assert_problem(refused, 409, "wrong_status")["detail"]
+        assert "has not agreed to it" in detail
+        seen = await second.legal.done("GET", path)
+        assert {"action": "accept_custody", "allowed": False, "reason": detail} in seen["allowed_actions"]
+        (its,) = (each for each in seen["proposals"] if first.reference in each["outstanding"])
+        await act(first, found, f"proposals/{its['id']}/consent", {})
+        taken = await act(second, found, "accept-custody", answer)
+        assert taken["custodian_agency"] == second.reference

@@ -325,7 +325,7 @@ def test_the_length_of_the_term_and_the_number_of_its_renewals_are_compared() ->
         "Automatic renewal for a one-year term.",
         "It may be extended for a period of nine years.",
     ):
-        assert otherwise(clause(text, "term"), **yearly) == [], text
+        assert otherwise(clause(text, "term"), **yearly, notice=Notice(days=60)) == [], text
     assert otherwise(clause("It renews automatically for four terms.", "term"), auto_renew_months=None) == []
     assert ("times", 3) in found("for three successive terms, not a one-year term")
 
@@ -392,3 +392,25 @@ async def test_the_agreement_its_version_and_the_check_tell_it_and_restricted_wo
     assert clauses(whole) == ["8", "9"], "who reads the clause reads the remark"
     coordinator = await cast.requesting.coordinator.done("GET", f"{path}/versions/1")
     assert clauses(coordinator) == ["8"]
+
+
+def test_a_renewal_is_compared_wherever_it_stands_and_so_is_the_notice_before_it() -> None:
+    yearly: dict[str, Any] = {"auto_renew_months": 12, "auto_renew_times": "no_limit"}
+    for heading in ("renewal", "term", "general"):
+        (told,) = otherwise(clause("It renews itself automatically for two years.", heading), **yearly)
+        assert told == "Clause 8.1 says “two years”, yet a renewed term is 12 months: mend the one that is wrong."
+        late = "It renews automatically for one year unless a party gives sixty (60) days' notice before."
+        (told,) = otherwise(clause(late, heading), **yearly)
+        assert "“sixty (60) days”, yet the notice before a renewal is 30 days" in told
+        assert otherwise(clause(late, heading), **yearly, notice=Notice(days=60)) == []
+        assert otherwise(clause(late, heading), **yearly, notice=Notice()) == []
+    whole = "Its term is three years, and it renews itself automatically for one year."
+    assert otherwise(clause(whole, "term"), **yearly) == [], "what is said before is another thing"
+
+
+def test_how_long_equipment_is_lent_is_read_where_it_stands_under_that_heading() -> None:
+    terms = Terms(categories=["any"], max_duration_hours=72)
+    for text in ("No loan exceeds 48 hours.", "Equipment is lent for no longer than 48 hours."):
+        (told,) = otherwise(clause(text, "equipment"), terms=terms)
+        assert told == "Clause 8.1 says “48 hours”, yet the longest loan is 72 hours: mend the one that is wrong."
+        assert otherwise(clause(text.replace("48 hours", "three days"), "equipment"), terms=terms) == []

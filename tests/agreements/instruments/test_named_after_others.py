@@ -5,8 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.agreements import confirm_agreement, record_agreement
+from tests.support.agreements import confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
+from tests.support.consent import left_long_ago
 from tests.support.documents import file_document
 from tests.support.problems import assert_problem
 from tests.support.review import approved_and_sent, draft, hand, reviewer
@@ -119,3 +120,18 @@ async def test_who_takes_a_partys_place_in_the_draft_reads_nothing_of_what_that_
     assert await told(new, places) == set(), "who was put out never agreed to it"
     later = await file_document(two.legal, found["id"], "Kakapo list (demo).")
     assert (await new.legal.get(f"/v1/documents/{later['id']}/content")).status_code == 200
+
+
+async def test_to_whom_only_one_that_has_left_never_agreed_is_not_proposed_anew(service: Service, cast: Cast) -> None:
+    """That one is asked no more, so no consent would be lacking."""
+    one, two, third, new = cast.assisting, cast.requesting, cast.neighbour, cast.stranger
+    found = await sign_agreement(service, one, two, third)
+    await left_long_ago(service, third, found)
+    path = f"{PATH}/{found['id']}"
+    body = {"agency_ids": [str(new.id)], **WHY}
+    asked = await one.legal.done("POST", f"{path}/add-parties", body)
+    await two.legal.done("POST", f"{path}/proposals/{asked['proposals'][-1]['id']}/consent", {})
+    await confirm_agreement(found, new, today(), evidence_location="The clerk's vault (demo)")
+    refused = await one.legal.post(f"{path}/add-parties", body)
+    (fault,) = assert_problem(refused, 422, "parties_faulty")["errors"]
+    assert fault["code"] == "party_twice"

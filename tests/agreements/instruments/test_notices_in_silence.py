@@ -74,3 +74,13 @@ async def test_where_the_text_counts_from_giving_the_report_itself_has_effect(se
     after = await let_pass(service, one, found)
     assert receipts(after, leaver) == {}
     assert party(after, leaver)["leaves_at"] == runs_out(today() - 9 * DAY, 30)
+
+
+async def test_who_consented_to_the_departure_itself_is_not_awaited_again(service: Service, cast: Cast) -> None:
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found, said = await reported(service, one, leaver, three)
+    (its,) = (each["id"] for each in said["proposals"] if each["kind"] == "departure")
+    await three.legal.done("POST", f"{PATH}/{found['id']}/proposals/{its}/consent", {})
+    confirmed = await answer(leaver, found, said, "confirm")
+    assert receipts(confirmed, leaver) == {each.name: str(today() - 8 * DAY) for each in (one, three)}
+    assert party(confirmed, leaver)["leaves_at"] == runs_out(today() - 8 * DAY, 30)

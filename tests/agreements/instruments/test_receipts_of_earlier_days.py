@@ -7,6 +7,7 @@ import pytest
 
 from registry.agreements.instruments.commands.holding import settle_all_due
 from registry.agreements.instruments.consent import CONTEST_PERIOD
+from registry.agreements.instruments.receipt import MOST_DAYS_ASKED
 from registry.platform.kernel.time import utc_now
 from tests.agreements.instruments.reporting import DAY, PATH, give, report, runs_out
 from tests.agreements.instruments.test_notice_by_receipt import BY_RECEIPT, UPON, party, received
@@ -191,3 +192,26 @@ async def test_who_agreed_to_anothers_day_moves_the_end_no_more_by_its_own(servi
         (offered,) = (each for each in seen["allowed_actions"] if each["action"] == "correct_receipt")
         assert offered["allowed"] is False
         assert party(seen, leaver)["leaves_at"] == ends
+
+
+async def test_a_day_is_put_to_the_others_and_corrected_so_many_times_and_no_more(service: Service, cast: Cast) -> None:
+    """Each of them waits for nothing once the next one is asked, and would stay among the proposals for ever."""
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, **BY_RECEIPT)
+    path = f"{PATH}/{found['id']}"
+    await give(leaver, found, today() - 29 * DAY)
+    await received(three, found, leaver, today() - 29 * DAY)
+    await received(one, found, leaver, today() - DAY)
+    for n in range(MOST_DAYS_ASKED):
+        await one.legal.done("POST", f"{path}/correct-receipt", correction(leaver, today() - (n + 2) * DAY))
+    refused = await one.legal.post(f"{path}/correct-receipt", correction(leaver, today() - 20 * DAY))
+    detail = assert_problem(refused, 409, "wrong_status")["detail"]
+    assert f"has put {MOST_DAYS_ASKED} days" in detail
+    seen = await one.legal.done("GET", path)
+    assert {"action": "correct_receipt", "allowed": False, "reason": detail} in seen["allowed_actions"]
+    assert asked(seen) == [[str(three.id)]], "the last one is still to be answered"
+    await leaver.legal.done("POST", f"{path}/rescind-notice", {"reason": "anew (demo)"})
+    await give(leaver, found, today() - 29 * DAY)
+    await received(three, found, leaver, today() - 29 * DAY)
+    await received(one, found, leaver, today() - DAY)
+    await one.legal.done("POST", f"{path}/correct-receipt", correction(leaver, today() - 2 * DAY))

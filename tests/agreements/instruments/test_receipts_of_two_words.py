@@ -12,6 +12,7 @@ from tests.agreements.dossier.test_agreement_file import unpacked
 from tests.agreements.instruments.reporting import DAY, PATH, give, report, runs_out, seen_at
 from tests.agreements.instruments.test_notice_by_receipt import BY_RECEIPT, came, party, receipts, received
 from tests.agreements.instruments.test_receipts_disputed import NOT_SO, correction, status, text_of, told_in_force
+from tests.agreements.instruments.test_receipts_of_earlier_days import asked, consents
 from tests.support.agreements import EVIDENCE, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.problems import assert_problem
@@ -221,3 +222,20 @@ async def test_others_than_the_parties_read_of_no_dispute(service: Service, cast
     seen = await cast.stranger.coordinator.done("GET", f"{PATH}/{found['id']}")
     assert [each["notice_receipts"] for each in seen["parties"]] == [[], []]
     assert remarked(seen) == []
+
+
+async def test_who_confirms_the_other_day_takes_no_days_from_a_third_party_by_what_that_was_asked_before(
+    service: Service, cast: Cast
+) -> None:
+    """The question of the day that it said itself is closed, and the day that it confirms is put to the third anew."""
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    said, its = await disputed(service, one, leaver, three)
+    assert asked(said) == [[str(three.id)]]
+    confirmed = await one.legal.done("POST", f"{its}/confirm", {})
+    assert receipts(confirmed, leaver)[one.name] == str(truly_on())
+    assert party(confirmed, leaver)["leaves_at"] == runs_out(today(), 30), "the third has said nothing of it"
+    assert asked(confirmed) == [[str(three.id)]]
+    days = [each["not_before"][:10] for each in confirmed["proposals"] if each["status"] == "open"]
+    assert days == [str(truly_on())], "what was asked of the former day is closed"
+    agreed = await consents(three, confirmed)
+    assert party(agreed, leaver)["leaves_at"] == runs_out(truly_on(), 30)

@@ -220,6 +220,7 @@ class TestTheDayToAnswer:
             (due,) = (await reader.done("GET", about))["items"]
             assert (due["agency"]["id"], due["status"]) == (str(cast.requesting.id), "due_soon")
             assert due["due_at"] == seen["reported_acts"][0]["takes_effect_at"]
+            assert "the evidence that is on file, which nobody here has judged" in due["action"]
         await cast.requesting.legal.done("POST", f"{path}/contest", {"reason": "we wrote no letter"})
         assert (await cast.requesting.coordinator.done("GET", about))["items"] == []
 

@@ -228,3 +228,14 @@ async def test_a_list_of_a_day_to_come_shows_the_text_without_what_is_only_repor
     await report(cast.assisting, found, said)
     far = datetime.combine(days_ahead(20), datetime.min.time(), UTC) + timedelta(hours=18)
     assert await listed_as_shown(cast.requesting.legal, found, far) == [1]
+
+
+async def test_a_text_is_the_current_one_no_more_once_none_is_bound_to_another_by_it(
+    service: Service, cast: Cast
+) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting)
+    assert found["version_status"] == "current"
+    for party in (cast.requesting, cast.assisting):
+        await left_long_ago(service, party, found)
+        seen = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}")
+        assert (seen["status"], seen["version_no"], seen["version_status"]) == ("lapsed", 1, "ended")

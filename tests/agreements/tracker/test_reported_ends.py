@@ -10,7 +10,7 @@ from tests.agreements.dossier.test_agreement_file import unpacked
 from tests.agreements.instruments.test_in_force import in_force
 from tests.support.agreements import EVIDENCE
 from tests.support.cast import Agency, Cast
-from tests.support.consent import agree_to_days, named
+from tests.support.consent import agree_to_days, consent, named
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 from tests.support.tracker import shown, signed, take
@@ -181,3 +181,24 @@ async def test_what_was_done_before_an_end_is_reported_after_it(service: Service
     gone = await answered(other, found, "withdrew", "confirm")
     assert gone["parties"][1]["leaves_at"] == "2025-05-01T05:00:00Z"
     assert [await pairs_on(other, one, day) for day in ("2025-03-01", "2025-05-02")] == [1, 0]
+
+
+async def test_a_reported_end_waits_for_no_party_that_has_left(service: Service, cast: Cast) -> None:
+    one, other, third = cast.assisting, cast.requesting, cast.neighbour
+    found = await shown(one, await take(service, signed(one, other, third, **OVER)))
+    hand = {"version_sha256": found["version_sha256"], "signatory_title": "Chief", "signed_on": "2025-02-01"}
+    for party in (other, third):
+        await party.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
+    await answered(one, found, "signed", "confirm")
+    await agree_to_days(found, one, other, third)
+    left = {"agency_id": str(third.id), "kind": "withdrew", "acted_on": "2025-04-30", "reason": "its letter"}
+    left |= {"evidence_sha256": EVIDENCE}
+    await one.legal.done("POST", f"{PATH}/{found['id']}/report-act", left)
+    gone = await answered(third, found, "withdrew", "confirm")
+    departure = next(each for each in gone["proposals"] if each["kind"] == "departure")
+    for party in (one, other):
+        if party.reference in departure["outstanding"]:
+            await consent(party, found, departure)
+    await answered(one, found, "consented", "confirm")
+    ended = await answered(other, found, "consented", "confirm")
+    assert (ended["status"], ended["terminated_at"]) == ("terminated", "2025-07-01T05:00:00Z")

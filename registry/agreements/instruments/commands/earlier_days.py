@@ -53,23 +53,15 @@ _SIGNED_BEFORE = _SAID_BEFORE.where(_report.c.version_id == sa.bindparam("versio
 # Who reported the notice itself told then of each when it came to that one.
 _RECEIVED_BEFORE = (
     sa.select(_report.c.recorded_by_id)
-    .outerjoin(agreement_proposal, agreement_proposal.c.id == _report.c.proposal_id)
+    .join(agreement_proposal, agreement_proposal.c.id == _report.c.proposal_id)
     .where(
         _report.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
         _report.c.agency_id == sa.bindparam("agency_id", type_=_report.c.agency_id.type),
         _report.c.acted_on == sa.bindparam("acted_on", type_=_report.c.acted_on.type),
-        sa.or_(
-            sa.and_(
-                _report.c.kind == ReportedKind.WAS_NOTIFIED,
-                agreement_proposal.c.kind == ProposalKind.DEPARTURE,
-                agreement_proposal.c.proposed_by_id
-                == sa.bindparam("notice_of_id", type_=agreement_proposal.c.proposed_by_id.type),
-            ),
-            sa.and_(
-                _report.c.kind == ReportedKind.RECEIVED_NOTICE,
-                _report.c.recorded_by_id == sa.bindparam("notice_of_id", type_=_report.c.recorded_by_id.type),
-            ),
-        ),
+        _report.c.kind == ReportedKind.WAS_NOTIFIED,
+        agreement_proposal.c.kind == ProposalKind.DEPARTURE,
+        agreement_proposal.c.proposed_by_id
+        == sa.bindparam("notice_of_id", type_=agreement_proposal.c.proposed_by_id.type),
     )
 )
 

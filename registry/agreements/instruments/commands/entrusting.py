@@ -52,11 +52,13 @@ async def answer_custody(
 ) -> Agreement:
     """Take over the keeping of the agreement that was offered to the own agency, or decline.
 
-    Raises WrongStatus where it was not, Conflict where the agency keeps another agreement of that number.
+    Raises WrongStatus where it was not, or a party has not agreed to the agency by now, Conflict where the agency keeps
+    another agreement of that number.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     offered = row.custody_offered_to_id == caller.agency_id
-    refuse(custody_barred(offered=offered, amendment_drafted=accepted and is_amendment_drafted(row)))
+    drafted, unasked = is_amendment_drafted(row), bool(row.kept_from_it)  # some party may have come to be one since
+    refuse(custody_barred(offered=offered, amendment_drafted=accepted and drafted, not_of_all=accepted and unasked))
     told = {"agency_id": str(caller.agency_id), "from": str(row.custodian_id), "reason": reason}
     values: dict[str, Any] = {"custody_offered_to_id": None}
     if accepted:

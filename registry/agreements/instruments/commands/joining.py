@@ -26,6 +26,7 @@ from registry.agreements.instruments.queries.lapsing import expired
 from registry.agreements.instruments.queries.let_in import let_in
 from registry.agreements.instruments.queries.signing_power import authority_for
 from registry.agreements.instruments.queries.texts import executed_texts
+from registry.agreements.instruments.queries.visibility import still_bound
 from registry.agreements.instruments.reviews import RoundOutcome
 from registry.agreements.instruments.rules import AgreementAction, Stage, refuse, word_barred
 from registry.agreements.instruments.schemas.given import NewParties, NewVerbalActivation, VerbalConsent
@@ -119,7 +120,7 @@ _UNASKED = (
         _newcomer,
         sa.and_(_newcomer.c.agreement_id == _unasked.c.agreement_id, _newcomer.c.agency_id == _unasked.c.newcomer_id),
     )
-    .where(_unasked.c.agreement_id == _ID, agreement_party.c.joined_at.is_not(None), ~_newcomer.c.in_text)
+    .where(_unasked.c.agreement_id == _ID, still_bound(), ~_newcomer.c.in_text)
 )
 
 
@@ -187,7 +188,7 @@ async def _to_be_asked_anew(write: Write, row: Row[Any], now: datetime) -> set[U
 
     And those to whom a party that is bound by now has not agreed.
     """
-    unasked = {each.newcomer_id for each in await write.all(_UNASKED, {"id": row.id})}
+    unasked = {each.newcomer_id for each in await write.all(_UNASKED, {"id": row.id, "now": now})}
     texts = await executed_texts(write, row.id)
     if all(msgspec.json.decode(each.terms, type=Terms).open_to_accession for each in texts):
         return unasked

@@ -25,7 +25,7 @@ from registry.agreements.instruments.consent import Reported, ReportedKind, Repo
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
-from registry.agreements.instruments.queries.relying import agreed_to_a_day, gone_by_receipt
+from registry.agreements.instruments.queries.relying import agreed_to_a_day, asked_before, gone_by_receipt
 from registry.agreements.instruments.receipt import (
     NoticeReceipt,
     ToldReceipt,
@@ -95,7 +95,8 @@ async def correct_receipt(
     run out already.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    giver, own = await _to_correct(write, caller, row, corrected.agency_id)
+    asked = await asked_before(write, row.id, corrected.agency_id, caller.agency_id)
+    giver, own = await _to_correct(write, caller, row, corrected.agency_id, asked)
     await _check_day(write, caller, row, giver.withdrawal_notice_on, corrected.received_on)
     said = (corrected.agency_id, caller.agency_id, corrected.received_on)
     check_evidence(*evidence_of(corrected), needed=False)
@@ -117,15 +118,21 @@ async def correct_receipt(
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
-async def _to_correct(write: Write, caller: Caller, row: Row[Any], giver_id: UUID) -> tuple[Row[Any], NoticeReceipt]:
-    """Who gave the notice, and the own word of its receipt that may be corrected. Raises WrongStatus."""
+async def _to_correct(
+    write: Write, caller: Caller, row: Row[Any], giver_id: UUID, asked: int = 0
+) -> tuple[Row[Any], NoticeReceipt]:
+    """Who gave the notice, and the own word of its receipt that may be corrected. Raises WrongStatus.
+
+    `asked`: how many days it has put to the others before; one that it confirms is not counted.
+    """
     giver = await write.first(_GIVER, {"id": row.id, "agency_id": giver_id})
     own = None if giver is None else own_receipt(giver.notice_receipts, caller.agency_id)
     relied, agreed = [], await agreed_to_a_day(write, row.id, giver_id, caller.agency_id)
     if giver is not None and own is not None and own.recorded_at is not None:
         both, at = (giver_id, caller.agency_id), (row.time_zone, caller.now)
         relied = await gone_by_receipt(write, row.id, *both, own.recorded_at, giver.leaves_at, *at)
-    refuse(correction_barred(own, None if giver is None else giver.leaves_at, caller.now, relied, agreed=agreed))
+    leaves_at = None if giver is None else giver.leaves_at
+    refuse(correction_barred(own, leaves_at, caller.now, relied, agreed=agreed, asked=asked))
     assert giver is not None, "what nobody gave was refused"
     assert own is not None, "and so was what was not recorded"
     return giver, own

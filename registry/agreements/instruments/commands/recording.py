@@ -25,9 +25,11 @@ from registry.agreements.instruments.commands.signing import (
     write_signature,
 )
 from registry.agreements.instruments.commands.signing_order import open_signing
+from registry.agreements.instruments.follows import about_repetition
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told, is_on_file
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.repeated_texts import repeated_text
 from registry.agreements.instruments.queries.signing_power import also_needed_on
 from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.rules import (
@@ -203,7 +205,8 @@ async def record_amendment(
     Between one of them and a party that did not sign it nothing changes: see `in_force.bound_windows`.
     The custodian's signature is given with it, unless a service records it, as it confirms one: its office's authority
     must hold today too: of a text that is entered only now nobody has filed a copy. The answer remarks what of the
-    earlier end, renewal and notice is gone, is changed, or stays since nothing was given. It may be recorded while
+    earlier end, renewal and notice is gone, is changed, or stays since nothing was given; and which version says the
+    same already. It may be recorded while
     another one is on its way, and whatever was recorded before: also that the agreement ended, of a paper that was
     signed, and begins, before that. Raises WrongStatus, RuleBroken.
     """
@@ -218,6 +221,8 @@ async def record_amendment(
     follows = await remarks_on_paper(write, amendment, texts, new)
     frozen = await freeze(write, caller, ledger_key, amendment.version_id, needs_text=True, paper=new)
     amendment = msgspec.structs.replace(amendment, sha256=str(frozen["sha256"]))
+    repeated_no = await repeated_text(write, caller.principal, row.id, amendment.version_id)
+    follows = [*about_repetition(repeated_no, amendment.version_no), *follows]
     parties = await signatories(write, row.id, amendment, while_it_lasted(row.terminated_at, caller.now))
     await open_signing(
         write, caller, row, amendment.version_id, parties, AgreementForSignature(version_no=amendment.version_no)
@@ -241,6 +246,7 @@ async def record_amendment(
         "signed_on": new.signed_on,
         **await evidence_told(write, row.id, caller.agency_id, new.evidence_sha256, new.evidence_location),
         "reason": new.reason,
+        **({} if repeated_no is None else {"repeats_version_no": repeated_no}),
         **declassifies,
         **frozen,
     }

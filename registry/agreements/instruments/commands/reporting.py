@@ -26,7 +26,7 @@ from registry.agreements.instruments.commands.open_text import (
     waiting_paper,
 )
 from registry.agreements.instruments.commands.proposing import drop_unsaid_end, propose_departure
-from registry.agreements.instruments.commands.receipts_dated import ask_of_receipt
+from registry.agreements.instruments.commands.receipts_dated import ask_of_receipt, drop_receipt_days
 from registry.agreements.instruments.commands.receiving import (
     check_confirmed_day,
     check_receipt,
@@ -278,6 +278,9 @@ async def confirm_report(
         raise WrongStatus(NOTHING_TO_SIGN)
     values = {"status": ReportStatus.CONFIRMED, "answered_at": caller.now, "answer_reason": note, "is_settled": True}
     corrects = report.kind == ReportedKind.RECEIVED_NOTICE and await own_word_of(write, caller, row, report)
+    if corrects:  # what was asked of its former day would else be taken for an answer about this one
+        reason = "confirmed otherwise"
+        await drop_receipt_days(write, caller, row, report.recorded_by_id, reason, of_id=caller.agency_id)
     if report.kind in BINDING:
         told = await _bound_by_report(write, caller, row, report, values)
     else:

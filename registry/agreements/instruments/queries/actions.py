@@ -302,8 +302,10 @@ def _own_law(agency_id: UUID, row: Row[Any], now: datetime) -> Iterator[AllowedA
     yield offer("set_approval_rule", withheld=None if takes_approval_rules(stage) else closed)
     offered = row.custody_offered_to_id == agency_id
     drafted = is_amendment_drafted(row)
-    yield offer("accept_custody", withheld=custody_barred(offered=offered, amendment_drafted=drafted))
-    yield offer("decline_custody", withheld=custody_barred(offered=offered, amendment_drafted=False))
+    taking = custody_barred(offered=offered, amendment_drafted=drafted, not_of_all=bool(row.kept_from_it))
+    yield offer("accept_custody", withheld=taking)
+    declining = custody_barred(offered=offered, amendment_drafted=False, not_of_all=False)
+    yield offer("decline_custody", withheld=declining)
 
 
 def _own_word(words: OwnWords, *, bound: bool) -> Iterator[AllowedAction]:

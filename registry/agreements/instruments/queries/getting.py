@@ -14,7 +14,7 @@ from registry.agreements.instruments.days import Days, own_days
 from registry.agreements.instruments.delivered import about_deliveries, about_receipts
 from registry.agreements.instruments.disputed import about_contested
 from registry.agreements.instruments.ends import last_day_of
-from registry.agreements.instruments.in_force import text_at
+from registry.agreements.instruments.in_force import TextStatus, text_at
 from registry.agreements.instruments.notice import Notice, read_notice
 from registry.agreements.instruments.pausing import BindingTerms
 from registry.agreements.instruments.pending import Without
@@ -90,6 +90,7 @@ from registry.agreements.instruments.remarks import (
     about_undecided,
 )
 from registry.agreements.instruments.rules import (
+    DerivedStatus,
     Stage,
     derived_status,
     executed_when,
@@ -202,6 +203,8 @@ async def get_agreement(
     if others:  # the text that they are shown may have given way to one that is not published
         windows = await windows_shown_to_others(read, row, held, numbers, without, suspensions, dates.ended_at)
     window, text_status = text_at(windows, stands_at)
+    if status == DerivedStatus.LAPSED and text_status is TextStatus.CURRENT:
+        text_status = TextStatus.ENDED  # its days go on, and it binds nobody to another any more
     # The last text ends as the agreement does; one before it gives way to the next.
     until = None if window is None else window.end
     lapses_at = force[-1].end if force else None

@@ -1,6 +1,6 @@
 """What two agencies have in force between them, and how to reach an agency: what partners may ask."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -42,6 +42,7 @@ from registry.agreements.instruments.schemas.partners import (
 )
 from registry.agreements.instruments.tables import (
     agreement,
+    agreement_signature,
     agreement_suspension,
     agreement_version,
     agreement_version_dates,
@@ -124,6 +125,7 @@ async def agreements_in_force(
     sharing = {row.id for row in rows if row.shared}
     of_receipts = await open_receipts(read, sharing, sides, now)
     contested = await contested_between(read, sharing, sides)
+    entered = await _entered_later(read, sharing, sides, at) if at < now else {}
     ends = await unsaid_ends(read, sharing)
     items = []
     for each in rows:
@@ -165,11 +167,36 @@ async def agreements_in_force(
                 contested_report_ids=contested.get(row.id, []),
                 awaiting_receipt=[] if row.id not in of_receipts else of_receipts[row.id].awaiting,
                 disputed_receipts=[] if row.id not in of_receipts else of_receipts[row.id].disputed,
+                entered_later_at=entered.get(held.version_id),
                 terms=shown_without(candidate.terms, withheld) if reads_text else None,
                 terms_withheld=withheld if reads_text else [],
             )
         )
     return AgreementInForceList(items=items)
+
+
+_ENTERED_LATER = (
+    sa.select(
+        agreement_signature.c.version_id,
+        sa.func.max(agreement_signature.c.recorded_at, type_=agreement_signature.c.recorded_at.type).label("at"),
+    )
+    .where(
+        agreement_signature.c.agreement_id.in_(sa.bindparam("ids", type_=agreement.c.id.type, expanding=True)),
+        agreement_signature.c.agency_id.in_(sa.bindparam("sides", type_=agreement.c.id.type, expanding=True)),
+        agreement_signature.c.recorded_at > _AT,
+    )
+    .group_by(agreement_signature.c.version_id)
+)
+
+
+async def _entered_later(
+    read: Read, agreement_ids: Collection[UUID], sides: tuple[UUID, UUID], at: datetime
+) -> dict[UUID, datetime]:
+    """By version, when the last of the two entered its hand, where that was after the instant."""
+    if not agreement_ids:
+        return {}
+    asked = {"ids": sorted(agreement_ids), "sides": list(sides), "at": at}
+    return {row.version_id: row.at for row in await read.all(_ENTERED_LATER, asked)}
 
 
 def _held_then(

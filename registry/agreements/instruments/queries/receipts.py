@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import UNANSWERED, ReportedKind, ReportStatus
 from registry.agreements.instruments.consent_tables import agreement_reported_act
-from registry.agreements.instruments.queries.relying import agreed_to_a_day, gone_by_receipt
+from registry.agreements.instruments.queries.relying import agreed_to_a_day, asked_before, gone_by_receipt
 from registry.agreements.instruments.receipt import (
     AwaitedNotice,
     DisputedNotice,
@@ -117,5 +117,6 @@ async def corrections_barred(
         both, at = (giver.agency_id, agency_id), (time_zone, now)
         relied = await gone_by_receipt(read, agreement_id, *both, own.recorded_at, giver.leaves_at, *at)
         agreed = await agreed_to_a_day(read, agreement_id, giver.agency_id, agency_id)
-        found.append(correction_barred(own, giver.leaves_at, now, relied, agreed=agreed))
+        asked = await asked_before(read, agreement_id, *both)
+        found.append(correction_barred(own, giver.leaves_at, now, relied, agreed=agreed, asked=asked))
     return found

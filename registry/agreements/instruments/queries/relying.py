@@ -93,6 +93,24 @@ _AGREED_TO_DAY = (
         ~_UNANSWERED,
     )
 )
+_ASKED_BEFORE = (
+    sa.select(sa.func.count())
+    .select_from(_proposal)
+    .join(
+        agreement_party,
+        sa.and_(
+            agreement_party.c.agreement_id == _proposal.c.agreement_id,
+            agreement_party.c.agency_id == _proposal.c.notice_of_id,
+        ),
+    )
+    .where(
+        _proposal.c.agreement_id == _ID,
+        _proposal.c.notice_of_id == sa.bindparam("giver_id", type_=agreement.c.id.type),
+        _proposal.c.proposed_by_id == _AGENCY,
+        _proposal.c.taken_back_at.is_not(None),
+        _proposal.c.proposed_at >= agreement_party.c.notice_recorded_at,
+    )
+)
 _LASTS_AT = sa.bindparam("now", type_=_INSTANT)
 _pause = agreement_party_suspension
 _SAID_SINCE = (
@@ -275,6 +293,12 @@ async def agreed_to_a_day(read: Read, agreement_id: UUID, giver_id: UUID, recipi
     """
     its = {"id": agreement_id, "giver_id": giver_id, "agency_id": recipient_id}
     return await read.first(_AGREED_TO_DAY, its) is not None
+
+
+async def asked_before(read: Read, agreement_id: UUID, giver_id: UUID, recipient_id: UUID) -> int:
+    """How many days of its receipt of the notice that runs the recipient has put to the others, and then another."""
+    its = {"id": agreement_id, "giver_id": giver_id, "agency_id": recipient_id}
+    return int(await read.value(_ASKED_BEFORE, its) or 0)
 
 
 async def _done_since(

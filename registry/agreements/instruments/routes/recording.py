@@ -134,9 +134,11 @@ async def confirm_agreement(
 ) -> Answer[Agreement]:
     """Confirm that your agency signed the recorded agreement; only then is it bound.
 
-    It is bound from now. From an earlier `signed_on` it is once each other party agrees that would be bound backwards,
-    or does not contest it for 14 days where a document on file shows it: that is put to them in `proposals`
-    (`earlier_day`). Who reported that very day is not asked; who filed a paper has named no day by that, and is.
+    It is bound from now; a `signed_on` of today counts whole, from the beginning of that day where your agency is, as
+    days do in law, and `recorded_at` says at which instant it was entered. From an earlier `signed_on` it is bound once
+    each other party agrees that would be bound backwards, or does not contest it for 14 days where a document on file
+    shows it: that is put to them in `proposals` (`earlier_day`). Who reported that very day is not asked; who filed a
+    paper has named no day by that, and is.
     A `signed_copy` that another filed with this `version_no` shows that your office held its authority on that day.
     It is bound by the version that is named, while that is the text: who signed an agreement that was amended since
     confirms each version. Where newcomers were let in meanwhile, it is asked about them in `proposals`.

@@ -131,8 +131,9 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
     evidence: Annotated[
         Evidence | None,
         Meta(
-            description="What shows it. A restricted document is `on_file` only where silence counts, so that nobody "
-            "learns by a hash what is on file."
+            description="What shows it, as who reported it says: nobody here has read it, or judged whether it shows "
+            "what is said; who is asked does. A restricted document is `on_file` only where silence counts, so that "
+            "nobody learns by a hash what is on file."
         ),
     ]
     reason: ReasonTold

@@ -54,6 +54,15 @@ class AgreementInForce(Struct, kw_only=True, frozen=True):
             "it say different things. `covers_until` is by the later day as long as they do not agree; for the parties."
         ),
     ]
+    entered_later_at: Annotated[
+        Instant | None,
+        Meta(
+            description="Of an instant before one of the two entered its hand to that version: when the last of them "
+            "did. It counts from the beginning of the day that it bears, which in law counts whole, or to which the "
+            "others agreed; at the instant asked about nobody could have gone by it, and no decision did. Null else; "
+            "for the parties."
+        ),
+    ]
     terms: Annotated[Terms | None, Meta(description="For the parties only, and of a text that they may read.")]
     terms_withheld: TermsWithheld
 

@@ -124,7 +124,13 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
             "each other party the latest that both have signed; for the parties."
         ),
     ]
-    joined_at: Instant | None
+    joined_at: Annotated[
+        Instant | None,
+        Meta(
+            description="From when it is bound. By a hand on paper that bears the day on which it was entered that is "
+            "the beginning of that day there, which counts whole: `signature.recorded_at` is the instant."
+        ),
+    ]
     withdrawal_notice_on: Annotated[
         CivilDate | None,
         Meta(description="The day that its notice bears; null for who left without one, and has `leaves_at` alone."),
@@ -305,7 +311,8 @@ class Agreement(Struct, kw_only=True, frozen=True):
     version_status: Annotated[
         TextStatus,
         Meta(
-            description="`current`: it is the text at `as_of`. `ended`: no text is, and it was the last before. "
+            description="`current`: it is the text at `as_of`. `ended`: no text is, and it was the last before, also "
+            "where its days go on and all but one have left (`status` `lapsed`). "
             "`upcoming`: none is yet, and it is the first to come. `unexecuted`: none was ever executed. "
             "In public it is said of the version shown by itself: `current` while it is the text, or binds two parties "
             "still, whatever others of them amended."

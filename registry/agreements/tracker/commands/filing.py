@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from registry.agreements.documents.commands import Files, file_document, read_file
-from registry.agreements.documents.queries import status_on_file
+from registry.agreements.documents.queries import recorded_by, status_on_file
 from registry.agreements.documents.rules import DocumentKind, DocumentStatus
 from registry.agreements.documents.schemas import NewDocument
 from registry.agreements.instruments.queries.actions import relations
@@ -38,6 +38,10 @@ _SEVERAL: Final = "Its name belongs to {}."
 _NOT_ENTERED: Final = "Its agreement was not taken over."
 _DRAFT: Final = "Its agreement is a draft, which the custodian alone sees: it files its texts itself."
 _WITHDRAWN: Final = "It was filed before and withdrawn: who wants it on file again files it by itself."
+_VOUCHES_FOR_NONE: Final = (
+    "No version here was recorded by its hash, so it vouches for the hands of none: whoever knows which text it is a "
+    "signed copy of files it as one of that version (`version_no`)."
+)
 _LACKING: Final = "A row names it, and it is not in the folder."
 
 
@@ -67,6 +71,9 @@ async def file_texts(
     on_progress: Progress = no_progress,
 ) -> FilesReport:
     """File each text of the folder with its agreement; what is on file with it already stays as it is.
+
+    A signed copy is filed as one of the version that was recorded by its hash; of another the report says that it
+    vouches for none.
 
     A dry run reads every file and writes nothing. Work that breaks off has filed whole files, and is simply run again.
     Raises OSError for a folder that cannot be read, and Busy when the storage or the database has no time.
@@ -151,14 +158,19 @@ class _Filing:
                 return _report(name, "refused", owner, detail=_WITHDRAWN)
             if (bar := await self._bar(owner.id)) is not None:
                 return _report(name, "refused", owner, detail=bar)
+        version_no: int | None = None
+        vouching: str | None = None
+        if owner.id is not None and self._kind is DocumentKind.SIGNED_COPY:
+            version_no = await recorded_by(self._database.read(), owner.id, digest)
+            vouching = _VOUCHES_FOR_NONE if version_no is None else None
         media_type = _KINDS.get(path.suffix.lower(), ANY)
         if self._dry_run:
             await read_file(self._files.reader, path, media_type, self._caller.agency_id)
         else:
             assert owner.id is not None
-            await self._file(path, owner.id, digest, media_type)
+            await self._file(path, owner.id, digest, media_type, version_no)
         self._taken.add(known)
-        return _report(name, "filed", owner)
+        return _report(name, "filed", owner, detail=vouching)
 
     async def _bar(self, agreement_id: UUID) -> str | None:
         """Why the caller may file nothing with the agreement; None where it may."""
@@ -169,8 +181,8 @@ class _Filing:
             return _DRAFT
         return refusal(principal, Action.DOCUMENTS_FILE, relations(principal, row))
 
-    async def _file(self, path: Path, agreement_id: UUID, digest: str, media_type: str) -> None:
-        new = NewDocument(kind=self._kind, filename=path.name[:LONGEST_NAME], sha256=digest)
+    async def _file(self, path: Path, agreement_id: UUID, digest: str, media_type: str, version_no: int | None) -> None:
+        new = NewDocument(kind=self._kind, filename=path.name[:LONGEST_NAME], sha256=digest, version_no=version_no)
         async with unit_of_work(self._database) as write:
             await file_document(
                 self._database.read(),

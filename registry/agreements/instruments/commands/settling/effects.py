@@ -194,14 +194,17 @@ async def apply_receipt(
 
 
 async def count_receipt(write: Write, agreement_id: UUID, giver_id: UUID, agency_id: UUID, at: datetime) -> bool:
-    """Let the receipt count from the day of that instant, to which the others have agreed; whether it counted later."""
+    """Let the receipt count from the day of that instant, to which the others have agreed; whether it counted later.
+
+    Of another day than the one that is on record now they have agreed to nothing.
+    """
     its = {"its_agreement": agreement_id, "its_agency": giver_id}
     giver = await write.first(_RECEIPTS, its)
     found = {} if giver is None else {each.agency_id: each for each in read_receipts(giver.notice_receipts)}
     kept = found.get(agency_id)
     if giver is None or kept is None or kept.received_on is None or kept.counts_on is None:
         return False
-    if not kept.received_on <= civil_day(at, giver.time_zone) < kept.counts_on:
+    if civil_day(at, giver.time_zone) != kept.received_on:
         return False
     found[agency_id] = replace(kept, counts_on=None, known_at=None)
     await write.run(_PARTY, {**its, "notice_receipts": kept_receipts(found.values())})

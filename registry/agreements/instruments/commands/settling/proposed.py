@@ -208,8 +208,8 @@ def completed(
 
 
 def _bound_by(parts: Mapping[UUID, Row[Any]], now: datetime) -> set[UUID]:
-    """The parties that have bound themselves by now; whose signature is reported may yet contest it."""
-    return {each for each, part in parts.items() if part.joined_at is not None and part.joined_at <= now}
+    """The parties that have bound themselves by now and stay so; whose signature is reported may yet contest it."""
+    return {each for each in bound_now(parts, now) if parts[each].joined_at <= now}
 
 
 def over_on_record(proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]], agency_id: UUID) -> datetime | None:

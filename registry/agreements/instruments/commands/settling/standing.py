@@ -35,7 +35,8 @@ _SAID_BY_OTHERS = sa.select(*(_report.c[name] for name in ("agency_id", "acted_o
     _report.c.proposal_id == sa.bindparam("proposal_id", type_=_report.c.proposal_id.type),
     _report.c.kind == ReportedKind.WAS_NOTIFIED,
     sa.or_(
-        _report.c.status == ReportStatus.CONFIRMED,
+        # It consented to the departure itself, and so to what is said of it.
+        _report.c.status.in_((ReportStatus.CONFIRMED, ReportStatus.REPLACED)),
         sa.and_(_report.c.status == ReportStatus.OPEN, _report.c.is_settled),  # in time it said nothing else
     ),
 )

@@ -69,6 +69,8 @@ _CONSENTS = (
         agreement_consent.c.counts_from <= sa.bindparam("now", type_=agreement_consent.c.counts_from.type),
     )
 )
+_TOLD = ("newcomer_id", "agency_id", "since", "until", "by_clause")
+_KEPT = sa.select(*(agreement_unasked.c[name] for name in _TOLD)).where(agreement_unasked.c.agreement_id == _ID)
 _DELETE = agreement_unasked.delete().where(agreement_unasked.c.agreement_id == _ID)
 _INSERT = agreement_unasked.insert()
 
@@ -115,8 +117,14 @@ def has_agreed(hands: Sequence[Hand], named_at: datetime, *, named_by_open: bool
 
 
 async def rewrite_unasked(write: Write, agreement_id: UUID, now: datetime) -> None:
-    """Compute anew who has not agreed to whom, and write it down: each newcomer with each that was there before."""
+    """Compute anew who has not agreed to whom, and write it down: each newcomer with each that was there before.
+
+    Nothing is written where that is so already, which it mostly is.
+    """
     rows = await _unasked(write, agreement_id, now)
+    kept = {tuple(each) for each in await write.all(_KEPT, {"id": agreement_id})}
+    if kept == {tuple(each[name] for name in _TOLD) for each in rows}:
+        return
     await write.run(_DELETE, {"id": agreement_id})
     if rows:
         await write.run(_INSERT, [{**each, "agreement_id": agreement_id} for each in rows])
@@ -137,7 +145,6 @@ async def _unasked(read: Read, agreement_id: UUID, now: datetime) -> list[dict[s
     found: list[dict[str, object]] = []
     for stay in await _stays(read, agreement_id, first.frozen_at):
         own = hands.get(stay.agency_id, ())
-        lets_all_in = named_by_open and all(each.is_open for each in own)
         found += [
             {
                 "newcomer_id": each.agency_id,
@@ -149,7 +156,6 @@ async def _unasked(read: Read, agreement_id: UUID, now: datetime) -> list[dict[s
             for each in newcomers
             if each.agency_id != stay.agency_id
             and stay.since < each.named_at
-            and not (lets_all_in and not each.in_text)
             and stay.agency_id not in each.agreed
             and not has_agreed(own, each.named_at, named_by_open=named_by_open, in_text=each.in_text)
         ]

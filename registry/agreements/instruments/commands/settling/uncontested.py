@@ -30,7 +30,6 @@ _DUE = (
 )
 _ITS_ID = sa.bindparam("its_id", type_=_report.c.id.type)
 _SETTLE = _report.update().where(_report.c.id == _ITS_ID).values(is_settled=True)
-_STILL_OPEN = sa.select(_report.c.id).where(_report.c.id == _ITS_ID, _report.c.status == ReportStatus.OPEN)
 _AGREEMENT = sa.select(
     *(agreement.c[name] for name in ("id", "executed_at", "starts_at", "terminated_at", "time_zone"))
 ).where(agreement.c.id == _ID)
@@ -52,8 +51,6 @@ async def settle_reports(
         if await needs_own_word(write, report, by=report.notified_at + CONTEST_PERIOD):
             await stop_silence(write, report, Unconfirmed.OWN_WORD_REQUIRED)
             continue
-        if await write.value(_STILL_OPEN, {"its_id": report.id}) is None:
-            continue  # it went with a notice that stands instead
         await write.run(_SETTLE, {"its_id": report.id})
         if report.kind != ReportedKind.GAVE_NOTICE or not await _stands(write, report):
             await apply_report(write, report, report.counts_at, manner="reported")
