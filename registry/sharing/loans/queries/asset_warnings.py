@@ -74,6 +74,8 @@ async def _short(read: Read, row: Row[Any], rows: Sequence[Row[Any]], now: datet
     out = [each for each in lent if each.status == AllocationStatus.OUT]
     if row.hindrance == Hindrance.STILL_OUT:
         late = [each for each in out if each.ends_at <= now]
+        if not late:  # it came back since the loan was read
+            return planned
         since = min(each.ends_at for each in late)
         names = sorted({each.requesting_agency_name for each in await named_loans(read, row.asset_id, late)})
         why, owner = why_still_out(since), why_still_out(since, names)
