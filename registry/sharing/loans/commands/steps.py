@@ -162,16 +162,18 @@ async def finish(
 ) -> Loan:
     """Store what `action` changed, record the event with its EDXL step, and return the loan.
 
-    What is asked for beside it counts it for as long as it lasts now. Its obligations follow: deadlines move with its
-    times, what the step meets is closed, and what the decision made at this step attaches, `decided`, is opened; for a
-    word on a time, the command says what moves. `occurred_at` is when it was done, where that was before now.
+    What is asked for beside it counts it for as long as it lasts now, with what is not lost of it. Its obligations
+    follow: deadlines move with its times, what the step meets is closed, and what the decision made at this step
+    attaches, `decided`, is opened; for a word on a time, the command says what moves. `occurred_at` is when it was
+    done, where that was before now.
     """
     version = row.version + 1
     if action in _TIMED:
         values = {**values, recorded_in(_TIMED[action]): caller.now}
     await write.run_fast(_UPDATE, {**values, "loan": row.id, "version": version, "updated_at": caller.now})
     after = {**row._mapping, **values}
-    await follow_lent(write, row.id, lasts(LoanStatus(after["status"]), after))
+    left = after["quantity"] - after["lost_quantity"]
+    await follow_lent(write, row.id, lasts(LoanStatus(after["status"]), after), left)
     if action not in CONTESTS:
         await follow_loan(
             write,
