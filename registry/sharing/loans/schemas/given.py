@@ -135,6 +135,13 @@ class HandBack(ConditionReport, kw_only=True, frozen=True, forbid_unknown_fields
     """The condition in which an asset came back, and when."""
 
     occurred_at: ActTime = None
+    quantity: Annotated[
+        Quantity | None,
+        Meta(
+            description="How many, where it is not all of them. What does not leave with them is released, and open on "
+            "the line again; what comes back before the rest is free again, and the loan goes on."
+        ),
+    ] = None
 
     @property
     def condition(self) -> ConditionReport:

@@ -2405,7 +2405,10 @@ _table(
     sa.Column("asset_snapshot", Json, nullable=False),
     sa.Column("asset_described", Json, nullable=False),
     sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("reserved_quantity", sa.Integer, nullable=False),
     sa.Column("lost_quantity", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("returned_quantity", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("partial_returns", Json),
     sa.Column("took_last", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("handler_id", Uuid, sa.ForeignKey("personnel_record.id")),
     sa.Column("personnel_ids", Json),
@@ -2494,6 +2497,8 @@ _table(
     sa.CheckConstraint("planned_end_at > starts_at", name="window"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
     sa.CheckConstraint("lost_quantity BETWEEN 0 AND quantity", name="lost"),
+    sa.CheckConstraint("returned_quantity BETWEEN 0 AND quantity - lost_quantity", name="returned"),
+    sa.CheckConstraint("reserved_quantity >= quantity", name="reserved"),
     sa.CheckConstraint("requesting_agency_id <> assisting_agency_id", name="two_sides"),
     sa.Index("ix_loan_agreement", "agreement_id", "reserved_at"),
     sa.Index("ix_loan_asset", "asset_id", "id"),
@@ -2545,6 +2550,7 @@ _table(
     sa.Column("answer_reason", sa.Text),
     _one_of("status", "pending", "accepted", "declined", "lapsed"),
     sa.Index("ix_loan_extension_loan_id", "loan_id", "id"),
+    sa.Index("ix_loan_extension_decision_id", "decision_id"),
     _unique_where("uq_loan_extension_pending", "loan_id", sqlite="status = 'pending'", postgresql="status = 'pending'"),
 )
 
