@@ -71,9 +71,10 @@ from registry.sharing.requests.queries.acting import (
     window_over,
 )
 from registry.sharing.requests.queries.getting import get_request, request_rows
-from registry.sharing.requests.queries.needs import is_need, is_partly_lent, people_in
+from registry.sharing.requests.queries.needs import is_need, people_in
 from registry.sharing.requests.rules import (
     ENDED,
+    FOLLOW_FROM_LOANS,
     IN_PLAY,
     OPEN,
     LineAction,
@@ -379,7 +380,7 @@ async def _end(
     touched.update({agency_id: [] for agency_id in owners(rows)})
     # What agencies answer to a need is ended before the need, which comes last.
     for each in by_chain(rows):
-        if each.line_status == LineStatus.RESERVED or is_partly_lent(each):
+        if each.loan_id is not None and each.line_status in FOLLOW_FROM_LOANS:
             # The loan continues, but no further one can be made: should it be cancelled, this is why.
             await revoke_decision(write, caller, each.root_decision_id, reason)
             await update_line(write, caller, each.line_id, **ended_by("requesting", reason, caller.now))
