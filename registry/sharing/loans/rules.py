@@ -567,6 +567,11 @@ def quantity_sent(reserved: int, asked: int | None, *, together: bool) -> int:
     return _some_of(reserved, asked, "reserved", together=together)
 
 
+def quantity_received(out: int, asked: int | None) -> int:
+    """How many arrived of those that are out: all, unless it is said. Raises RuleBroken for more than that."""
+    return _part_of(out, asked, "still out")
+
+
 def quantity_back(out: int, asked: int | None, *, together: bool) -> int:
     """How many come back of those that are out: all, unless it is said. Raises as `quantity_sent`."""
     return _some_of(out, asked, "still out", together=together)

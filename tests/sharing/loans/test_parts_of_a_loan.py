@@ -25,7 +25,7 @@ async def free(partners: Partners, asset: Found) -> int:
     window = under_way()
     query = {"from": utc_now().isoformat(), "to": window.end.isoformat()}
     found = await partners.assisting.coordinator.done("GET", f"/v1/assets/{asset['id']}/availability", params=query)
-    return min(each["free_quantity"] for each in found["intervals"])
+    return int(min(each["free_quantity"] for each in found["intervals"]))
 
 
 async def lent_on_a_line(partners: Partners, asset: Found, quantity: int) -> tuple[Found, Found]:
@@ -147,6 +147,20 @@ async def test_what_comes_back_damaged_is_held_and_what_comes_back_whole_is_free
     assert await free(partners, asset) == 8
     await step(partners.assisting, loan, "return")
     assert await free(partners, asset) == 9
+
+
+async def test_each_side_says_how_many_left_and_how_many_arrived(partners: Partners) -> None:
+    loan = await make_loan(partners, asset=await radios(partners), quantity=6)
+    sent = await step(partners.assisting, loan, "dispatch", {**CONDITION, "quantity": 5})
+    assert sent["received_quantity"] is None
+    path = f"/v1/loans/{loan['id']}/receive"
+    over = await partners.requesting.coordinator.post(path, {"quantity": 6})
+    assert_problem(over, 422, "quantity_over_loan")
+    await partners.requesting.coordinator.done("POST", path, {"quantity": 4})
+    seen = await see(partners.assisting, loan["id"])
+    assert (seen["quantity"], seen["received_quantity"]) == (5, 4)
+    whole = await make_loan(partners, "on_scene", asset=await radios(partners), quantity=3)
+    assert whole["received_quantity"] == 3
 
 
 @pytest.mark.parametrize(("verb", "status"), [("dispatch", "reserved"), ("return", "on_scene")])

@@ -39,6 +39,7 @@ from registry.sharing.loans.rules import (
     early_window,
     hand_over_refusal,
     quantity_back,
+    quantity_received,
     quantity_sent,
 )
 from registry.sharing.loans.schemas.given import ChangeAccepted, ConditionReport, LoanCancellation
@@ -164,11 +165,19 @@ async def receive(
     expected: Expected = None,
     occurred_at: datetime | None = None,
     condition: ConditionReport | None = None,
+    quantity: int | None = None,
 ) -> Loan:
-    """Confirm the arrival for the requesting agency, in the condition in which it found what came."""
+    """Confirm the arrival for the requesting agency, how many came, and in the condition in which it found them.
+
+    Raises RuleBroken `quantity_over_loan` for more than were sent out.
+    """
     row, status, caller, at = await begin_act(write, caller, loan_id, LoanAction.RECEIVE, expected, occurred_at)
     found, data = await _found(write, loan_id, condition)
-    values = {"status": status, "arrived_at": at, "condition_received": found}
+    out = row.quantity - row.lost_quantity - row.returned_quantity
+    came = quantity_received(out, quantity)
+    if came < out:
+        data["quantity"] = came
+    values = {"status": status, "arrived_at": at, "condition_received": found, "received_quantity": came}
     return await finish(write, caller, row, LoanAction.RECEIVE, values, {**noted(note), **data}, occurred_at=at)
 
 

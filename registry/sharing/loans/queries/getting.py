@@ -284,6 +284,7 @@ def as_loan(
         asset=cast(LoanedAsset, row.asset_snapshot),
         quantity=row.quantity,
         reserved_quantity=row.reserved_quantity,
+        received_quantity=row.received_quantity,
         lost_quantity=row.lost_quantity,
         returned_quantity=row.returned_quantity,
         handler_id=row.handler_id,

@@ -16,6 +16,7 @@ from registry.sharing.loans.schemas.given import (
     CHECKED_EXAMPLE,
     CONDITION_EXAMPLE,
     STEP_EXAMPLE,
+    Arrival,
     ChangeAccepted,
     CheckedAct,
     Departure,
@@ -107,17 +108,20 @@ async def accept_changed_asset(
     "receive",
     Action.LOANS_RECEIVE,
     example=CHECKED_EXAMPLE,
-    problems=("not_then", "other_sides_action", "unknown_document", "wrong_status"),
+    problems=("not_then", "other_sides_action", "quantity_over_loan", "unknown_document", "wrong_status"),
 )
 async def receive_loan(
     loan_id: FromPath[UUID],
-    data: JSONBody[CheckedAct],
+    data: JSONBody[Arrival],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
-    """Confirm that the asset has arrived, and in which condition your agency found it."""
-    said = (data.note, if_match, data.occurred_at, data.condition)
+    """Confirm that the asset has arrived, how many of it, and in which condition your agency found it.
+
+    Where fewer arrived than were sent out, both counts stand on the loan, for both sides to read.
+    """
+    said = (data.note, if_match, data.occurred_at, data.condition, data.quantity)
     return answer(await handing_over.receive(write, caller, loan_id, *said))
 
 

@@ -131,6 +131,18 @@ class CheckedAct(LoanAct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     ] = None
 
 
+class Arrival(CheckedAct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That it has arrived, in which condition, and how many of it."""
+
+    quantity: Annotated[
+        Annotated[int, Meta(ge=0, le=100_000)] | None,
+        Meta(
+            description="How many arrived, where it is not all that were sent out: both sides read both. What is "
+            "missing is reported lost, or found to have stayed at home."
+        ),
+    ] = None
+
+
 class HandBack(ConditionReport, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The condition in which an asset came back, and when."""
 

@@ -239,6 +239,13 @@ class Loan(Struct, kw_only=True, frozen=True):
     reserved_quantity: Annotated[
         int, Meta(description="How many were reserved; what did not leave with the rest was released.")
     ]
+    received_quantity: Annotated[
+        int | None,
+        Meta(
+            description="How many arrived, as the requesting agency counted; null until it says that it has arrived. "
+            "`quantity` is how many were sent out."
+        ),
+    ]
     lost_quantity: Lost
     returned_quantity: Annotated[
         int, Meta(description="How many came back while others stayed out, see `partial_returns`.")
