@@ -25,6 +25,7 @@ class InboxKind(StrEnum):
     TAKE_BACK = "take_back"
     HAND_OVER = "handover"
     CANNOT_COME = "cannot_come"
+    ASSET_CHANGED = "asset_changed"
     RECEIPT = "receipt"
     EXTENSION = "extension"
     APPROVAL = "approval"

@@ -311,6 +311,7 @@ class EventType(Meant):
     LOAN_NO_SHOW_CONTESTED = "loan.no_show_contested", "The other agency contests that there was a no-show."
     LOAN_NO_SHOW_REPORTED = "loan.no_show_reported", "It was reported that what was lent did not come."
     LOAN_NO_SHOW_WITHDRAWN = "loan.no_show_withdrawn", "Who had reported a no-show withdrew that."
+    LOAN_PARTLY_RETURNED = "loan.partly_returned", "Some of what is lent is home again; the rest is still out."
     LOAN_RECALL_WITHDRAWN = "loan.recall_withdrawn", "The owner took its recall back."
     LOAN_RECALLED = "loan.recalled", "The owner called what is lent back."
     LOAN_RECEIVED = "loan.received", "What is lent arrived."

@@ -152,21 +152,32 @@ async def mark_person_out(write: Write, person: LockedPerson, loan_id: UUID, now
 
     Raises Conflict `personnel_still_out`, and `personnel_not_free` when leaving early would take another loan's time.
     """
-    mine = await _person_of_loan(write, person, loan_id)
+    mine, left_at = await check_person_leaving(write, person.id, loan_id, now)
+    await write.run(_PERSON_OUT, {"allocation_id": mine.id, "left_at": left_at})
+
+
+async def check_person_leaving(
+    read: Read, personnel_id: UUID, loan_id: UUID, now: datetime
+) -> tuple[Row[Any], datetime]:
+    """Whether somebody who is committed to a loan can leave now; returns the commitment, and from when on.
+
+    Raises as `mark_person_out`.
+    """
+    mine = await _person_of_loan(read, personnel_id, loan_id)
     left_at = min(mine.starts_at, now)
-    others = await _others_of_person(write, mine, Window(start=left_at, end=mine.ends_at), now)
+    others = await _others_of_person(read, mine, Window(start=left_at, end=mine.ends_at), now)
     if any(row.status == AllocationStatus.OUT for row in others):
         raise Conflict("The person is still out on another loan.", "personnel_still_out")
     if left_at < mine.starts_at:
         _check_person_free(others, Window(start=left_at, end=mine.starts_at), now)
-    await write.run(_PERSON_OUT, {"allocation_id": mine.id, "left_at": left_at})
+    return mine, left_at
 
 
 async def check_person_extension(
     write: Write, person: LockedPerson, loan_id: UUID, new_end: datetime, now: datetime
 ) -> UUID:
     """Whether somebody can be committed until `new_end`; returns the commitment's id. Raises as `extend_person`."""
-    mine = await _person_of_loan(write, person, loan_id)
+    mine = await _person_of_loan(write, person.id, loan_id)
     further = Window(start=mine.ends_at, end=new_end)
     _check_person_free(await _others_of_person(write, mine, further, now), further, now)
     commitment_id: UUID = mine.id
@@ -184,15 +195,15 @@ async def release_people(write: Write, loan_id: UUID) -> None:
     await write.run(_RELEASE_PEOPLE, {"of_loan": loan_id})
 
 
-async def _person_of_loan(write: Write, person: LockedPerson, loan_id: UUID) -> Row[Any]:
-    mine = await write.first(_PERSON_OF_LOAN, {"of_person": person.id, "of_loan": loan_id})
+async def _person_of_loan(read: Read, personnel_id: UUID, loan_id: UUID) -> Row[Any]:
+    mine = await read.first(_PERSON_OF_LOAN, {"of_person": personnel_id, "of_loan": loan_id})
     if mine is None:
         raise WrongStatus("This loan holds the person no more.", "nothing_held")
     return mine
 
 
-async def _others_of_person(write: Write, mine: Row[Any], window: Window, now: datetime) -> list[Row[Any]]:
-    rows = await person_allocations_in(write, mine.personnel_id, window, now)
+async def _others_of_person(read: Read, mine: Row[Any], window: Window, now: datetime) -> list[Row[Any]]:
+    rows = await person_allocations_in(read, mine.personnel_id, window, now)
     return [row for row in rows if row.id != mine.id]
 
 

@@ -353,6 +353,14 @@ async def unavailable_from(read: Read, asset_id: UUID, now: datetime) -> Rows:
     return await read.all(_UNAVAILABLE, {"asset_id": asset_id, "now": now})
 
 
+async def held_as_damaged(read: Read, asset_id: UUID, loan_id: UUID, now: datetime) -> Row[Any] | None:
+    """What of the asset is held since it came back damaged from that loan, until its owner has ended that."""
+    for row in await unavailable_from(read, asset_id, now):
+        if row.loan_id == loan_id and row.kind == AllocationKind.DAMAGE:
+            return row
+    return None
+
+
 async def unavailability_row(read: Read, asset_id: UUID, allocation_id: UUID) -> Row[Any] | None:
     """What kept, or keeps, the asset from being had, other than a loan."""
     return await read.first(_ONE_UNAVAILABLE, {"asset_id": asset_id, "allocation_id": allocation_id})

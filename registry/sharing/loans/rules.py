@@ -91,7 +91,8 @@ OVER = (_S.CLOSED, _S.LOST)
 # would free an asset that is not at home. It is `lost` once all of it is: while some is still out, the loan goes on.
 # What is lost is held no more, so the command that records it takes the quantity off the asset's capacity in the same
 # transaction; what is found again is put back there, and is with the requesting agency until it is returned. An
-# extension still unanswered when the return begins has lapsed.
+# extension still unanswered when the return begins has lapsed. Where only some of it is back, the loan goes on with the
+# rest as it was: it is `returned` with the last.
 TRANSITIONS: dict[tuple[LoanStatus, LoanAction], LoanStatus] = {
     (_S.RESERVED, _A.DISPATCH): _S.DISPATCHED,
     (_S.RESERVED, _A.ACCEPT_CHANGED_ASSET): _S.RESERVED,
@@ -556,6 +557,32 @@ def check_extension(now: datetime, planned_end_at: datetime, until: datetime, li
         raise RuleBroken("An extension must end in the future.", "extension_in_the_past")
     if limit_at is not None and until > limit_at:
         raise RuleBroken(f"This loan can be extended to {limit_at.isoformat()} at most.", "extension_beyond_limit")
+
+
+def quantity_sent(reserved: int, asked: int | None, *, together: bool) -> int:
+    """How many leave of those that are reserved: all, unless it is said. Raises RuleBroken for more than that.
+
+    Of people who go `together` all leave, or none: RuleBroken `people_not_named`.
+    """
+    return _some_of(reserved, asked, "reserved", together=together)
+
+
+def quantity_received(out: int, asked: int | None) -> int:
+    """How many arrived of those that are out: all, unless it is said. Raises RuleBroken for more than that."""
+    return _part_of(out, asked, "still out")
+
+
+def quantity_back(out: int, asked: int | None, *, together: bool) -> int:
+    """How many come back of those that are out: all, unless it is said. Raises as `quantity_sent`."""
+    return _some_of(out, asked, "still out", together=together)
+
+
+def _some_of(whole: int, asked: int | None, where: str, *, together: bool) -> int:
+    some = _part_of(whole, asked, where)
+    if together and some != whole:
+        words = "The people who were offered go together, and come back together."
+        raise RuleBroken.at(words, "people_not_named", "all of them, or nobody", pointer="/quantity")
+    return some
 
 
 def quantity_lost(lent: int, lost: int, asked: int | None) -> int:

@@ -38,7 +38,11 @@ loan = table(
     sa.Column("asset_snapshot", Json, nullable=False),
     sa.Column("asset_described", Json, nullable=False),
     sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("reserved_quantity", sa.Integer, nullable=False),
     sa.Column("lost_quantity", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("received_quantity", sa.Integer),
+    sa.Column("returned_quantity", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("partial_returns", Json),
     sa.Column("took_last", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("handler_id", Uuid, sa.ForeignKey("personnel_record.id")),
     sa.Column("personnel_ids", Json),
@@ -107,6 +111,9 @@ loan = table(
     sa.CheckConstraint("planned_end_at > starts_at", name="window"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
     sa.CheckConstraint("lost_quantity BETWEEN 0 AND quantity", name="lost"),
+    sa.CheckConstraint("returned_quantity BETWEEN 0 AND quantity - lost_quantity", name="returned"),
+    sa.CheckConstraint("reserved_quantity >= quantity", name="reserved"),
+    sa.CheckConstraint("received_quantity BETWEEN 0 AND quantity", name="received"),
     sa.CheckConstraint("requesting_agency_id <> assisting_agency_id", name="two_sides"),
     sa.Index("ix_loan_requesting", "requesting_agency_id", "id"),
     sa.Index("ix_loan_assisting", "assisting_agency_id", "id"),
@@ -141,6 +148,9 @@ loan = table(
 
 `recall_by` is the hour for which its owner recalled it, `recall_due_at` when it is due then: not before the notice of
 the agreement has run.
+
+`quantity` is how many are lent: what did not leave with the rest (`reserved_quantity`) is released as that leaves.
+`returned_quantity` is how many came back while others stayed out, `partial_returns` each time with its condition.
 
 `took_last`: what was lost on it was all that there was of the asset.
 """
@@ -177,6 +187,7 @@ loan_extension = table(
     sa.Column("answer_reason", sa.Text),
     one_of("status", EXTENSION_STATES),
     sa.Index("ix_loan_extension_loan_id", "loan_id", "id"),
+    sa.Index("ix_loan_extension_decision_id", "decision_id"),
     unique_where(
         "uq_loan_extension_pending",
         "loan_id",

@@ -24,6 +24,7 @@ ASKS: Final[dict[InboxKind, str]] = {
     _K.TAKE_BACK: "Confirm that it is back",
     _K.HAND_OVER: "Send out what is reserved",
     _K.CANNOT_COME: "Cancel reserved help that cannot come, or put it right",
+    _K.ASSET_CHANGED: "Agree to an asset that was changed, or cancel it",
     _K.RECEIPT: "Confirm that it has arrived",
     _K.EXTENSION: "Answer an extension",
     _K.APPROVAL: "Approve or reject what is asked for",

@@ -103,6 +103,16 @@ def why_not_free(had: AskAvailability | None) -> str | None:
     return _NOT_FREE[had.blocking[0].reason if had.blocking else "other"]
 
 
+def why_none_lent(had: AskAvailability | None, *, together: bool) -> str | None:
+    """Why nothing is lent of what is asked for; None where all of it is free, or some: then fewer may be lent.
+
+    Of people who are lent `together` all are free, or none is lent.
+    """
+    if had is not None and had.free_quantity > 0 and not together:
+        return None
+    return why_not_free(had)
+
+
 def how_many_are_free(had: AskAvailability) -> str:
     """How many can be offered of what is not free, and why no more."""
     many = "1 is" if had.free_quantity == 1 else f"{had.free_quantity} are"

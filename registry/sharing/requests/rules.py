@@ -42,16 +42,17 @@ class RequestAction(StrEnum):
 
 
 class LineStatus(StrEnum):
-    """The status of one line: `draft` until its decision is made, `reserved` while a loan answers it.
+    """The status of one line: `draft` until its decision is made, `reserved` while a loan answers it, `filled` after.
 
     A line of a need, such as two narcotics teams, is `open` while agencies are asked for it, one line each: `queued`
     until it is the agency's turn, `asked`, then `unanswered` or, answered, what every other line is, or `offered` on a
     condition; `suspended` while what was offered cannot be had. `partially_filled` and `filled` are derived from what
     these lent.
 
-    `reserved` is derived from the loan, and `partially_filled` where that is of fewer than a line asks for. So is
-    `declined` when the assisting agency cancels it, `withdrawn` when it is
-    cancelled after the request was closed, and `expired` from the time, before that is recorded.
+    `reserved` is derived from the loan, and `partially_filled` where that is of fewer than a line asks for; `filled`
+    once the loan is over, or the request was closed while it goes on. So is `declined` when the assisting agency
+    cancels it, `withdrawn` when it is cancelled after the request was closed, and `expired` from the time, before that
+    is recorded.
     """
 
     DRAFT = "draft"
@@ -233,9 +234,10 @@ STANDING_OFFER = frozenset({_L.OFFERED, _L.SUSPENDED, *IN_PLAY})
 OPEN = frozenset({_L.DRAFT, _L.OPEN, _L.QUEUED, *TO_ANSWER, _L.OFFERED, *IN_PLAY})
 """Statuses of lines that may still lead to a loan."""
 
-_FOLLOW_FROM_LOANS = frozenset({_L.RESERVED, _L.PARTIALLY_FILLED, _L.FILLED})
-STORED = tuple(status for status in _L if status not in _FOLLOW_FROM_LOANS)
-"""Statuses of lines that are stored; what a loan answers only follows from the loan."""
+FOLLOW_FROM_LOANS = frozenset({_L.RESERVED, _L.PARTIALLY_FILLED, _L.FILLED})
+"""Statuses of lines that a loan answers, or answered: they follow from it."""
+STORED = tuple(status for status in _L if status not in FOLLOW_FROM_LOANS)
+"""Statuses of lines that are stored."""
 
 REFUSED = frozenset({_L.DENIED, _L.REJECTED, _L.DECLINED})
 """Statuses of lines for which nothing is lent, and in whose place another line may ask again, or differently."""
@@ -306,7 +308,7 @@ def follow_lines(lines: Sequence[LineStatus]) -> RequestStatus:
     counted = {line for line in lines if line not in (_L.WITHDRAWN, _L.QUEUED)}
     if not counted:
         return _S.WITHDRAWN
-    if counted & _FOLLOW_FROM_LOANS:
+    if counted & FOLLOW_FROM_LOANS:
         return _S.FILLED if counted <= {_L.RESERVED, _L.FILLED} else _S.PARTIALLY_FILLED
     return next(outcome for line, outcome in LEAST_SETTLED_FIRST if line in counted)
 
@@ -397,7 +399,7 @@ def why_not_accepted(request: RequestStatus, *, changed: bool) -> str | None:
 
 def why_not_declined(request: RequestStatus, line: LineStatus) -> str | None:
     """Why the assisting agency cannot decline the line; None when it can."""
-    if line in (_L.RESERVED, _L.PARTIALLY_FILLED):
+    if line in FOLLOW_FROM_LOANS:
         return "A loan answers it: cancel that, which declines it."
     if request in ENDED:
         return _late("request", request)

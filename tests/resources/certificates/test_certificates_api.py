@@ -332,6 +332,19 @@ async def test_a_team_that_was_parted_does_not_leave(partners: Partners) -> None
     assert "another handler's does" in assert_problem(dispatched, 409, "handler_left")["detail"]
 
 
+async def test_a_handler_who_is_on_leave_does_not_leave_and_the_refusal_says_who(partners: Partners) -> None:
+    team = await make_team(partners)
+    loan = await make_loan(partners, asset=team)
+    handler = loan["handler_id"]
+    path = f"/v1/loans/{loan['id']}/dispatch"
+    await partners.assisting.admin.done("POST", f"/v1/personnel/{handler}/place-on-leave", REASON)
+    refused = await partners.assisting.coordinator.post(path, CONDITION)
+    detail = assert_problem(refused, 409, "personnel_not_active")["detail"]
+    assert detail.startswith(f"The team's handler (personnel record {handler}) is not active any more")
+    await partners.assisting.admin.done("POST", f"/v1/personnel/{handler}/return-to-duty", REASON)
+    await partners.assisting.coordinator.done("POST", path, CONDITION)
+
+
 async def test_one_handler_is_committed_once_whoever_is_first(partners: Partners) -> None:
     for _ in range(4):
         handler, window = await enter_person(partners.assisting), under_way()

@@ -11,6 +11,8 @@ from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window, utc_now
 from registry.resources.assets.rules import Grade
 from registry.sharing.loans.commands import handing_over, reserving
+from registry.sharing.loans.queries.asset_warnings import planned_against
+from registry.sharing.loans.queries.getting import loan_rows
 from registry.sharing.loans.schemas.given import ConditionReport, NewLoan
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
@@ -148,7 +150,10 @@ async def test_what_is_still_out_with_who_is_late_waits_for_both_sides(cast: Cas
     assert_problem(refused, 409, "asset_still_out")
     assert not (await dispatch_offer(partners, waiting))["allowed"]
     assert name not in str((await see(partners.requesting, waiting["id"]))["asset_warnings"])
+    read, now = service.database.read(), utc_now()
+    row, *_ = await loan_rows(read, caller.principal, made.id, now)
     await step(partners.assisting, late, "return")
+    assert (await planned_against(read, row, now)).short is None, "it came back since the loan was read"
     assert set(await waits(partners.assisting, waiting)) == {"handover"}
     assert await waits(partners.requesting, waiting) == {}
 

@@ -100,6 +100,12 @@ async def test_a_hand_over_can_be_cancelled_from_where_it_waits(partners: Partne
     assert done.status_code == 200, done.text
 
 
+def lending(found: Entry) -> Entry:
+    """Whether the request's first line may be lent on, as it says itself."""
+    (offered,) = (each for each in found["lines"][0]["allowed_actions"] if each["action"] == "create_loan")
+    return dict(offered)
+
+
 async def test_what_is_not_free_is_not_offered_to_be_lent(partners: Partners) -> None:
     kit = await make_asset(partners.assisting, capacity=3)
     wanted = [line_for(kit, quantity=2)]
@@ -112,6 +118,8 @@ async def test_what_is_not_free_is_not_offered_to_be_lent(partners: Partners) ->
     assert fewer["task"] == "Only 1 of 2 are free then: lend fewer, or decline."
     assert (fewer["action"]["operation"], fewer["instead"]["operation"]) == ("create_loan", "decline_request_line")
     assert fewer["action"]["decision_id"] is not None, "what the body names"
+    seen = await partners.assisting.coordinator.done("GET", f"/v1/requests/{other['id']}")
+    assert lending(seen) == {"action": "create_loan", "allowed": True, "reason": None}, "as the inbox says"
     body = {"decision_id": other["lines"][0]["decision"]["id"]}
     assert_problem(await partners.assisting.coordinator.post("/v1/loans", body), 409)
     await partners.assisting.coordinator.done("POST", "/v1/loans", {**body, "quantity": 1})
@@ -119,4 +127,6 @@ async def test_what_is_not_free_is_not_offered_to_be_lent(partners: Partners) ->
     gone = offered[all_of_it["id"]]
     assert gone["task"] == "It is not free: decline, or free it first. It is committed elsewhere then."
     assert (gone["action"]["operation"], gone["instead"]) == ("decline_request_line", None)
+    seen = await partners.assisting.coordinator.done("GET", f"/v1/requests/{all_of_it['id']}")
+    assert not lending(seen)["allowed"]
     assert (await partners.assisting.coordinator.post(gone["action"]["path"], NO)).status_code == 200

@@ -36,6 +36,14 @@ class Item(Struct, frozen=True):
     capacity: int
 
 
+class Part(Struct):
+    """That some of a booking was let go, since others left or some came back: between which ticks, and what it kept."""
+
+    asked: int
+    kept: int
+    answered: int = NEVER
+
+
 class Booking(Struct):
     """What one caller saw of one loan; times are ticks of one clock, NEVER where it has not happened."""
 
@@ -51,6 +59,15 @@ class Booking(Struct):
     ended: int = NEVER
     loan_id: UUID | None = None
     status: str = "none"
+    parts: list[Part] = []
+
+    def certainly(self, tick: int) -> int:
+        """How many it holds at that tick for certain: what was asked to be let go may be gone."""
+        return min((part.kept for part in self.parts if part.asked <= tick), default=self.quantity)
+
+    def possibly(self, tick: int) -> int:
+        """How many it may hold from that tick on: what was let go by then is gone."""
+        return min((part.kept for part in self.parts if part.answered <= tick), default=self.quantity)
 
 
 class Refusal(Struct, frozen=True):
@@ -58,6 +75,7 @@ class Refusal(Struct, frozen=True):
 
     code: str
     booking: Booking
+    quantity: int
     window: tuple[datetime, datetime]
     asked: int
     answered: int
@@ -121,7 +139,9 @@ class _Caller:
                 await self._reserve()
             else:
                 booking = self._dice.choice(live)
-                if booking.status == "out" or self._dice.random() < 0.5:
+                if booking.status == "out" and booking.possibly(NEVER) > 1 and self._dice.random() < 0.5:
+                    await self._take_back_some(booking)
+                elif booking.status == "out" or self._dice.random() < 0.5:
                     await self._end(booking)
                 else:
                     await self._dispatch(booking)
@@ -155,20 +175,41 @@ class _Caller:
             booking.refused = self._history.ticks
 
     async def _dispatch(self, booking: Booking) -> None:
+        sent = self._dice.randint(1, booking.quantity)
         await self._barrier.wait()
         booking.leave_asked = self._history.tick()
+        part = Part(asked=booking.leave_asked, kept=sent)
+        booking.parts.append(part)
 
         async def dispatch() -> None:
             assert booking.loan_id is not None
             async with unit_of_work(self._partners.assisting.service.database) as write:
                 report = ConditionReport(grade=Grade.GOOD)
-                await handing_over.dispatch(write, self._acting, self._policies, booking.loan_id, report)
+                await handing_over.dispatch(write, self._acting, self._policies, booking.loan_id, report, quantity=sent)
 
         early = (self._history.now, booking.window[1])
-        if await self._granted(booking, dispatch, early, booking.leave_asked):
+        if await self._granted(booking, dispatch, early, booking.leave_asked, sent):
             booking.left, booking.status = self._history.tick(), "out"
+            part.answered = booking.left
         else:
             booking.leave_asked = NEVER
+            booking.parts.remove(part)
+
+    async def _take_back_some(self, booking: Booking) -> None:
+        out = booking.possibly(NEVER)
+        back = self._dice.randint(1, out - 1)
+        await self._barrier.wait()
+        part = Part(asked=self._history.tick(), kept=out - back)
+        booking.parts.append(part)
+
+        async def take_back() -> None:
+            assert booking.loan_id is not None
+            async with unit_of_work(self._partners.assisting.service.database) as write:
+                report = ConditionReport(grade=Grade.GOOD)
+                await handing_over.confirm_return(write, self._acting, booking.loan_id, report, quantity=back)
+
+        await until_told(take_back)
+        part.answered = self._history.tick()
 
     async def _end(self, booking: Booking) -> None:
         await self._barrier.wait()
@@ -189,14 +230,26 @@ class _Caller:
         booking.ended = self._history.tick()
 
     async def _granted(
-        self, booking: Booking, act: Callable[[], Awaitable[None]], window: tuple[datetime, datetime], asked: int
+        self,
+        booking: Booking,
+        act: Callable[[], Awaitable[None]],
+        window: tuple[datetime, datetime],
+        asked: int,
+        quantity: int | None = None,
     ) -> bool:
         try:
             await until_told(act)
         except Conflict as refused:
             answered = self._history.tick()
             self._history.refusals.append(
-                Refusal(code=refused.code, booking=booking, window=window, asked=asked, answered=answered)
+                Refusal(
+                    code=refused.code,
+                    booking=booking,
+                    quantity=quantity or booking.quantity,
+                    window=window,
+                    asked=asked,
+                    answered=answered,
+                )
             )
             return False
         return True
@@ -219,7 +272,7 @@ def overbookings(history: History) -> list[Booking]:
             if tick == NEVER:
                 continue
             certain = [
-                (history.now if other.left <= tick else other.window[0], other.window[1], other.quantity)
+                (history.now if other.left <= tick else other.window[0], other.window[1], other.certainly(tick))
                 for other in history.bookings
                 if other.item.id == booking.item.id and other.granted <= tick < other.end_asked
             ]
@@ -234,7 +287,11 @@ def unjustified(history: History) -> list[Refusal]:
     for refusal in history.refusals:
         mine = refusal.booking
         possible = [
-            (history.now if other.leave_asked < refusal.answered else other.window[0], other.window[1], other.quantity)
+            (
+                history.now if other.leave_asked < refusal.answered else other.window[0],
+                other.window[1],
+                other.possibly(refusal.asked),
+            )
             for other in history.bookings
             if other is not mine
             and other.item.id == mine.item.id
@@ -243,7 +300,7 @@ def unjustified(history: History) -> list[Refusal]:
             and other.ended > refusal.asked
         ]
         out = sum(
-            other.quantity
+            other.possibly(refusal.asked)
             for other in history.bookings
             if other is not mine
             and other.item.id == mine.item.id
@@ -251,9 +308,9 @@ def unjustified(history: History) -> list[Refusal]:
             and other.ended > refusal.asked
         )
         if refusal.code == "asset_not_free":
-            explained = peak(possible, refusal.window) + mine.quantity > mine.item.capacity
+            explained = peak(possible, refusal.window) + refusal.quantity > mine.item.capacity
         else:
-            explained = refusal.code == "asset_still_out" and out + mine.quantity > mine.item.capacity
+            explained = refusal.code == "asset_still_out" and out + refusal.quantity > mine.item.capacity
         if not explained:
             found.append(refusal)
     return found

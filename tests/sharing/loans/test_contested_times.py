@@ -10,12 +10,13 @@ import pytest
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.errors import WrongStatus
-from registry.platform.kernel.time import utc_now
+from registry.platform.kernel.time import Window, utc_now
 from registry.sharing.loans.commands import contesting
 from registry.sharing.loans.rules import Side
 from registry.sharing.loans.schemas.given import TimeContestation
 from registry.sharing.loans.times import SAID_IN, TimedAct, done_by
-from tests.support.loans import CONDITION, Partners, make_loan, see, step
+from tests.support.assets import make_asset
+from tests.support.loans import CONDITION, Partners, make_loan, out_since, see, step, under_way
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 
@@ -179,3 +180,35 @@ async def test_a_word_is_for_people_of_either_side_at_the_version_they_read(part
     first, again = [await agency.coordinator.post(path, body, key=key, if_match=etag) for _ in range(2)]
     assert (first.status_code, again.content) == (200, first.content)
     assert_problem(await agency.coordinator.post(path, body), 409, "wrong_status")
+
+
+@pytest.mark.parametrize(("earlier", "held"), [(30, True), (90, False)])
+async def test_it_is_ready_again_by_the_time_of_the_return_on_which_both_agree(
+    partners: Partners, earlier: int, held: bool
+) -> None:
+    asset = await make_asset(partners.assisting, turnaround_minutes=60)
+    window = under_way(hours=30)
+    start = window.start - timedelta(hours=4)
+    loan = await out_since(partners, asset, Window(start=start, end=window.end))
+    loan = await step(partners.assisting, loan, "return")
+    path = f"/v1/assets/{asset['id']}/unavailability"
+    (before,) = (await partners.assisting.coordinator.done("GET", path))["items"]
+    at = said(loan, TimedAct.RETURN) - timedelta(minutes=earlier)
+    contest = {"act": "return", "occurred_at": at.isoformat(), "reason": "Our log says so (demo)."}
+    await step(partners.requesting, loan, "contest-time", contest)
+    assert (await partners.assisting.coordinator.done("GET", path))["items"] == [before], "one word alone moves nothing"
+    await step(partners.assisting, loan, "accept-time", {"act": "return"})
+    found = (await partners.assisting.coordinator.done("GET", path))["items"]
+    windows = [(each["kind"], datetime.fromisoformat(each["window"]["end"])) for each in found]
+    assert windows == ([("turnaround", at + timedelta(hours=1))] if held else [])
+
+
+async def test_what_came_back_damaged_is_held_whatever_time_is_agreed_on(partners: Partners) -> None:
+    asset = await make_asset(partners.assisting, turnaround_minutes=60)
+    loan = await make_loan(partners, "returning", asset=asset)
+    loan = await step(partners.assisting, loan, "return", {**CONDITION, "grade": "damaged"})
+    await step(partners.requesting, loan, "contest-time", instead(loan, TimedAct.RETURN))
+    await step(partners.assisting, loan, "accept-time", {"act": "return"})
+    path = f"/v1/assets/{asset['id']}/unavailability"
+    kinds = [each["kind"] for each in (await partners.assisting.coordinator.done("GET", path))["items"]]
+    assert kinds == ["damage"]

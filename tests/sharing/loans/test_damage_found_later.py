@@ -12,9 +12,10 @@ from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.time import utc_now
 from registry.sharing.loans.commands import damage
 from registry.sharing.loans.rules import Side
+from tests.support.assets import make_asset
 from tests.support.cast import Agency
 from tests.support.documents import file_with_loan
-from tests.support.loans import REASON, Partners, make_loan, see, step
+from tests.support.loans import CONDITION, REASON, Partners, make_loan, see, step
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 
@@ -121,3 +122,29 @@ async def test_what_is_not_back_has_no_damage_found_afterwards(partners: Partner
     for side, verb in ((Side.ASSISTING, "report-damage"), (Side.REQUESTING, "contest-damage")):
         answer = await partners.side(side).coordinator.post(f"/v1/loans/{loan['id']}/{verb}", REASON)
         assert_problem(answer, 409, "wrong_status")
+
+
+@pytest.mark.parametrize("said", ["nothing", "out_of_service", "fit"])
+async def test_what_came_back_damaged_is_held_once_however_often_damage_is_found(partners: Partners, said: str) -> None:
+    owner = partners.assisting
+    kits = await make_asset(owner, category="communications.radio_cache", capacity=10)
+    loan = await make_loan(partners, "on_scene", asset=kits, quantity=4)
+    await step(owner, loan, "return", {**CONDITION, "grade": "damaged"})
+    if said != "nothing":
+        (held,) = await held_as_damaged(owner, kits)
+        path = f"/v1/assets/{kits['id']}/unavailability/{held['id']}"
+        etag = (await owner.coordinator.get(path)).headers["etag"]
+        await owner.coordinator.done("POST", f"{path}/assess", {**REASON, "assessment": said}, if_match=etag)
+    for _ in range(2):
+        await step(owner, loan, "report-damage")
+        assert [each["quantity"] for each in await held_as_damaged(owner, kits)] == [4]
+        await step(owner, loan, "withdraw-damage")
+    loans = (await owner.coordinator.done("GET", f"/v1/loans/{loan['id']}/history?sort=version"))["items"]
+    held_anew = [each for each in loans if "unavailability_id" in each["data"]]
+    assert len(held_anew) == (2 if said == "fit" else 1), "once it was found fit, what is found then is held anew"
+
+
+async def held_as_damaged(owner: Agency, asset: dict[str, Any]) -> list[dict[str, Any]]:
+    """What of the asset is held as damaged now."""
+    found = await owner.coordinator.done("GET", f"/v1/assets/{asset['id']}/unavailability")
+    return [each for each in found["items"] if each["kind"] == "damage" and each["status"] == "current"]

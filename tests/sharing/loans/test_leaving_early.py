@@ -101,15 +101,21 @@ async def test_what_is_offered_of_leaving_early_works_and_the_rest_is_refused_in
         return
     problem = assert_problem(answer, 422 if code == "window_too_long" else 409, code)
     assert offer == {"action": "dispatch", "allowed": False, "reason": problem["detail"]}
-    (mine,) = [each["action"] for each in await in_inbox(partners, loan)] or [None]
-    assert mine is None, "the inbox offers nothing that the loan withholds"
+    shown: list[str | None] = [None]
+    if name in ("away for longer than the agreement allows", "away for longer than any loan"):
+        shown = []
+    if name == "not covered any more":
+        shown = ["cancel_loan"]
+    assert await in_inbox(partners, loan) == shown, "the inbox offers nothing that the loan withholds"
     unchanged = await caller.done("GET", path)
     assert (unchanged["status"], unchanged["version"]) == ("reserved", loan["version"])
 
 
-async def in_inbox(partners: Partners, loan: Found) -> list[Found]:
-    page = await partners.assisting.coordinator.done("GET", "/v1/inbox", params={"waiting_on": "me"})
-    return [each for each in page["items"] if each["subject"]["id"] == loan["id"] and each["kind"] == "handover"]
+async def in_inbox(partners: Partners, loan: Found) -> list[str | None]:
+    """The operation of each of its entries; None where one offers none."""
+    page = await partners.assisting.coordinator.done("GET", "/v1/inbox", params={"waiting_on": "me", "limit": 200})
+    actions = [each["action"] for each in page["items"] if each["subject"]["id"] == loan["id"]]
+    return [None if each is None else str(each["operation"]) for each in actions]
 
 
 def offered(loan: Found) -> Found:

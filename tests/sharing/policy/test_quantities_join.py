@@ -1,12 +1,14 @@
 """How many an agency has of one asset at one time is held to the agreement's limit, in however many parts it asks."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from registry.platform.kernel.time import Window, utc_now
 from registry.sharing.policy.queries.collecting import acting, collect_facts
+from registry.sharing.policy.queries.getting import decision_row
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
 from tests.support.loans import Partners, make_loan, make_partners, step
@@ -115,6 +117,27 @@ async def test_a_loan_is_not_extended_into_more_than_the_agreement_lends(cast: C
     assert_problem(await partners.requesting.coordinator.post(path, ask), 409, "extension_not_permitted")
     ask["planned_end_at"] = (now + 1.4 * DAY).isoformat()
     await partners.requesting.coordinator.done("POST", path, ask)
+
+
+async def test_of_what_is_lost_the_rest_counts_in_quantity_and_cost(cast: Cast) -> None:
+    dollars = {"amount": "100.00", "currency": "USD"}
+    partners = await make_partners(cast, categories=["any"], max_quantity=FEW, cost_ceiling=dollars)
+    cones = await make_asset(partners.assisting, capacity=40, hourly_rate={"amount": "1.00", "currency": "USD"})
+    now = utc_now().replace(microsecond=0)
+    window = Window(start=now, end=now + timedelta(hours=10))
+    loan = await make_loan(partners, "on_scene", asset=cones, quantity=6, window=window)
+    assert await outcomes(partners, cones, (window, 1)) == ["permitted"]
+    assert await outcomes(partners, cones, (window, 1)) == ["denied"], "seven are had"
+    lost = {"reason": "burnt (demo)", "quantity": 4}
+    await step(partners.requesting, loan, "report-lost", lost)
+    found = await several(partners, cones, (window, 4))
+    assert [line["status"] for line in found["lines"]] == ["permitted"], "two that are left, one, and four"
+    assert await outcomes(partners, cones, (window, 1)) == ["denied"]
+    service = cast.assisting.service
+    decision = await decision_row(service.database.read(), UUID(found["lines"][0]["decision"]["id"]))
+    assert json.loads(decision.facts)["ask"]["joined_cost_minor"] == 3_000, "ten hours of three"
+    await step(partners.requesting, loan, "report-found", lost)
+    assert await outcomes(partners, cones, (window, 1)) == ["denied"]
 
 
 async def test_what_is_out_counts_once_beside_what_overlaps_it(cast: Cast) -> None:

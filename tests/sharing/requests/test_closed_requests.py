@@ -76,7 +76,8 @@ def possible(found: dict[str, Any]) -> list[str]:
 async def test_a_line_whose_loan_is_cancelled_later_is_withdrawn_and_says_why(cast: Cast) -> None:
     _, loan = await closed_with_a_loan(cast)
     (line,) = (await seen(cast, loan))["lines"]
-    assert (line["status"], line["ended"], await counted(cast)) == ("reserved", None, [1])
+    assert (line["status"], line["ended"], await counted(cast)) == ("filled", None, [1])
+    assert (line["loan"]["id"], line["loan"]["status"]) == (loan["id"], "reserved"), "the loan goes on"
     await step(cast.requesting, loan, "cancel")
     assert await counted(cast) == [0]
     for side in ("requesting", "assisting"):
@@ -130,3 +131,43 @@ async def test_what_people_ended_follows_its_lines_no_more(cast: Cast, status: s
             row, *_ = await lock_request(write, caller, UUID(request_id))
             await change_request(write, caller, row, **values)
         assert (await cast.requesting.coordinator.done("GET", f"/v1/requests/{request_id}"))["status"] == status
+
+
+async def test_a_line_tells_the_loan_by_which_it_is_lent_and_what_became_of_it(cast: Cast) -> None:
+    """Of longer loans that are asked for it tells the accepted one; once its loan is over, it is filled."""
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={"approval_over_hours": 9})
+    partners, asset = cast, await make_asset(cast.assisting)
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    window = Window(start=start, end=start + timedelta(hours=8))
+    found = await submitted(cast.requesting, asset, lines=[line_for(asset, window=window)])
+    decision = {"decision_id": found["lines"][0]["decision"]["id"]}
+    loan = await cast.assisting.coordinator.done("POST", "/v1/loans", decision)
+    await step(partners.assisting, loan, "dispatch")
+    (before,) = (await seen(cast, loan))["lines"]
+    until = {"reason": "the search goes on (demo)", "planned_end_at": (window.end + timedelta(hours=4)).isoformat()}
+    await step(partners.requesting, loan, "request-extension", until)
+    (asked,) = (await seen(cast, loan))["lines"]
+    assert asked["decision"] == before["decision"], "it is lent as it was"
+    assert asked["decision"]["outcome"] == "permitted"
+    assert asked["loan"]["planned_end_at"] == loan["planned_end_at"]
+    await step(partners.assisting, loan, "decline-extension")
+    (declined,) = (await seen(cast, loan))["lines"]
+    assert declined["decision"] == before["decision"]
+    asked_again = await step(partners.requesting, loan, "request-extension", until)
+    read = {"extension_id": asked_again["extensions"][-1]["id"]}
+    both = cast.assisting.as_(Role.COORDINATOR, Role.APPROVER, subject="commander")
+    longer = await both.done("POST", f"/v1/loans/{loan['id']}/accept-extension", read)
+    (accepted,) = (await seen(cast, loan))["lines"]
+    assert accepted["decision"]["outcome"] == "needs_approval", "the longer loan needed one, which was given"
+    assert accepted["loan"]["planned_end_at"] == longer["planned_end_at"]
+    await step(partners.assisting, loan, "return")
+    assert (await seen(cast, loan))["lines"][0]["status"] == "reserved"
+    await step(partners.assisting, loan, "close")
+    for side in ("requesting", "assisting"):
+        over = await seen(cast, loan, side)
+        (line,) = over["lines"]
+        assert (over["status"], line["status"], line["loan"]["status"]) == ("completed", "filled", "closed")
+    path = f"/v1/requests/{loan['request']['id']}/lines/{line['id']}/decline"
+    why = {"reason": "as told on the telephone (demo)", "reason_code": "not_available"}
+    refused = await cast.assisting.coordinator.post(path, why)
+    assert assert_problem(refused, 409, "wrong_status")["detail"].startswith("A loan answers it")

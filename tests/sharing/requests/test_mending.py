@@ -12,7 +12,7 @@ from tests.support.assets import make_asset
 from tests.support.cast import Cast
 from tests.support.policy import window_of
 from tests.support.problems import assert_problem
-from tests.support.requests import act, line_for, submitted
+from tests.support.requests import act, line_for, need_line, sourced, submitted
 
 pytestmark = pytest.mark.second_later
 
@@ -274,3 +274,16 @@ async def test_a_request_does_not_grow_without_end(cast: Cast, monkeypatch: Any)
     again = await cast.requesting.coordinator.done("POST", path_of(found, "ask-again"), {})
     refused = await cast.requesting.coordinator.post(path_of(again, "ask-again", 1), {})
     assert_problem(refused, 422, "too_many_lines")
+
+
+async def test_agencies_that_are_asked_count_among_the_lines_of_a_request(cast: Cast, monkeypatch: Any) -> None:
+    monkeypatch.setattr("registry.sharing.requests.commands.lines.MOST_LINES_EVER", 4)
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={"max_duration_hours": 72})
+    lines = [need_line(), line_for(await make_asset(cast.assisting), window=window_of(hours=100))]
+    found = await sourced(cast.requesting, [cast.assisting], lines=lines)
+    caller = cast.requesting.coordinator
+    again = await caller.done("POST", path_of(found, "ask-again", 1), {})
+    assert len(again["lines"]) == 4
+    assert_problem(await caller.post(path_of(again, "ask-again", 3), {}), 422, "too_many_lines")
+    more = {"tiers": [[str(cast.stranger.id)]]}
+    assert_problem(await caller.post(path_of(again, "source"), more), 422, "too_many_lines")

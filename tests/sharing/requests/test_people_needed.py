@@ -6,6 +6,9 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
+import pytest
+
 from registry.platform.database.connect import unit_of_work
 from registry.resources.personnel.tables import capability_published
 from tests.support.agreements import sign_agreement
@@ -197,3 +200,48 @@ async def test_who_publishes_enough_people_comes_first(cast: Cast) -> None:
     assert [item["published_count"] for item in found] == [6, None]
     assert found[1]["ranked_by"] == "people"
     assert [[each["kind"] for each in item["hindrances"]] for item in found] == [[], ["people"]]
+
+
+async def lent_person(cast: Cast, *, start_in_hours: int) -> tuple[Found, Found]:
+    """An interpreter, and the loan by which that person is to go so many hours from now."""
+    owner = cast.assisting
+    await sign_agreement(owner.service, owner, cast.requesting, effective_on="2020-01-01")
+    pool, person = await pool_of(owner), await enter_person(owner, speaks("hmn", "3"))
+    line = {**people_line(1), "window": msgspec.to_builtins(window_of(start_in_hours=start_in_hours, hours=30))}
+    made = await submitted(cast.requesting, {}, lines=[line])
+    path = f"/v1/requests/{made['id']}/lines/{made['lines'][0]['id']}/source"
+    asked = await cast.requesting.coordinator.done("POST", path, {"tiers": [[str(owner.id)]]})
+    offered = (await offer(owner, asked, pool, [person["id"]])).json()
+    body = {"decision_id": offered["lines"][0]["decision"]["id"]}
+    return person, await owner.coordinator.done("POST", "/v1/loans", body)
+
+
+@pytest.mark.parametrize("start_in_hours", [1, 20])
+async def test_who_is_not_active_any_more_does_not_leave_and_the_refusal_says_who(
+    cast: Cast, start_in_hours: int
+) -> None:
+    person, loan = await lent_person(cast, start_in_hours=start_in_hours)
+    owner, path = cast.assisting, f"/v1/loans/{loan['id']}"
+    why = {"reason": "as told on the telephone (demo)"}
+    await owner.admin.done("POST", f"/v1/personnel/{person['id']}/place-on-leave", why)
+    refused = assert_problem(await owner.coordinator.post(f"{path}/dispatch", CONDITION), 409, "personnel_not_active")
+    assert f"(personnel record {person['id']}) is not active any more" in refused["detail"]
+    seen = await owner.coordinator.done("GET", path)
+    (dispatch,) = [each for each in seen["allowed_actions"] if each["action"] == "dispatch"]
+    if start_in_hours > 2:
+        assert dispatch == {"action": "dispatch", "allowed": False, "reason": refused["detail"]}
+    await owner.admin.done("POST", f"/v1/personnel/{person['id']}/return-to-duty", why)
+    assert (await owner.coordinator.post(f"{path}/dispatch", CONDITION)).status_code == 200
+
+
+async def test_people_who_were_offered_together_leave_together(cast: Cast) -> None:
+    owner = cast.assisting
+    await sign_agreement(owner.service, owner, cast.requesting, effective_on="2020-01-01")
+    people = [(await enter_person(owner, speaks("hmn", "3")))["id"] for _ in range(2)]
+    offered = (await offer(owner, await needed(cast, owner), await pool_of(owner), people)).json()
+    body = {"decision_id": offered["lines"][0]["decision"]["id"]}
+    loan = await owner.coordinator.done("POST", "/v1/loans", body)
+    for verb in ("dispatch", "return"):
+        path = f"/v1/loans/{loan['id']}/{verb}"
+        assert_problem(await owner.coordinator.post(path, {**CONDITION, "quantity": 1}), 422, "people_not_named")
+        await owner.coordinator.done("POST", path, CONDITION)

@@ -1,13 +1,21 @@
 """Two people at once on one request: what is approved or decided is what was asked."""
 
 import asyncio
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
 
 from registry.platform.access.principals import Role
+from registry.platform.database.connect import unit_of_work
+from registry.sharing.policy.commands.recording import lock_chain
+from registry.sharing.requests.commands import lines as commands_on_lines
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
 from tests.support.problems import assert_problem
-from tests.support.requests import make_request, submitted
+from tests.support.requests import make_request, need_line, submitted
 
 ROUNDS = 6
 REASON = {"reason": "as told on the telephone (demo)"}
@@ -111,3 +119,53 @@ async def test_an_approval_and_the_end_of_its_ground_at_once(cast: Cast) -> None
         refused = await cast.assisting.coordinator.post("/v1/loans", decision)
         assert refused.status_code == 409
         await legal.done("POST", f"{path}/reinstate", REASON)
+
+
+class Falling(Random):
+    """Draws the numbers of lines from the highest down, so that who is asked later has the lower one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = 10_000
+
+    def sample(self, population: Any, k: int, **given: Any) -> list[Any]:
+        self.last -= k
+        return [*range(self.last, self.last + k)]
+
+
+@pytest.mark.parametrize("verb", ["withdraw", "approve", "purpose", "summary", "lines"])
+async def test_whoever_locks_several_lines_does_so_in_the_order_of_their_numbers(
+    cast: Cast, monkeypatch: Any, verb: str
+) -> None:
+    """A package takes them in that order; taken in another, each would wait for what the other one has."""
+    monkeypatch.setattr(commands_on_lines, "DRAW", Falling())
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={"approval_required": True})
+    asker, owner = cast.requesting.coordinator, cast.assisting
+    made = await submitted(cast.requesting, {}, lines=[need_line(), need_line()])
+    path = f"/v1/requests/{made['id']}"
+    for line in made["lines"]:
+        await asker.done("POST", f"{path}/lines/{line['id']}/source", {"tiers": [[str(owner.id)]]})
+    for line in (await owner.coordinator.done("GET", path))["lines"]:
+        offer = {"asset_id": (await make_asset(owner))["id"]}
+        await owner.coordinator.done("POST", f"{path}/lines/{line['id']}/offer", offer)
+    if verb == "summary":  # void approvals of both
+        await owner.approver.done("POST", f"{path}/approve", REASON)
+    lines = [each for each in (await asker.done("GET", path))["lines"] if each["fills_line_no"]]
+    assert lines[0]["line_no"] > lines[1]["line_no"]
+    low, high = (UUID(each["decision"]["root_decision_id"]) for each in reversed(lines))
+    edits = {"purpose": "search_and_rescue", "summary": "Other words (demo)", "lines": [need_line()]}
+    async with unit_of_work(owner.service.database) as write:
+        await lock_chain(write, low)
+        if verb in edits:
+            sent = asker.patch(path, {verb: edits[verb]}, if_match="*")
+        elif verb == "approve":
+            sent = owner.approver.post(
+                f"{path}/approve", REASON, if_match=(await owner.approver.get(path)).headers["etag"]
+            )
+        else:
+            sent = asker.post(f"{path}/withdraw", REASON)
+        task = asyncio.create_task(sent)
+        await asyncio.sleep(0.3)  # until it waits for the first
+        await lock_chain(write, high)
+    answer = await task
+    assert answer.status_code == 200, answer.text

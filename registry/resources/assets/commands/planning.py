@@ -171,6 +171,33 @@ async def hold_after_loan(
     return {"unavailability_id": str(held_id)}
 
 
+async def hold_from_return(
+    write: Write,
+    caller: Caller,
+    asset: Bookable,
+    loan_id: UUID,
+    quantity: int,
+    *,
+    owner_id: UUID,
+    said_at: datetime,
+    returned_at: datetime,
+) -> None:
+    """Hold until it is ready again what came back at another time than was said: both sides agree on it since.
+
+    What is damaged is held until it is assessed, whenever it came back.
+    """
+    held_from = asset.held(Window(start=said_at, end=said_at + TICK)).start
+    for row in await unavailable_from(write, asset.id, caller.now):
+        if row.loan_id == loan_id and row.kind in _READY_AGAIN and row.starts_at == held_from:
+            await free(write, row.id, caller.now)
+    await hold_after_loan(
+        write, caller, asset, loan_id, quantity, owner_id=owner_id, damaged=False, returned_at=returned_at
+    )
+
+
+_READY_AGAIN = (AllocationKind.TURNAROUND, AllocationKind.USED)
+
+
 async def _locked(write: Write, caller: Caller, asset_id: UUID) -> tuple[Bookable, Row[Any]]:
     asset = await lock_for_booking(write, asset_id)
     row = await asset_row(write, caller, asset_id)

@@ -40,6 +40,9 @@ _PEOPLE = (
         personnel_record.c.id.in_(_IDS),
     )
 )
+_ACTIVE = sa.select(personnel_record.c.id).where(
+    personnel_record.c.id.in_(_IDS), personnel_record.c.status == PersonnelStatus.ACTIVE.value
+)
 _HELD = sa.select(
     *(personnel_capability.c[name] for name in ("personnel_id", "level", "tested_level", "from_on", "until_on"))
 ).where(personnel_capability.c.personnel_id.in_(_IDS), under(personnel_capability.c.capability))
@@ -100,6 +103,11 @@ async def who_cannot_be_sent(
         if found := hindrances_of(row, window, committed=bool(row.committed)):
             return CannotBeSent(index=index, hindrances=tuple(found))
     return None
+
+
+async def who_is_active(read: Read, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these people who are on duty."""
+    return {row.id for row in await read.all(_ACTIVE, {"ids": sorted(ids)})} if ids else set()
 
 
 async def published_counts(

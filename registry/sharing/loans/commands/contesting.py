@@ -1,15 +1,21 @@
 """Commands by which the other side contests when an act was done, and by which that is settled."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Row
 
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import format_instant
 from registry.platform.kernel.versions import Expected
+from registry.resources.assets.commands.booking import lock_for_booking
+from registry.resources.assets.commands.planning import hold_from_return
+from registry.resources.assets.rules import Grade
 from registry.sharing.loans.commands.steps import begin_word, finish, noted, obliging
 from registry.sharing.loans.rules import LoanAction
 from registry.sharing.loans.schemas.given import TimeAnswer, TimeContestation
@@ -112,7 +118,22 @@ async def _settle(
     if agreed:
         of = obliging(row, agreed, caller.now)
         await follow_agreed_time(write, of, found.said_at, found.other_said_at, caller.now)
+    if agreed and found.act is TimedAct.RETURN and not _came_back_damaged(row):
+        await hold_from_return(
+            write,
+            caller,
+            await lock_for_booking(write, row.asset_id),
+            loan_id,
+            row.quantity - row.lost_quantity - row.returned_quantity,
+            owner_id=row.assisting_agency_id,
+            said_at=found.said_at,
+            returned_at=found.other_said_at,
+        )
     return await finish(write, caller, row, action, agreed, data)
+
+
+def _came_back_damaged(row: Row[Any]) -> bool:
+    return bool(msgspec.json.decode(row.condition_in)["grade"] == Grade.DAMAGED)
 
 
 async def lapse_contests(write: Write, loan_id: UUID, act: TimedAct, now: datetime) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.versions import Expected
+from registry.resources.allocations.queries import held_as_damaged
 from registry.resources.assets.commands.booking import lock_for_booking
 from registry.resources.assets.commands.planning import hold_after_loan
 from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted
@@ -19,14 +20,15 @@ async def report_damage(
 ) -> Loan:
     """Report damage that was found after the return; what is in service is held until its owner has assessed it.
 
-    That is as it would have been, had it been seen at the return. Raises WrongStatus while a report stands, RuleBroken
+    That is as it would have been, had it been seen at the return; what is held as damaged by this loan already, is held
+    once. Raises WrongStatus while a report stands, RuleBroken
     `unknown_document`, `not_then`.
     """
     row, _, caller, at = await begin_act(write, caller, loan_id, LoanAction.REPORT_DAMAGE, expected, found.occurred_at)
     await check_documents(write, loan_id, Side.ASSISTING, found.document_ids, "/document_ids")
     asset = await lock_for_booking(write, row.asset_id)
     held: dict[str, object] = {}
-    if asset.in_service:
+    if asset.in_service and await held_as_damaged(write, asset.id, loan_id, caller.now) is None:
         held = await hold_after_loan(
             write,
             caller,

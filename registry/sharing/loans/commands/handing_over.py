@@ -16,7 +16,7 @@ from registry.platform.kernel.errors import Conflict, RuleBroken
 from registry.platform.kernel.text import folded
 from registry.platform.kernel.time import Window, format_instant
 from registry.platform.kernel.versions import Expected
-from registry.resources.allocations.commands import mark_out, release
+from registry.resources.allocations.commands import hold_less, mark_out, release
 from registry.resources.assets.commands.booking import lock, lock_for_booking
 from registry.resources.assets.commands.keeping import BY_AN_APPROVER_FOR_SOONER, keep_minimums
 from registry.resources.assets.commands.planning import hold_after_loan
@@ -29,7 +29,7 @@ from registry.sharing.loans.commands.leaving_early import told_early
 from registry.sharing.loans.commands.reserving import snapshot
 from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted, record_override
 from registry.sharing.loans.queries.asset_warnings import described_in
-from registry.sharing.loans.queries.getting import side_of
+from registry.sharing.loans.queries.getting import partial_returns_in, side_of
 from registry.sharing.loans.queries.papers import check_documents
 from registry.sharing.loans.rules import (
     DeclineReason,
@@ -38,9 +38,12 @@ from registry.sharing.loans.rules import (
     due_back,
     early_window,
     hand_over_refusal,
+    quantity_back,
+    quantity_received,
+    quantity_sent,
 )
 from registry.sharing.loans.schemas.given import ChangeAccepted, ConditionReport, LoanCancellation
-from registry.sharing.loans.schemas.shown import Loan
+from registry.sharing.loans.schemas.shown import Condition, Loan, PartialReturn
 from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.loans.times import TimedAct, agreed_by_word
 from registry.sharing.policy.cedar import PolicySet
@@ -67,11 +70,13 @@ async def dispatch(
     override: str | None = None,
     occurred_at: datetime | None = None,
     by_word: str | None = None,
+    quantity: int | None = None,
 ) -> Loan:
-    """Send the asset out.
+    """Send the asset out, or of several as many as `quantity` says: what does not leave with them is released.
 
     What left before it was reserved, by word of mouth, says how it was agreed (`by_word`), and is recorded from its
     agreed start on. What leaves long before its start is decided for the time from now on. Raises RuleBroken
+    `quantity_over_loan` for more than are reserved, `people_not_named` for fewer people than go together,
     `window_too_long` when that is longer than any loan; Conflict when policy no longer permits the loan,
     `early_dispatch_not_permitted` when it does, but not from now on, `asset_changed` until the requesting agency
     accepts the changed asset, when it is still out on another loan, or when leaving early would take what the agency
@@ -79,6 +84,7 @@ async def dispatch(
     """
     row, status, caller, left_at = await begin_act(write, caller, loan_id, LoanAction.DISPATCH, expected, occurred_at)
     by_word = agreed_by_word(left_at, row.reserved_at, by_word)
+    sent = quantity_sent(row.quantity, quantity, together=row.personnel_ids is not None)
     await check_documents(write, loan_id, Side.ASSISTING, condition.document_ids, "/document_ids")
     decision = await decision_row(write, row.decision_id)
     early = early_window(left_at, row.starts_at, row.planned_end_at)
@@ -90,6 +96,8 @@ async def dispatch(
         raise await told_early(write, policies, caller, row, decision, refused) from None
     check_unchanged(row, made.asset)
     asset = await lock_for_booking(write, row.asset_id)
+    if sent < row.quantity:
+        await hold_less(write, loan_id, row.quantity - sent)
     await mark_out(write, asset, loan_id, left_at)
     overridden: dict[str, object] = {}
     if left_at < row.starts_at:
@@ -98,6 +106,7 @@ async def dispatch(
     await send_handler(write, made.asset, row, left_at)
     values: dict[str, object] = {
         "status": status,
+        "quantity": sent,
         "dispatched_at": left_at,
         "condition_out": msgspec.to_builtins(condition),
         "agreed_by_word": by_word,
@@ -105,7 +114,9 @@ async def dispatch(
     if overridden:
         values["minimum_override"] = overridden
         record_override(write, caller, (loan_id, row.version + 1), row.assisting_agency_id, overridden)
-    data = {"condition": _recorded(condition), "decision_id": str(made.recorded.id)}
+    data: dict[str, object] = {"condition": _recorded(condition), "decision_id": str(made.recorded.id)}
+    if sent < row.quantity:
+        data |= {"quantity": sent, "released_quantity": row.quantity - sent}
     if by_word is not None:
         data["agreed_by_word"] = by_word
     return await finish(write, caller, row, LoanAction.DISPATCH, values, data, made, occurred_at=left_at)
@@ -154,11 +165,19 @@ async def receive(
     expected: Expected = None,
     occurred_at: datetime | None = None,
     condition: ConditionReport | None = None,
+    quantity: int | None = None,
 ) -> Loan:
-    """Confirm the arrival for the requesting agency, in the condition in which it found what came."""
+    """Confirm the arrival for the requesting agency, how many came, and in the condition in which it found them.
+
+    Raises RuleBroken `quantity_over_loan` for more than were sent out.
+    """
     row, status, caller, at = await begin_act(write, caller, loan_id, LoanAction.RECEIVE, expected, occurred_at)
     found, data = await _found(write, loan_id, condition)
-    values = {"status": status, "arrived_at": at, "condition_received": found}
+    out = row.quantity - row.lost_quantity - row.returned_quantity
+    came = quantity_received(out, quantity)
+    if came < out:
+        data["quantity"] = came
+    values = {"status": status, "arrived_at": at, "condition_received": found, "received_quantity": came}
     return await finish(write, caller, row, LoanAction.RECEIVE, values, {**noted(note), **data}, occurred_at=at)
 
 
@@ -196,13 +215,20 @@ async def confirm_return(
     condition: ConditionReport,
     expected: Expected = None,
     occurred_at: datetime | None = None,
+    quantity: int | None = None,
 ) -> Loan:
     """Confirm for the assisting agency that the asset is back, which makes it free again. Policies are not asked.
 
-    What comes back damaged is held until the owner has assessed it; anything else as long as it takes to be ready.
+    What comes back damaged is held until the owner has assessed it; anything else as long as it takes to be ready. Of
+    several as many may be back as `quantity` says: these are free again, and the loan goes on with the rest. Raises
+    RuleBroken `quantity_over_loan` for more than are out, `people_not_named` for fewer people than went together.
     """
     row, status, caller, back_at = await begin_act(write, caller, loan_id, LoanAction.RETURN, expected, occurred_at)
     await check_documents(write, loan_id, Side.ASSISTING, condition.document_ids, "/document_ids")
+    out = row.quantity - row.lost_quantity - row.returned_quantity
+    back = quantity_back(out, quantity, together=row.personnel_ids is not None)
+    if back < out:
+        return await _take_back_some(write, caller, row, condition, back, back_at)
     await write.run(LAPSE, {"loan": loan_id})
     due_at = due_back(row.planned_end_at, row.recall_due_at)
     asset = await lock_for_booking(write, row.asset_id)
@@ -213,7 +239,7 @@ async def confirm_return(
         caller,
         asset,
         loan_id,
-        row.quantity - row.lost_quantity,
+        back,
         owner_id=row.assisting_agency_id,
         damaged=condition.grade == "damaged",
         returned_at=back_at,
@@ -226,6 +252,35 @@ async def confirm_return(
     }
     data = {"condition": _recorded(condition), "due": format_instant(due_at), **kept}
     return await finish(write, caller, row, LoanAction.RETURN, values, data, occurred_at=back_at)
+
+
+async def _take_back_some(
+    write: Write, caller: Caller, row: Row[Any], condition: ConditionReport, back: int, back_at: datetime
+) -> Loan:
+    asset = await lock_for_booking(write, row.asset_id)
+    await hold_less(write, row.id, back)
+    kept = await hold_after_loan(
+        write,
+        caller,
+        asset,
+        row.id,
+        back,
+        owner_id=row.assisting_agency_id,
+        damaged=condition.grade == "damaged",
+        returned_at=back_at,
+    )
+    so_far = partial_returns_in(row)
+    came = PartialReturn(quantity=back, returned_at=back_at, recorded_at=caller.now, condition=_as_kept(condition))
+    values = {
+        "returned_quantity": row.returned_quantity + back,
+        "partial_returns": msgspec.to_builtins([*so_far, came]),
+    }
+    data = {"quantity": back, "condition": _recorded(condition), **kept}
+    return await finish(write, caller, row, LoanAction.RETURN, values, data, occurred_at=back_at)
+
+
+def _as_kept(condition: ConditionReport) -> Condition:
+    return msgspec.convert(msgspec.to_builtins(condition), Condition)
 
 
 async def close(

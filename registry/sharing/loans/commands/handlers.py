@@ -14,12 +14,13 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.engine import Row
 
-from registry.platform.database.handles import Rows, Write
+from registry.platform.database.handles import Read, Rows, Write
 from registry.platform.kernel.errors import Conflict, DomainError, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
 from registry.resources.allocations.people import (
     check_person_extension,
+    check_person_leaving,
     commit_person,
     extend_person,
     mark_person_out,
@@ -29,6 +30,7 @@ from registry.resources.allocations.people import (
 from registry.resources.assets.queries.facts import AssetRow
 from registry.resources.certificates.queries import teams_in
 from registry.resources.personnel.commands.recording import lock_people
+from registry.resources.personnel.queries.sending import who_is_active
 
 
 async def commit_handler(
@@ -97,15 +99,35 @@ async def free_handlers(
 async def send_handler(write: Write, asset: AssetRow, row: Row[Any], now: datetime) -> None:
     """Mark that the loan's handler has left with the dog, and whoever else goes with the loan.
 
-    Raises Conflict `handler_left` when the handler cannot go with the dog any more, and what `mark_person_out` raises.
+    Raises as `check_sending`.
     """
     people = await lock_people(write, _everybody(row))
+    await check_sending(write, asset, row, now)
     for person in people:
-        if person.id != row.handler_id:
-            await mark_person_out(write, person, row.id, now)
+        await mark_person_out(write, person, row.id, now)
+
+
+async def check_sending(read: Read, asset: AssetRow, row: Row[Any], now: datetime) -> None:
+    """Whether who goes with the loan can leave now; who leaves locks them before.
+
+    Raises WrongStatus `personnel_not_active` for somebody who is not on duty any more, Conflict `handler_left` when the
+    handler cannot go with the dog any more, and what `check_person_leaving` raises; each says whom it concerns.
+    """
+    everybody = _everybody(row)
+    active = await who_is_active(read, everybody)
+    for person in sorted(everybody):
+        who = "The team's handler" if person == row.handler_id else "Somebody who goes with it"
+        if person not in active:
+            words = f"{who} (personnel record {person}) is not active any more: cancel this loan, and lend it anew."
+            raise WrongStatus(words, "personnel_not_active")
+        try:
+            await check_person_leaving(read, person, row.id, now)
+        except Conflict as taken:
+            words = f"{who} (personnel record {person}) cannot leave now. {taken.detail}"
+            raise Conflict(words, taken.code, extra=taken.extra) from None
     if row.handler_id is None:
         return
-    teams = await _teams(write, asset, Window(start=now, end=row.planned_end_at))
+    teams = await _teams(read, asset, Window(start=now, end=row.planned_end_at))
     goes = [team.goes for team in teams if team.handler_id == row.handler_id]
     if not any(goes):
         because = (
@@ -115,8 +137,6 @@ async def send_handler(write: Write, asset: AssetRow, row: Row[Any], now: dateti
             else "No certificate of the reserved handler with this dog counts any more"
         )
         raise Conflict(f"{because}: cancel this loan and reserve anew.", "handler_left")
-    handler = next(person for person in people if person.id == row.handler_id)
-    await mark_person_out(write, handler, row.id, now)
 
 
 async def check_handler_extension(write: Write, row: Row[Any], new_end: datetime, now: datetime) -> None:
@@ -166,5 +186,5 @@ def _everybody(row: Row[Any]) -> list[UUID]:
     return [*_companions(row), *([] if row.handler_id is None else [row.handler_id])]
 
 
-async def _teams(write: Write, asset: AssetRow, window: Window) -> Rows:
-    return await teams_in(write, asset.id, asset.category, window) if asset.has_certificates else []
+async def _teams(read: Read, asset: AssetRow, window: Window) -> Rows:
+    return await teams_in(read, asset.id, asset.category, window) if asset.has_certificates else []

@@ -17,6 +17,8 @@ from registry.platform.kernel.time import Window
 from registry.resources.allocations.commands import check_leaving
 from registry.resources.assets.commands.booking import stock_of
 from registry.resources.assets.commands.keeping import BY_AN_APPROVER_FOR_SOONER, check_minimums
+from registry.resources.assets.queries.facts import AssetRow
+from registry.sharing.loans.commands.handlers import check_sending
 from registry.sharing.loans.queries.asset_warnings import changed_in
 from registry.sharing.loans.queries.getting import side_of
 from registry.sharing.loans.rules import SOON, LoanStatus, Side, early_window, hand_over_refusal
@@ -40,11 +42,12 @@ async def why_not_early(
     if early is None:
         return None
     try:
-        await _weigh_early(read, policies, caller, row, early)
+        found = await _weigh_early(read, policies, caller, row, early)
         if not is_new and (changed := changed_in(row)):
             return hand_over_refusal(None, changed)
         stock = await stock_of(read, row.asset_id)
         await check_leaving(read, stock, row.id, caller.now)
+        await check_sending(read, found, row, caller.now)
         if refusal(caller.principal, Action.REQUESTS_APPROVE, ["assisting"]) is not None:
             sooner = Window(start=caller.now, end=row.starts_at)
             await check_minimums(read, stock, row.quantity, sooner, caller.now, BY_AN_APPROVER_FOR_SOONER)
@@ -61,13 +64,15 @@ def _early(row: Row[Any], caller: Caller, now: datetime) -> Window | None:
     return early_window(now, row.starts_at, row.planned_end_at)
 
 
-async def _weigh_early(read: Read, policies: PolicySet, caller: Caller, row: Row[Any], early: Window) -> None:
+async def _weigh_early(read: Read, policies: PolicySet, caller: Caller, row: Row[Any], early: Window) -> AssetRow:
     decision = await decision_row(read, row.decision_id)
     before = await chain(read, decision.root_decision_id)
     try:
-        await weigh_again(read, caller, policies, decision, before, "dispatch", window=early.checked())
+        window = early.checked()
+        found, _, _ = await weigh_again(read, caller, policies, decision, before, "dispatch", window=window)
     except Conflict as refused:
         raise await told_early(read, policies, caller, row, decision, refused) from None
+    return found.asset
 
 
 async def told_early(

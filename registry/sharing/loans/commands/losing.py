@@ -24,8 +24,8 @@ async def report_lost(write: Write, caller: Caller, loan_id: UUID, loss: LoanLos
     Raises RuleBroken `quantity_over_loan` for more than is still out.
     """
     row, ended, caller, at = await begin_act(write, caller, loan_id, LoanAction.REPORT_LOST, expected, loss.occurred_at)
-    lost = quantity_lost(row.quantity, row.lost_quantity, loss.quantity)
-    whole = row.lost_quantity + lost == row.quantity
+    lost = quantity_lost(row.quantity - row.returned_quantity, row.lost_quantity, loss.quantity)
+    whole = row.returned_quantity + row.lost_quantity + lost == row.quantity
     if whole:
         await write.run(LAPSE, {"loan": loan_id})
     took_last = await write_off(write, caller, row.asset_id, lost, _of(row), all_of_loan=whole)

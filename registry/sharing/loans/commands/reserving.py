@@ -204,6 +204,7 @@ async def store(
             "asset_snapshot": snapshot(asset, decision.starts_at),
             "asset_described": describe(asset),
             "quantity": prepared.quantity,
+            "reserved_quantity": prepared.quantity,
             "handler_id": handler_id,
             "personnel_ids": [str(each) for each in people] or None,
             "requesting_agency_id": decision.requesting_agency_id,

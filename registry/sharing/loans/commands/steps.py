@@ -20,6 +20,7 @@ from registry.sharing.loans.edxl import STEPS, EdxlStep
 from registry.sharing.loans.queries.contesting import contests_of, facts_of
 from registry.sharing.loans.queries.getting import get_loan, loan_rows, overlays_of, permission_for, side_of
 from registry.sharing.loans.rules import (
+    OUT,
     LoanAction,
     LoanStatus,
     advance,
@@ -162,16 +163,19 @@ async def finish(
 ) -> Loan:
     """Store what `action` changed, record the event with its EDXL step, and return the loan.
 
-    What is asked for beside it counts it for as long as it lasts now. Its obligations follow: deadlines move with its
-    times, what the step meets is closed, and what the decision made at this step attaches, `decided`, is opened; for a
-    word on a time, the command says what moves. `occurred_at` is when it was done, where that was before now.
+    What is asked for beside it counts it for as long as it lasts now, with what is not lost of it, nor back. Its
+    obligations follow: deadlines move with its times, what the step meets is closed, and what the decision made at this
+    step attaches, `decided`, is opened; for a word on a time, the command says what moves. `occurred_at` is when it was
+    done, where that was before now.
     """
     version = row.version + 1
-    if action in _TIMED:
+    in_part = action is LoanAction.RETURN and "returned_at" not in values
+    if action in _TIMED and not in_part:
         values = {**values, recorded_in(_TIMED[action]): caller.now}
     await write.run_fast(_UPDATE, {**values, "loan": row.id, "version": version, "updated_at": caller.now})
     after = {**row._mapping, **values}
-    await follow_lent(write, row.id, lasts(LoanStatus(after["status"]), after))
+    left = after["quantity"] - after["lost_quantity"] - (after["returned_quantity"] if after["status"] in OUT else 0)
+    await follow_lent(write, row.id, lasts(LoanStatus(after["status"]), after), left)
     if action not in CONTESTS:
         await follow_loan(
             write,
@@ -184,7 +188,7 @@ async def finish(
     record(
         write,
         caller,
-        _EVENTS[action],
+        EventType.LOAN_PARTLY_RETURNED if in_part else _EVENTS[action],
         subject=("loan", row.id, version),
         agencies=[row.requesting_agency_id, row.assisting_agency_id],
         agreement_id=row.agreement_id,

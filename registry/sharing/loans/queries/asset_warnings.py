@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct, structs
@@ -42,6 +42,7 @@ class Planned(Struct, kw_only=True, frozen=True):
 
 
 NOTHING_PLANNED = Planned()
+AS_MANY_AS_THERE_ARE: Final = " As many as there are may leave: say how many (`quantity`)."
 
 
 async def planned_against(read: Read, row: Row[Any], now: datetime) -> Planned:
@@ -74,6 +75,8 @@ async def _short(read: Read, row: Row[Any], rows: Sequence[Row[Any]], now: datet
     out = [each for each in lent if each.status == AllocationStatus.OUT]
     if row.hindrance == Hindrance.STILL_OUT:
         late = [each for each in out if each.ends_at <= now]
+        if not late:  # it came back since the loan was read
+            return planned
         since = min(each.ends_at for each in late)
         names = sorted({each.requesting_agency_name for each in await named_loans(read, row.asset_id, late)})
         why, owner = why_still_out(since), why_still_out(since, names)
@@ -82,7 +85,8 @@ async def _short(read: Read, row: Row[Any], rows: Sequence[Row[Any]], now: datet
         held = -free_quantity(0, as_holds(lent, now), (since, row.planned_end_at))
         why = owner = why_too_few(row.now_capacity, row.quantity + held)
     left = row.now_capacity - sum(each.quantity for each in out)
-    blocks = planned.blocks or (why if row.quantity > left else None)
+    fewer = AS_MANY_AS_THERE_ARE if left > 0 and row.personnel_ids is None else ""
+    blocks = planned.blocks or (f"{why}{fewer}" if row.quantity > left else None)
     return structs.replace(planned, blocks=blocks, short=why, short_from=since, told_owner=owner)
 
 

@@ -63,6 +63,7 @@ from registry.sharing.loans.schemas.shown import (
     LoanExtension,
     MinimumOverride,
     NoShow,
+    PartialReturn,
     Recall,
 )
 from registry.sharing.loans.tables import loan, loan_extension
@@ -282,7 +283,10 @@ def as_loan(
         id=row.id,
         asset=cast(LoanedAsset, row.asset_snapshot),
         quantity=row.quantity,
+        reserved_quantity=row.reserved_quantity,
+        received_quantity=row.received_quantity,
         lost_quantity=row.lost_quantity,
+        returned_quantity=row.returned_quantity,
         handler_id=row.handler_id,
         personnel_ids=[] if row.personnel_ids is None else msgspec.json.decode(row.personnel_ids, type=list[UUID]),
         requesting_agency=named.requesting_agency,
@@ -327,6 +331,7 @@ def as_loan(
         condition_received=cast("Condition | None", row.condition_received),
         condition_sent_back=cast("Condition | None", row.condition_sent_back),
         condition_in=cast("Condition | None", row.condition_in),
+        partial_returns=partial_returns_in(row),
         documents=list(documents),
         ended_reason=row.ended_reason,
         ended_by=None if row.ended_side is None else Side(row.ended_side),
@@ -422,6 +427,14 @@ def _damage(row: Row[Any]) -> Damage | None:
         contested_reason=row.damage_contested_reason,
         withdrawn_at=row.damage_withdrawn_at,
     )
+
+
+def partial_returns_in(row: Row[Any]) -> list[PartialReturn]:
+    """What of the loan came back before the rest did."""
+    return [] if row.partial_returns is None else _read_partial_returns(row.partial_returns)
+
+
+_read_partial_returns = msgspec.json.Decoder(list[PartialReturn]).decode
 
 
 def _recall(row: Row[Any]) -> Recall | None:

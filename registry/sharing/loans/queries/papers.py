@@ -42,6 +42,7 @@ _VISIBLE = (
         document_content.c.size_bytes,
         loan.c.assisting_agency_id,
         *(loan.c[name] for name in REPORTS),
+        loan.c.partial_returns,
     )
     .join(loan, loan.c.id == loan_document.c.loan_id)
     .join(document_content, document_content.c.sha256 == loan_document.c.sha256)
@@ -151,10 +152,10 @@ def status(row: Row[Any]) -> LoanDocumentStatus:
 
 def cited(row: Row[Any]) -> bool:
     """Whether a condition report of the loan names the document of the row."""
-    reports = (row._mapping[name] for name in REPORTS)
-    return any(
-        str(row.id) in msgspec.json.decode(report).get("document_ids", ()) for report in reports if report is not None
-    )
+    reports = [msgspec.json.decode(said) for name in REPORTS if (said := row._mapping[name]) is not None]
+    if row.partial_returns is not None:
+        reports += [each["condition"] for each in msgspec.json.decode(row.partial_returns)]
+    return any(str(row.id) in report.get("document_ids", ()) for report in reports)
 
 
 def as_document(row: Row[Any], caller: Caller) -> LoanDocument:

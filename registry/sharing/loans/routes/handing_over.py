@@ -16,6 +16,7 @@ from registry.sharing.loans.schemas.given import (
     CHECKED_EXAMPLE,
     CONDITION_EXAMPLE,
     STEP_EXAMPLE,
+    Arrival,
     ChangeAccepted,
     CheckedAct,
     Departure,
@@ -46,8 +47,11 @@ from registry.sharing.policy.commands.deciding import REFUSALS
         "nothing_held",
         "obligation_twice",
         "other_sides_action",
+        "personnel_not_active",
         "personnel_not_free",
+        "people_not_named",
         "personnel_still_out",
+        "quantity_over_loan",
         "under_reserve_minimum",
         "unknown_document",
         "window_over",
@@ -72,8 +76,11 @@ async def dispatch_loan(
 
     Help that was given by word of mouth and reserved later is recorded when it left (`occurred_at`), from its agreed
     start on, with how it was agreed (`agreed_by_word`). The other side may contest that time as any.
+
+    Of several as many may leave as `quantity` says. The loan is of these from then on; the rest is released, and open
+    on the line that it answers, to be asked for again.
     """
-    said = (data.override_reason, data.occurred_at, data.agreed_by_word)
+    said = (data.override_reason, data.occurred_at, data.agreed_by_word, data.quantity)
     return answer(await handing_over.dispatch(write, caller, policies, loan_id, data.condition, if_match, *said))
 
 
@@ -101,17 +108,20 @@ async def accept_changed_asset(
     "receive",
     Action.LOANS_RECEIVE,
     example=CHECKED_EXAMPLE,
-    problems=("not_then", "other_sides_action", "unknown_document", "wrong_status"),
+    problems=("not_then", "other_sides_action", "quantity_over_loan", "unknown_document", "wrong_status"),
 )
 async def receive_loan(
     loan_id: FromPath[UUID],
-    data: JSONBody[CheckedAct],
+    data: JSONBody[Arrival],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
-    """Confirm that the asset has arrived, and in which condition your agency found it."""
-    said = (data.note, if_match, data.occurred_at, data.condition)
+    """Confirm that the asset has arrived, how many of it, and in which condition your agency found it.
+
+    Where fewer arrived than were sent out, both counts stand on the loan, for both sides to read.
+    """
+    said = (data.note, if_match, data.occurred_at, data.condition, data.quantity)
     return answer(await handing_over.receive(write, caller, loan_id, *said))
 
 
@@ -137,7 +147,14 @@ async def start_loan_return(
     "return",
     Action.LOANS_HAND_OVER,
     example=CONDITION_EXAMPLE,
-    problems=("not_then", "other_sides_action", "unknown_document", "wrong_status"),
+    problems=(
+        "not_then",
+        "other_sides_action",
+        "people_not_named",
+        "quantity_over_loan",
+        "unknown_document",
+        "wrong_status",
+    ),
 )
 async def return_loan(
     loan_id: FromPath[UUID],
@@ -149,8 +166,12 @@ async def return_loan(
     """Confirm that the asset is back, in the condition reported.
 
     Possible from every state in which it is out, whatever the requesting agency has recorded; no policy is asked.
+
+    Of several as many may be back as `quantity` says: they are free again, and the loan goes on with the rest, which is
+    due as before. It is `returned` once the last is back.
     """
-    return answer(await handing_over.confirm_return(write, caller, loan_id, data.condition, if_match, data.occurred_at))
+    said = (data.occurred_at, data.quantity)
+    return answer(await handing_over.confirm_return(write, caller, loan_id, data.condition, if_match, *said))
 
 
 @verb("close", Action.LOANS_HAND_OVER, example=STEP_EXAMPLE, problems=("other_sides_action", "wrong_status"))

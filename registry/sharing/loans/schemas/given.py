@@ -131,10 +131,29 @@ class CheckedAct(LoanAct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     ] = None
 
 
+class Arrival(CheckedAct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That it has arrived, in which condition, and how many of it."""
+
+    quantity: Annotated[
+        Annotated[int, Meta(ge=0, le=100_000)] | None,
+        Meta(
+            description="How many arrived, where it is not all that were sent out: both sides read both. What is "
+            "missing is reported lost, or found to have stayed at home."
+        ),
+    ] = None
+
+
 class HandBack(ConditionReport, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The condition in which an asset came back, and when."""
 
     occurred_at: ActTime = None
+    quantity: Annotated[
+        Quantity | None,
+        Meta(
+            description="How many, where it is not all of them. What does not leave with them is released, and open on "
+            "the line again; what comes back before the rest is free again, and the loan goes on."
+        ),
+    ] = None
 
     @property
     def condition(self) -> ConditionReport:

@@ -218,6 +218,15 @@ class TimeContest(Struct, kw_only=True, frozen=True):
     settled_at: Annotated[Instant | None, Meta(description="When it was accepted, withdrawn or lapsed.")]
 
 
+class PartialReturn(Struct, kw_only=True, frozen=True):
+    """That some of what was lent came back while the rest stayed out."""
+
+    quantity: Annotated[int, Meta(description="How many.")]
+    returned_at: Annotated[Instant, Meta(description="When they came back, as their owner says.")]
+    recorded_at: Annotated[Instant, Meta(description="When that was recorded.")]
+    condition: Condition
+
+
 class Loan(Struct, kw_only=True, frozen=True):
     """An asset committed by one agency to another, from reservation to return.
 
@@ -227,7 +236,20 @@ class Loan(Struct, kw_only=True, frozen=True):
     id: UUID
     asset: LoanedAsset
     quantity: Lent
+    reserved_quantity: Annotated[
+        int, Meta(description="How many were reserved; what did not leave with the rest was released.")
+    ]
+    received_quantity: Annotated[
+        int | None,
+        Meta(
+            description="How many arrived, as the requesting agency counted; null until it says that it has arrived. "
+            "`quantity` is how many were sent out."
+        ),
+    ]
     lost_quantity: Lost
+    returned_quantity: Annotated[
+        int, Meta(description="How many came back while others stayed out, see `partial_returns`.")
+    ]
     handler_id: Annotated[
         UUID | None,
         Meta(
@@ -299,6 +321,9 @@ class Loan(Struct, kw_only=True, frozen=True):
     condition_received: Condition | None
     condition_sent_back: Condition | None
     condition_in: Condition | None
+    partial_returns: Annotated[
+        list[PartialReturn], Meta(description="What came back before the rest did, in the order of recording.")
+    ]
     documents: Annotated[
         list[LoanDocumentReference],
         Meta(description="The pictures and papers that either side filed and did not withdraw, oldest first."),

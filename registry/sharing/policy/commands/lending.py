@@ -31,7 +31,13 @@ def count_lent(write: Write, loan_id: UUID, made: RecordedDecision, quantity: in
     )
 
 
-async def follow_lent(write: Write, loan_id: UUID, lasts: Window | None) -> None:
-    """The loan lasts for that window, or lasted; with None it never took place, and counts for nothing."""
+async def follow_lent(write: Write, loan_id: UUID, lasts: Window | None, left: int) -> None:
+    """The loan lasts for that window, or lasted; with None it never took place, and counts for nothing.
+
+    `left` is how many are not lost: it counts with these. One that is lost as a whole lasted with what was left before.
+    """
+    changed: dict[str, object]
     changed = {"ends_at": None} if lasts is None else {"starts_at": lasts.start, "ends_at": lasts.end}
+    if left:
+        changed["quantity"] = left
     await write.run(_FOLLOW.values(changed), {"loan": loan_id})

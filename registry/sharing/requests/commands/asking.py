@@ -45,6 +45,7 @@ from registry.sharing.policy.schemas.decided import RequestReference
 from registry.sharing.requests.commands.automatic_aid import send_automatically
 from registry.sharing.requests.commands.lines import (
     asked_for,
+    by_chain,
     check_lines,
     ended_by,
     fact,
@@ -70,9 +71,10 @@ from registry.sharing.requests.queries.acting import (
     window_over,
 )
 from registry.sharing.requests.queries.getting import get_request, request_rows
-from registry.sharing.requests.queries.needs import is_need, is_partly_lent, people_in
+from registry.sharing.requests.queries.needs import is_need, people_in
 from registry.sharing.requests.rules import (
     ENDED,
+    FOLLOW_FROM_LOANS,
     IN_PLAY,
     OPEN,
     LineAction,
@@ -225,7 +227,7 @@ async def accept_changed_assets(
     refuse(why_not_accepted(RequestStatus(row.status), changed=any_changed(rows)))
     named = _named_lines(rows, accepted)
     # The chains before the assets, and in the order of the lines, as loans lock them.
-    for each, _ in sorted(named, key=lambda line: line[0].no):
+    for each in by_chain(each for each, _ in named):
         await withdraw_line(write, caller, each, LineAction.REVISE, _ACCEPTED)
     for asset_id in sorted({each.asset_id for each, _ in named}):
         await lock(write, asset_id)
@@ -314,7 +316,7 @@ async def answer_request(
     if (nothing := why_not_approved(rows, caller.principal)) is not None:
         raise WrongStatus(nothing, "nothing_to_approve")
     touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
-    for each in answerable(rows, caller.principal):
+    for each in by_chain(answerable(rows, caller.principal)):
         after, decision_id, missing = LineStatus.NEEDS_APPROVAL, each.latest_id, tuple[ApprovalNeeded, ...]()
         decision = await visible_decision(write, caller.principal, decision_id)
         await answer_approvals(write, caller, decision, verdict, reason)
@@ -376,9 +378,9 @@ async def _end(
     event = EventType.REQUEST_WITHDRAWN if action is RequestAction.WITHDRAW else EventType.REQUEST_CLOSED
     touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
     touched.update({agency_id: [] for agency_id in owners(rows)})
-    # What agencies answer to a need is ended before the need.
-    for each in sorted(rows, key=lambda row: row.fills_no is None):
-        if each.line_status == LineStatus.RESERVED or is_partly_lent(each):
+    # What agencies answer to a need is ended before the need, which comes last.
+    for each in by_chain(rows):
+        if each.loan_id is not None and each.line_status in FOLLOW_FROM_LOANS:
             # The loan continues, but no further one can be made: should it be cancelled, this is why.
             await revoke_decision(write, caller, each.root_decision_id, reason)
             await update_line(write, caller, each.line_id, **ended_by("requesting", reason, caller.now))

@@ -24,6 +24,7 @@ from registry.sharing.loans.schemas.shown import Loan, PackageReservation
 from registry.sharing.requests.commands.asking import change_request, lock_request
 from registry.sharing.requests.commands.lines import (
     asked_for_needs,
+    by_chain,
     fact,
     record_for_agencies,
     record_told,
@@ -95,7 +96,7 @@ async def _settle(
                 await update_line(write, caller, each.line_id, quantity=left)
                 quantity = {"from": each.quantity, "to": left}
                 reduced.append({"id": str(each.line_id), "no": each.no, "quantity": quantity})
-    told = await _withdraw(write, caller, ended, why.reason)
+    told = await _withdraw(write, caller, by_chain(ended), why.reason)
     await change_request(write, caller, rows[0])
     data = {"reason": why.reason}
     record_for_agencies(write, caller, EventType.REQUEST_LINE_WITHDRAWN, rows[0], told, data)

@@ -20,10 +20,12 @@ from registry.sharing.policy.queries.approved import approved_chains
 from registry.sharing.requests.commands.asking import REVISED, SHARED, WORDS, change_request, decide_line, lock_request
 from registry.sharing.requests.commands.lines import (
     asked_for_needs,
+    by_chain,
     can_be_mended,
     check_lines,
     edited,
     fact,
+    lock_chains,
     next_no,
     owners,
     record_told,
@@ -92,7 +94,9 @@ async def update_request(
                 moved.append(each)
     if "lines" not in changed and void == "decisions":
         no = next_no(rows)
-        for each in asked_for_needs(rows, rows):  # what was offered was decided for what is asked no more
+        offered = asked_for_needs(rows, rows)
+        await lock_chains(write, [*open_rows, *offered])
+        for each in offered:  # what was offered was decided for what is asked no more
             await withdraw_line(write, caller, each, LineAction.WITHDRAW, REVISED)
         for each in open_rows:
             if each.line_status in REFUSED:
@@ -137,7 +141,7 @@ async def void_approvals(
         return {}
     now = {each.line_id: each for each in await request_rows(write, caller.principal, rows[0].id, caller.now)}
     told: dict[UUID, list[dict[str, object]]] = {}
-    for before in rows:
+    for before in by_chain(rows):
         if before.line_id not in named:
             continue
         each = now[before.line_id]

@@ -27,6 +27,7 @@ from registry.resources.personnel.rules import PERSONNEL_CATEGORY
 from registry.sharing.loans.queries.getting import took_place
 from registry.sharing.loans.tables import loan
 from registry.sharing.policy.commands.deciding import revoke_decision
+from registry.sharing.policy.commands.recording import lock_chain
 from registry.sharing.policy.decisions import Side
 from registry.sharing.requests.need_rules import why_not_asked_for
 from registry.sharing.requests.queries.acting import described_in
@@ -63,7 +64,10 @@ _ANSWERS = (
         sa.not_(has_loan()),
         sa.not_(given_up()),
     )
-    .order_by(request_line.c.id)
+    .order_by(request_line.c.no)
+)
+_HOW_MANY = sa.select(sa.func.count()).where(
+    request_line.c.request_id == sa.bindparam("request", type_=request_line.c.request_id.type)
 )
 _STATUSES = (
     sa.select(request_line.c.status)
@@ -156,8 +160,6 @@ async def insert_asks(
     Their numbers are drawn. Both sides name a line by the same one, and whoever is asked would read from one that is
     counted on how many others are. Raises RuleBroken `too_many_lines`.
     """
-    if len(rows) + len(asks) > MOST_LINES_EVER:
-        raise _too_many()
     taken = {row.no for row in rows}
     free = [no for no in range(_DRAWN_FROM, _DRAWN_TO) if no not in taken]
     await _insert(write, caller, rows[0].id, DRAW.sample(free, len(asks)), asks)
@@ -171,8 +173,13 @@ async def insert_need(write: Write, caller: Caller, request_id: UUID, no: int, n
 async def _insert(
     write: Write, caller: Caller, request_id: UUID, numbers: Sequence[int], lines: Sequence[Mapping[str, object]]
 ) -> None:
-    if any(MOST_LINES_EVER < no < _DRAWN_FROM for no in numbers):
-        raise _too_many()
+    there = 0 if numbers[0] == 1 else await write.value(_HOW_MANY, {"request": request_id})
+    if there + len(lines) > MOST_LINES_EVER or any(MOST_LINES_EVER < no < _DRAWN_FROM for no in numbers):
+        raise RuleBroken(
+            f"A request has at most {MOST_LINES_EVER} lines, with those that others have replaced, and one for each "
+            "agency that is asked for a need: make a new one.",
+            "too_many_lines",
+        )
     new = [
         {
             **_BLANK,
@@ -190,13 +197,6 @@ async def _insert(
 
 DRAW: Random = SystemRandom()
 _DRAWN_FROM, _DRAWN_TO = 1_000, 10_000
-
-
-def _too_many() -> RuleBroken:
-    return RuleBroken(
-        f"A request has at most {MOST_LINES_EVER} lines, with those that others have replaced: make a new one.",
-        "too_many_lines",
-    )
 
 
 _BLANK: Mapping[str, object] = {
@@ -299,6 +299,7 @@ async def replace_lines(
         await write.run(_DELETE, {"line": line_id})
     first = next_no([row for row in rows if row.line_id not in drafts])
     by_asset = {line.new.asset_id: no for no, line in reversed([*enumerate(lines, first)])}
+    await lock_chains(write, [*mended, *asked_for_needs(rows, mended)])
     for row in mended:
         if row.line_id not in drafts:
             await set_aside(write, caller, row, by_asset.get(row.asset_id, first), reason)
@@ -387,7 +388,23 @@ def _refused_by(row: Row[Any], status: LineStatus) -> dict[str, object]:
 def asked_for_needs(rows: Iterable[Row[Any]], needs: Iterable[Row[Any]]) -> list[Row[Any]]:
     """The lines on which agencies are asked for these needs, or have offered, and have not lent."""
     numbers = {each.no for each in needs if is_need(each)}
-    return [each for each in rows if each.fills_no in numbers and each.line_status in OPEN]
+    return by_chain(each for each in rows if each.fills_no in numbers and each.line_status in OPEN)
+
+
+def by_chain(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
+    """The lines in the order in which the chains of their decisions are locked, by whoever locks several: by number.
+
+    The numbers of agencies that are asked are drawn, so that this is not the order in which they were. The lines of
+    needs, which have no chain of their own, come last.
+    """
+    return sorted(rows, key=lambda row: (is_need(row), row.no))
+
+
+async def lock_chains(write: Write, rows: Iterable[Row[Any]]) -> None:
+    """Lock the chains of these lines, for who goes through them in another order afterwards."""
+    for each in by_chain(rows):
+        if each.root_decision_id is not None:
+            await lock_chain(write, each.root_decision_id)
 
 
 async def _withdraw_answers(write: Write, caller: Caller, need: Row[Any], reason: str) -> None:

@@ -19,9 +19,8 @@ from registry.platform.database.handles import Read, Write
 from registry.platform.ledger.event_types import EventType
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import suspend_decision
-from registry.sharing.policy.commands.recording import lock_chain
 from registry.sharing.requests.commands.asking import change_request
-from registry.sharing.requests.commands.lines import fact, is_answered, record_for_agencies, update_line
+from registry.sharing.requests.commands.lines import fact, is_answered, lock_chains, record_for_agencies, update_line
 from registry.sharing.requests.commands.sourcing import ask_next, left_of, registry_for
 from registry.sharing.requests.commands.standing import NOT_SUSPENDED, decide_offer, why_not_to_be_had
 from registry.sharing.requests.queries.derived_status import given_up, has_loan
@@ -134,12 +133,12 @@ async def settle_offers(write: Write, policies: PolicySet, request_id: UUID, nee
     gone: dict[UUID, list[Mapping[str, object]]] = {}
     back: dict[UUID, list[Mapping[str, object]]] = {}
     moved = False
+    # Locked first: what is not free may be held by the loan that is made of this very offer.
+    await lock_chains(write, [each for each in rows if each.line_status != LineStatus.SUSPENDED])
     for each in rows:
-        # Locked first: what is not free may be held by the loan that is made of this very offer.
-        if each.line_status != LineStatus.SUSPENDED and each.root_decision_id is not None:
-            await lock_chain(write, each.root_decision_id)
-            if await is_answered(write, each.root_decision_id):
-                continue
+        counts = each.line_status != LineStatus.SUSPENDED and each.root_decision_id is not None
+        if counts and await is_answered(write, each.root_decision_id):
+            continue
         reason = await why_not_to_be_had(write, policies, each, rows, now)
         if each.line_status != LineStatus.SUSPENDED:
             if reason is not None:

@@ -18,7 +18,7 @@ from registry.resources.assets.rules import changed_since, why_changed
 from registry.resources.assets.schemas.availability import AskAvailability
 from registry.sharing.policy.approvals import OWN_REQUEST
 from registry.sharing.policy.decisions import Side
-from registry.sharing.requests.need_rules import why_not_free
+from registry.sharing.requests.need_rules import why_none_lent, why_not_free
 from registry.sharing.requests.queries.needs import is_need, is_partly_lent, still_open
 from registry.sharing.requests.rules import (
     RESERVABLE,
@@ -144,7 +144,8 @@ def allowed_on_line(
             actions.append(offer("refuse_offer", withheld=why_not_answered(of_request, status, left, accept=False)))
     if status in RESERVABLE and refusal(principal, Action.LOANS_RESERVE, [side]) is None:
         changed = changed_in(row)
-        unlent = APPROVED_IT if row.approved_it else why_changed(changed) if changed else why_not_free(availability)
+        gone = why_none_lent(availability, together=row.personnel_ids is not None)
+        unlent = APPROVED_IT if row.approved_it else why_changed(changed) if changed else gone
         actions.append(offer("create_loan", withheld=unlent))
     if refusal(principal, Action.REQUESTS_ANSWER, [side]) is None:
         actions.append(offer("decline", withheld=why_not_declined(of_request, status)))

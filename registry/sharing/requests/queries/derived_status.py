@@ -206,11 +206,18 @@ def answered_status() -> sa.ColumnElement[str]:
     )
 
 
+def _goes_on(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """A criterion: the request was not closed, nor is the loan that answers the line over."""
+    closed = request_status == RequestStatus.CLOSED_MANUALLY.value
+    return sa.and_(sa.not_(closed), has_loan(loan.c.status.not_in(sorted(OVER))))
+
+
 def line_status(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     """The status of a line at the parameter `now`: as answered, or `expired` where nothing came of it in time."""
     return sa.case(
         (partly_lent(), LineStatus.PARTIALLY_FILLED.value),
-        (sa.and_(reservable(), has_loan()), LineStatus.RESERVED.value),
+        (sa.and_(reservable(), has_loan(), _goes_on(request_status)), LineStatus.RESERVED.value),
+        (sa.and_(reservable(), has_loan()), LineStatus.FILLED.value),
         (sa.and_(reservable(), given_up()), LineStatus.DECLINED.value),
         (revoked(), LineStatus.WITHDRAWN.value),
         (sa.and_(open_need(), lent() >= request_line.c.quantity), LineStatus.FILLED.value),

@@ -32,7 +32,7 @@ from registry.resources.assets.tables import asset
 from registry.sharing.loans.queries.getting import NO_SHOW_COLUMNS, no_show_of
 from registry.sharing.loans.rules import DeclineReason
 from registry.sharing.loans.rules import Side as LoanSide
-from registry.sharing.loans.tables import loan
+from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.policy.decisions import DecisionReason, Side, parts_told
 from registry.sharing.policy.queries.getting import agreement_of
 from registry.sharing.policy.tables import policy_decision
@@ -55,7 +55,7 @@ from registry.sharing.requests.queries.derived_status import (
 )
 from registry.sharing.requests.queries.needs import is_partly_lent, is_refused, need_of, people_in, still_open
 from registry.sharing.requests.queries.visibility import line_visible, visible
-from registry.sharing.requests.rules import OPEN, REFUSED, TIME_OVER, LineStatus, RequestStatus
+from registry.sharing.requests.rules import FOLLOW_FROM_LOANS, OPEN, REFUSED, TIME_OVER, LineStatus, RequestStatus
 from registry.sharing.requests.schemas.shown import (
     AutomaticAidGiven,
     LineDecision,
@@ -77,11 +77,20 @@ def _get_statement() -> sa.Select[Any]:
     loan stores its own.
     """
     found = marked_requests().where(request.c.id == _ID, visible()).subquery("found")
-    latest, later = policy_decision.alias("latest"), policy_decision.alias("later")
+    latest, last = policy_decision.alias("latest"), policy_decision.alias("last")
     requesting, assisting = agency.alias("requesting"), agency.alias("assisting")
     ended = loan.alias("ended")
-    followed = sa.exists().where(
-        later.c.root_decision_id == latest.c.root_decision_id, later.c.previous_id == latest.c.id
+    not_accepted = sa.and_(
+        last.c.action_at == "extend",
+        sa.exists().where(loan_extension.c.decision_id == last.c.id, loan_extension.c.status != "accepted"),
+    )
+    stands = (
+        sa.select(last.c.id)
+        .where(last.c.root_decision_id == request_line.c.decision_id, sa.not_(not_accepted))
+        .order_by(last.c.id.desc())
+        .limit(1)
+        .correlate(request_line)
+        .scalar_subquery()
     )
     return (
         sa.select(
@@ -161,7 +170,7 @@ def _get_statement() -> sa.Select[Any]:
             .join(requesting, requesting.c.id == found.c.requesting_agency_id)
             .outerjoin(assisting, assisting.c.id == request_line.c.assisting_agency_id)
             .outerjoin(asset, asset.c.id == request_line.c.asset_id)
-            .outerjoin(latest, sa.and_(latest.c.root_decision_id == request_line.c.decision_id, sa.not_(followed)))
+            .outerjoin(latest, latest.c.id == stands)
             .outerjoin(agreement, agreement.c.id == latest.c.agreement_id)
             .outerjoin(agreement_version, agreement_version.c.id == latest.c.agreement_version_id)
             .outerjoin(loan, loan.c.id == LIVE_LOAN)
@@ -320,7 +329,7 @@ def _line(
         availability=availability,
         asset_changed=changed,
         asset_version=row.now_version if changed else None,
-        loan=_loan(row) if row.line_status == LineStatus.RESERVED or is_partly_lent(row) else None,
+        loan=_loan(row) if row.loan_id is not None and row.line_status in FOLLOW_FROM_LOANS else None,
         ended_loan=_ended_loan(row) if row.never_id is not None else None,
         ended=_end(row),
         refused=_refusal(row),

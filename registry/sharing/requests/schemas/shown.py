@@ -39,7 +39,13 @@ Refused = Annotated[
 class LineDecision(Struct, kw_only=True, frozen=True):
     """The decision on a line; the complete one, with near misses and obligations, is at `/v1/decisions/{id}`."""
 
-    id: Annotated[UUID, Meta(description="The latest decision on what was asked.")]
+    id: Annotated[
+        UUID,
+        Meta(
+            description="The latest decision on what was asked, or on the longer loan once that extension was "
+            "accepted; until then the extension has its own."
+        ),
+    ]
     root_decision_id: Annotated[UUID, Meta(description="The first; a loan that answers the line names it.")]
     outcome: Outcome
     agreement: AgreementReference | None
@@ -60,7 +66,7 @@ class LineLoan(Struct, kw_only=True, frozen=True):
     status: Annotated[LoanStatus, Meta(description="`lost` and `closed` when nothing of it is to come back any more.")]
     quantity: int
     lost_quantity: Lost
-    planned_end_at: Instant
+    planned_end_at: Annotated[Instant, Meta(description="The agreed return, with the extensions that were accepted.")]
     ended_reason: Annotated[
         str | None, Meta(description="Why some or all of it was lost, or why it was cancelled or not begun.")
     ]
@@ -149,7 +155,11 @@ class RequestLine(Struct, kw_only=True, frozen=True):
     place: Annotated[Location | None, Meta(description="Where it is needed.")]
     note: str
     status: Annotated[
-        LineStatus, Meta(description="`reserved` while a loan answers it, `partially_filled` while that is of fewer.")
+        LineStatus,
+        Meta(
+            description="`reserved` while a loan answers it, `partially_filled` while that is of fewer; `filled` once "
+            "it is over, or the request was closed while it goes on."
+        ),
     ]
     awaiting: Awaited
     awaiting_detail: Annotated[
