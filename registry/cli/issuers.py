@@ -220,21 +220,21 @@ def disable(issuer: str) -> None:
 
 @click.command()
 @click.argument("issuer")
-def remove(issuer: str) -> None:
-    """Remove ISSUER, which was entered by mistake, is disabled, and was never used.
+def delete(issuer: str) -> None:
+    """Delete ISSUER, which was entered by mistake, is disabled, and was never used.
 
     \b
     Example:
-      registry issuer remove https://login.conuty.example/realms/county
+      registry issuer delete https://login.conuty.example/realms/county
     """
 
     async def work(settings: Settings) -> None:
         async with current(settings) as database, unit_of_work(database) as write:
             check_issuer(issuer, await queries.known_issuers(write, settings))
-            await commands.remove_issuer(write, local_caller(), settings.issuers, issuer_id(issuer), "any")
+            await commands.delete_issuer(write, local_caller(), settings.issuers, issuer_id(issuer), "any")
 
     run(settings_or_exit(), work)
-    click.echo(f"{issuer} is removed.")
+    click.echo(f"{issuer} is deleted.")
 
 
 def _patch(issuer: str, patch: TokenIssuerPatch, *, look_at_keys: bool = False, keys_later: bool = False) -> None:
@@ -275,7 +275,7 @@ def _change(
         if failed and not keys_later:
             raise click.ClickException(
                 f"It is entered all the same, and no token of it can be accepted as it is. `registry issuer disable "
-                f"{found.issuer}` takes it back, and `registry issuer remove` off the list; `registry issuer change` "
+                f"{found.issuer}` takes it back, and `registry issuer delete` off the list; `registry issuer change` "
                 "corrects it."
             )
 
@@ -321,5 +321,5 @@ COMMANDS = {
     "detach": detach,
     "enable": enable,
     "disable": disable,
-    "remove": remove,
+    "delete": delete,
 }

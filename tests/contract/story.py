@@ -258,7 +258,7 @@ async def _directory(story: Story, operator: Caller, sheriff: Agency, police: Ag
     await story.do(operator, "update_issuer", issuer["id"])
     mistyped = await operator.done("POST", "/v1/issuers", {"issuer": "https://login.conuty.example/realms/county"})
     await operator.done("PATCH", f"/v1/issuers/{mistyped['id']}", {"enabled": False}, if_match="*")
-    await story.do(operator, "remove_issuer", mistyped["id"])
+    await story.do(operator, "delete_issuer", mistyped["id"])
     revocation = await story.do(sheriff.admin, "create_revocation")
     await story.do(sheriff.admin, "list_revocations", limit=2)
     await story.do(sheriff.admin, "get_revocation", revocation["id"])

@@ -20,7 +20,7 @@ from registry.directory.issuers.queries import (
     setting_of,
     with_attached,
 )
-from registry.directory.issuers.rules import checked, issuer_id, patched, why_not_removed, with_checked_keys
+from registry.directory.issuers.rules import checked, issuer_id, patched, why_not_deleted, with_checked_keys
 from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer, TokenIssuer, TokenIssuerPatch
 from registry.directory.issuers.tables import issuer_agency, token_issuer
 from registry.platform.access.acting import why_refused
@@ -79,7 +79,7 @@ async def create_issuer(
     version = 1 if before is None else before.version + 1
     if before is None:
         await _insert(write, caller, id_, new.issuer, description, every_agency=new.every_agency)
-    else:  # it was removed, or the settings described it: its history goes on
+    else:  # it was deleted, or the settings described it: its history goes on
         values = {"description": description, "every_agency": new.every_agency, "enabled": True, "version": version}
         await write.run(_UPDATE.values(**values, updated_at=caller.now), {"its_id": id_})
     data = {"issuer": new.issuer, "every_agency": new.every_agency, "preset": new.preset}
@@ -142,10 +142,10 @@ async def update_issuer(
     return await get_issuer(write, in_settings, id_)
 
 
-async def remove_issuer(
+async def delete_issuer(
     write: Write, caller: Caller, in_settings: Sequence[Issuer], id_: UUID, expected: Expected
 ) -> None:
-    """Take an issuer off the list that was entered by mistake. Has no effect when it is off already.
+    """Delete an issuer that was entered by mistake. Has no effect when it is deleted already.
 
     Raises NotFound, StaleVersion, WrongStatus for one of the settings or one that is enabled, and Conflict once
     somebody was seen with a token of it, or was refused: the record of what people did names it.
@@ -160,14 +160,14 @@ async def remove_issuer(
     if row.description is None:
         return
     check_version(expected, row.version, required=True)
-    if withheld := why_not_removed(enabled=row.enabled, used=await is_used(write, id_)):
+    if withheld := why_not_deleted(enabled=row.enabled, used=await is_used(write, id_)):
         raise Conflict(withheld, "issuer_in_use")
     attached = await attached_to(write, id_)
     await write.run(_DETACH_ALL, {"its_id": id_})
     values = {"description": None, "every_agency": False, "version": row.version + 1, "updated_at": caller.now}
     await write.run(_UPDATE.values(**values), {"its_id": id_})
     agencies = [each.agency_id for each in attached]
-    _record(write, caller, EventType.ISSUER_REMOVED, id_, row.version + 1, agencies, {"issuer": row.issuer})
+    _record(write, caller, EventType.ISSUER_DELETED, id_, row.version + 1, agencies, {"issuer": row.issuer})
 
 
 async def attach_agency(

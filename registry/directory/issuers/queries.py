@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 
 from registry.directory.agencies.queries import references
 from registry.directory.agencies.schemas import AgencyReference
-from registry.directory.issuers.rules import issuer_id, why_not_removed
+from registry.directory.issuers.rules import issuer_id, why_not_deleted
 from registry.directory.issuers.schemas import AttachedAgency, Me, MyPermission, TokenIssuer, TokenIssuerList
 from registry.directory.issuers.tables import issuer_agency, token_issuer
 from registry.platform.access.permissions import PERMISSIONS, Action, in_scope
@@ -117,7 +117,7 @@ async def _as_issuer(
             offer("update", withheld=theirs),
             offer("attach_agency"),
             offer("detach_agency", withheld=None if attached else "No agency is attached to it here."),
-            offer("remove", withheld=theirs or why_not_removed(enabled=bool(row and row.enabled), used=used)),
+            offer("delete", withheld=theirs or why_not_deleted(enabled=bool(row and row.enabled), used=used)),
         ],
     )
 

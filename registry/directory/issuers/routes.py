@@ -101,18 +101,18 @@ async def update_issuer(
     permission=Action.ISSUERS_MANAGE,
     problems=("issuer_in_settings", "issuer_in_use"),
 )
-async def remove_issuer(
+async def delete_issuer(
     issuer_id: FromPath[UUID],
     write: Supplied[Write],
     caller: Supplied[Caller],
     settings: Supplied[Settings],
     if_match: Supplied[Expected],
 ) -> Answer[None]:
-    """Remove an issuer that was entered by mistake, is disabled, and was never used.
+    """Delete an issuer that was entered by mistake, is disabled, and was never used.
 
-    The agencies attached to it are detached. Removing it again changes nothing; it can be entered again.
+    The agencies attached to it are detached. Deleting it again changes nothing; it can be entered again.
     """
-    await commands.remove_issuer(write, caller, settings.issuers, issuer_id, if_match)
+    await commands.delete_issuer(write, caller, settings.issuers, issuer_id, if_match)
     return Answer(None)
 
 
@@ -174,7 +174,7 @@ router = Router(
         create_issuer,
         get_issuer,
         update_issuer,
-        remove_issuer,
+        delete_issuer,
         attach_agency_to_issuer,
         detach_agency_from_issuer,
     ],

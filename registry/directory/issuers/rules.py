@@ -45,8 +45,8 @@ def with_checked_keys(given: Description) -> Description:
         raise RuleBroken.at(why.sentence, "issuer_unusable", str(why), pointer=pointer) from None
 
 
-def why_not_removed(*, enabled: bool, used: bool) -> str | None:
-    """Why an issuer cannot be removed; None where it can. The record of what people did names theirs."""
+def why_not_deleted(*, enabled: bool, used: bool) -> str | None:
+    """Why an issuer cannot be deleted; None where it can. The record of what people did names theirs."""
     if used:
         return "Somebody was seen with a token of it, or refused one: it stays on record. Disable it instead."
     return "Its tokens are accepted now. Disable it first." if enabled else None

@@ -275,7 +275,7 @@ class EventType(Meant):
     ISSUER_AGENCY_ATTACHED = "issuer.agency_attached", "An agency was attached to a token issuer."
     ISSUER_AGENCY_DETACHED = "issuer.agency_detached", "An agency was detached from a token issuer."
     ISSUER_CREATED = "issuer.created", "A token issuer was entered."
-    ISSUER_REMOVED = "issuer.removed", "A token issuer that was never used was removed."
+    ISSUER_DELETED = "issuer.deleted", "A token issuer that was never used was deleted."
     ISSUER_UPDATED = "issuer.updated", "The description of a token issuer was changed."
     LEDGER_KEY_CHANGED = "ledger_key.changed", "The key that hashes restricted values in the ledger was changed."
     LEDGER_SIGNING_KEY_MADE = (

@@ -269,7 +269,7 @@ ISSUER_ROWS = {
     "get_me": Operation(permission=None),
     **_each("list_issuers create_issuer", "issuers:manage"),
     **_each(
-        "get_issuer update_issuer remove_issuer attach_agency_to_issuer detach_agency_from_issuer",
+        "get_issuer update_issuer delete_issuer attach_agency_to_issuer detach_agency_from_issuer",
         "issuers:manage",
         "issuer",
     ),

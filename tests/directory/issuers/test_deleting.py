@@ -26,10 +26,10 @@ def mistyped() -> dict[str, Any]:
     return {"issuer": f"https://{uuid4().hex}.example"}
 
 
-async def removal(service: Service, path: str) -> dict[str, Any]:
-    """What its list of actions says of removing it."""
+async def deletion(service: Service, path: str) -> dict[str, Any]:
+    """What its list of actions says of deleting it."""
     found = (await service.operator.get(path)).json()["allowed_actions"]
-    return next(each for each in found if each["action"] == "remove")
+    return next(each for each in found if each["action"] == "delete")
 
 
 async def test_one_that_was_never_used_comes_off_the_list_with_its_agencies(service: Service, cast: Cast) -> None:
@@ -38,10 +38,10 @@ async def test_one_that_was_never_used_comes_off_the_list_with_its_agencies(serv
     path = f"/v1/issuers/{made['id']}"
     attached = await operator.done("POST", f"{path}/attach-agency", {"agency_id": str(county.id)})
     assert attached["agencies"]
-    assert (await removal(service, path))["reason"] == "Its tokens are accepted now. Disable it first."
+    assert (await deletion(service, path))["reason"] == "Its tokens are accepted now. Disable it first."
     assert_problem(await operator.delete(path, if_match="*"), 409, "issuer_in_use")
     await operator.done("PATCH", path, {"enabled": False}, if_match="*")
-    assert (await removal(service, path))["allowed"]
+    assert (await deletion(service, path))["allowed"]
     assert_problem(await operator.delete(path), 428, "precondition_required")
     assert_problem(await operator.delete(path, if_match='"other"'), 412, "stale_version")
     assert (await operator.delete(path, if_match="*")).status_code == 204
@@ -53,7 +53,7 @@ async def test_one_that_was_never_used_comes_off_the_list_with_its_agencies(serv
     assert [each.type for each in told if each.agency_id == county.id] == [
         "issuer.agency_attached",
         "issuer.updated",
-        "issuer.removed",
+        "issuer.deleted",
     ]
 
 
@@ -78,7 +78,7 @@ async def test_one_that_somebody_came_with_stays_on_record(service: Service, cas
     await service.operator.done("POST", f"{path}/attach-agency", {"agency_id": str(county.id)})
     await county.admin.done("POST", "/v1/revocations", refused)
     await service.operator.done("PATCH", path, {"enabled": False}, if_match="*")
-    why = await removal(service, path)
+    why = await deletion(service, path)
     refusal = await service.operator.delete(path, if_match="*")
     assert refusal.json()["detail"] == why["reason"]
     assert_problem(refusal, 409, "issuer_in_use")
