@@ -17,20 +17,16 @@ from registry.platform.http.paging import LARGEST_LIMIT, cut, decode_cursor
 from registry.platform.kernel.time import checked_instant
 from registry.resources.assets.queries.waiting import waiting_damage
 from registry.sharing.inbox.schemas import InboxCounts, InboxPage, InboxQuery
-from registry.sharing.loans.queries.changed_assets import waiting_changed_loans
 from registry.sharing.loans.queries.contesting import waiting_words
 from registry.sharing.loans.queries.waiting import waiting_on_loans
 from registry.sharing.obligations.queries import waiting_obligations
-from registry.sharing.requests.queries.changed_assets import waiting_changed_lines
 from registry.sharing.requests.queries.lacking import waiting_for_help
 from registry.sharing.requests.queries.waiting import waiting_on_requests
 
 SOURCES: Final[Sequence[Source]] = (
     waiting_on_loans,
     waiting_words,
-    waiting_changed_loans,
     waiting_on_requests,
-    waiting_changed_lines,
     waiting_for_help,
     waiting_obligations,
     waiting_deadlines,

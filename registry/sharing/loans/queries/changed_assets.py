@@ -29,6 +29,19 @@ def task_for(changed: Sequence[str], otherwise: str) -> str:
     return f"It was changed ({named}): agree to it as it is now, or {otherwise}."
 
 
+def may_be_changed() -> sa.ColumnElement[bool]:
+    """A criterion: reserved loans whose asset may not be what was reserved: it was edited since.
+
+    Whether it is, one asks only where there is such a one: what was edited may be as it was again, or accepted.
+    """
+    edited = sa.select(sa.literal(1)).where(asset.c.id == loan.c.asset_id, asset.c.described_at >= loan.c.reserved_at)
+    return sa.and_(
+        loan.c.status == LoanStatus.RESERVED.value,
+        loan.c.planned_end_at > sa.bindparam("now", type_=AT),
+        edited.correlate(loan).exists(),
+    )
+
+
 @cache
 def _statement(side: Side) -> sa.Select[Any]:
     """What may have been changed since it was reserved, the soonest begin first; the rows say whether it was."""
@@ -36,9 +49,7 @@ def _statement(side: Side) -> sa.Select[Any]:
     return (
         SHOWN.where(
             SIDE_COLUMNS[side] == VIEWER,
-            loan.c.status == LoanStatus.RESERVED.value,
-            loan.c.planned_end_at > sa.bindparam("now", type_=AT),
-            asset.c.described_at >= loan.c.reserved_at,
+            may_be_changed(),
             sa.tuple_(loan.c.starts_at, loan.c.id) > after,
         )
         .order_by(loan.c.starts_at, loan.c.id)

@@ -16,6 +16,7 @@ from registry.platform.database.handles import Read
 from registry.sharing.loans.hindrances import TASKS, Hindrance
 from registry.sharing.loans.queries.asset_warnings import Planned, missing_for
 from registry.sharing.loans.queries.awaiting import AWAITS, RECALLED, due_back
+from registry.sharing.loans.queries.changed_assets import may_be_changed, waiting_changed_loans
 from registry.sharing.loans.queries.extending import why_not_accepted
 from registry.sharing.loans.queries.getting import (
     AT,
@@ -55,6 +56,9 @@ class _Wait(Struct, frozen=True):
 _WAITS: Final[dict[InboxKind, tuple[_Wait, ...]]] = {
     _K.HAND_OVER: (_Wait(Side.ASSISTING, LoanAction.DISPATCH, "dispatch_loan", "dispatch", "Send it out."),),
     _K.CANNOT_COME: tuple(_Wait(side, LoanAction.CANCEL, "cancel_loan", "cancel") for side in Side),
+    _K.ASSET_CHANGED: (
+        _Wait(Side.REQUESTING, LoanAction.ACCEPT_CHANGED_ASSET, "accept_changed_asset", "accept-changed-asset"),
+    ),
     _K.RECEIPT: (
         _Wait(Side.REQUESTING, LoanAction.RECEIVE, "receive_loan", "receive", "Confirm that it has arrived."),
     ),
@@ -108,6 +112,8 @@ def _criteria(kind: InboxKind) -> tuple[sa.ColumnElement[bool], sa.ColumnElement
         reserved = AWAITS[AwaitedStep.DISPATCH]
         over_since = sa.case((loan.c.planned_end_at <= _NOW, loan.c.planned_end_at))
         return sa.and_(reserved, _HINDRANCE.is_not(None)), loan.c.starts_at, over_since
+    if kind is _K.ASSET_CHANGED:
+        return may_be_changed(), loan.c.starts_at, loan.c.reserved_at
     awaits = AWAITS[AwaitedStep(_WAITS[kind][0].action.value)]
     match kind:
         case _K.HAND_OVER:
@@ -150,7 +156,9 @@ def _statement(waits: tuple[tuple[InboxKind, Side], ...], whose: str) -> sa.Sele
         else:
             after = sa.tuple_(sa.bindparam(f"{kind.value}_due", type_=AT), after_id)
             page = page.where(sa.tuple_(due_at, loan.c.id) > after).order_by(due_at, loan.c.id)
-        parts.append(sa.select(page.limit(sa.bindparam("limit", type_=sa.Integer)).subquery()))
+        # Of what may have been changed one is enough, to ask for these by themselves.
+        most = sa.literal(1) if kind is _K.ASSET_CHANGED else sa.bindparam("limit", type_=sa.Integer)
+        parts.append(sa.select(page.limit(most).subquery()))
     found = sa.union_all(*parts).subquery("found")
     columns = (found.c[name] for name in ("waits_for", "due_at", "waiting_from", "side"))
     shown = SHOWN.add_columns(*columns).join(found, found.c.loan_id == loan.c.id)
@@ -183,8 +191,12 @@ async def waiting_on_loans(read: Read, asked: Asked) -> list[InboxEntry]:
         else:
             parameters[f"{kind.value}_due"], parameters[f"{kind.value}_id"] = asked.after_due(kind)
     rows = await read.all_slowly(_statement(waits, asked.whose), parameters)
-    grouped = [list(each) for _, each in groupby(rows, key=lambda row: (row.waits_for, row.id))]
-    return [
+    changed: list[InboxEntry] = []
+    if any(row.waits_for == _K.ASSET_CHANGED for row in rows):
+        changed = await waiting_changed_loans(read, asked)
+    others = [row for row in rows if row.waits_for != _K.ASSET_CHANGED]
+    grouped = [list(each) for _, each in groupby(others, key=lambda row: (row.waits_for, row.id))]
+    return changed + [
         _entry(
             each,
             asked,

@@ -224,7 +224,7 @@ class PartialReturn(Struct, kw_only=True, frozen=True):
     quantity: Annotated[int, Meta(description="How many.")]
     returned_at: Annotated[Instant, Meta(description="When they came back, as their owner says.")]
     recorded_at: Annotated[Instant, Meta(description="When that was recorded.")]
-    condition: Condition
+    condition: Annotated[Condition, Meta(description="In which condition, as their owner reported it.")]
 
 
 class Loan(Struct, kw_only=True, frozen=True):

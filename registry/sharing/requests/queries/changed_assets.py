@@ -16,7 +16,7 @@ from registry.resources.assets.queries.visibility import visible_to as visible_a
 from registry.resources.assets.tables import asset
 from registry.sharing.loans.queries.changed_assets import task_for
 from registry.sharing.requests.queries.acting import changed_in
-from registry.sharing.requests.queries.derived_status import given_up, has_loan
+from registry.sharing.requests.queries.derived_status import NOW, given_up, has_loan
 from registry.sharing.requests.queries.visibility import VIEWER, as_sent
 from registry.sharing.requests.rules import IN_PLAY, SET_BY_PEOPLE
 from registry.sharing.requests.tables import request, request_line
@@ -24,6 +24,26 @@ from registry.sharing.requests.tables import request, request_line
 _K = InboxKind.ASSET_CHANGED
 _AT, _ID = request_line.c.starts_at.type, request_line.c.id.type
 _requesting, _assisting = agency.alias("requesting"), agency.alias("assisting")
+
+
+def may_be_changed() -> sa.ColumnElement[bool]:
+    """A criterion: lines that may be lent, and whose asset may not be what was asked for: it was edited since.
+
+    Whether it is, one asks only where there is such a one: what was edited may be as it was again, or accepted.
+    """
+    edited = sa.select(sa.literal(1)).where(
+        asset.c.id == request_line.c.asset_id, asset.c.described_at >= request_line.c.submitted_at
+    )
+    return sa.and_(
+        request.c.status.not_in(sorted(SET_BY_PEOPLE)),
+        request_line.c.status.in_(sorted(IN_PLAY)),
+        request_line.c.ended_at.is_(None),
+        request_line.c.replaced_by_no.is_(None),
+        request_line.c.ends_at > NOW,
+        edited.correlate(request_line).exists(),
+        sa.not_(has_loan()),
+        sa.not_(given_up()),
+    )
 
 
 @cache
@@ -48,14 +68,7 @@ def _statement(whose: str) -> sa.Select[Any]:
         .join(_assisting, _assisting.c.id == request_line.c.assisting_agency_id)
         .where(
             of_viewer == VIEWER,
-            request.c.status.not_in(sorted(SET_BY_PEOPLE)),
-            request_line.c.status.in_(sorted(IN_PLAY)),
-            request_line.c.ended_at.is_(None),
-            request_line.c.replaced_by_no.is_(None),
-            request_line.c.ends_at > sa.bindparam("at", type_=_AT),
-            asset.c.described_at >= request_line.c.submitted_at,
-            sa.not_(has_loan()),
-            sa.not_(given_up()),
+            may_be_changed(),
             visible_asset(),
             sa.tuple_(request_line.c.starts_at, request_line.c.id) > after,
         )
@@ -73,7 +86,7 @@ async def waiting_changed_lines(read: Read, asked: Asked) -> list[InboxEntry]:
     due, after_id = asked.after_due(_K)
     found: list[InboxEntry] = []
     while len(found) < asked.limit:
-        parameters = {"viewer": principal.agency_id, "at": asked.as_of, "limit": asked.limit}
+        parameters = {"viewer": principal.agency_id, "at": asked.as_of, "now": asked.as_of, "limit": asked.limit}
         rows = await read.all_slowly(_statement(asked.whose), {**parameters, "due": due, "id": after_id})
         found += [_entry(row, asked, may=may) for row in rows if changed_in(row)]
         if len(rows) < asked.limit:

@@ -21,6 +21,7 @@ from registry.resources.assets.schemas.availability import AskAvailability
 from registry.resources.assets.tables import asset
 from registry.sharing.policy.decisions import Side
 from registry.sharing.requests.need_rules import why_none_lent, why_not_free
+from registry.sharing.requests.queries.changed_assets import may_be_changed, waiting_changed_lines
 from registry.sharing.requests.queries.listing import APPROVAL_ROLES, awaits_answer, awaits_approval, awaits_reserving
 from registry.sharing.requests.queries.visibility import VIEWER, as_sent
 from registry.sharing.requests.tables import request, request_line
@@ -36,6 +37,7 @@ _WAITED_FOR: Final[dict[InboxKind, tuple[Side, ...]]] = {
     _K.ANSWER: ("assisting",),
     _K.OFFER: ("assisting",),
     _K.OFFER_ANSWER: ("requesting",),
+    _K.ASSET_CHANGED: ("requesting",),
 }
 _TASKS: Final = {
     _K.APPROVAL: "Approve or reject what is asked for.",
@@ -58,6 +60,8 @@ def _criterion(kind: InboxKind, side: Side) -> sa.ColumnElement[bool]:
             return awaits_approval(side)
         case _K.ANSWER:
             return awaits_reserving()
+        case _K.ASSET_CHANGED:
+            return may_be_changed()
         case _:
             return awaits_answer(side)
 
@@ -92,7 +96,8 @@ def _page(kind: InboxKind, side: Side, whose: str) -> sa.Select[Any]:
             sa.tuple_(due_at, request_line.c.id) > after,
         )
         .order_by(due_at, request_line.c.id)
-        .limit(sa.bindparam("limit", type_=sa.Integer))
+        # Of what may have been changed one is enough, to ask for these by themselves.
+        .limit(sa.literal(1) if kind is _K.ASSET_CHANGED else sa.bindparam("limit", type_=sa.Integer))
     )
 
 
@@ -125,6 +130,7 @@ async def waiting_on_requests(read: Read, asked: Asked) -> list[InboxEntry]:
     offers = refusal(principal, Action.REQUESTS_ANSWER, ["assisting"]) is None
     answers = refusal(principal, Action.REQUESTS_ACCEPT, ["requesting"]) is None
     does = {_K.APPROVAL: approves, _K.ANSWER: reserves, _K.OFFER: offers, _K.OFFER_ANSWER: answers}
+    does[_K.ASSET_CHANGED] = answers
     kinds = tuple(kind for kind, may in does.items() if may or not mine)
     if not kinds:
         return []
@@ -143,8 +149,12 @@ async def waiting_on_requests(read: Read, asked: Asked) -> list[InboxEntry]:
     for kind in kinds:
         parameters[f"{kind.value}_due"], parameters[f"{kind.value}_id"] = asked.after_due(kind)
     rows = await read.all_slowly(_statement(kinds, asked.whose), parameters)
+    changed: list[InboxEntry] = []
+    if any(row.waits_for == _K.ASSET_CHANGED for row in rows):
+        changed = await waiting_changed_lines(read, asked)
+    rows = [row for row in rows if row.waits_for != _K.ASSET_CHANGED]
     had = await _can_be_had(read, rows, asked)
-    return [_entry(row, asked, had.get(row.line_id)) for row in rows]
+    return changed + [_entry(row, asked, had.get(row.line_id)) for row in rows]
 
 
 async def _can_be_had(read: Read, rows: Sequence[Row[Any]], asked: Asked) -> dict[UUID, AskAvailability]:

@@ -66,7 +66,7 @@ class LineLoan(Struct, kw_only=True, frozen=True):
     status: Annotated[LoanStatus, Meta(description="`lost` and `closed` when nothing of it is to come back any more.")]
     quantity: int
     lost_quantity: Lost
-    planned_end_at: Annotated[Instant, Meta(description="The agreed return, with the extensions that were accepted.")]
+    planned_end_at: Instant
     ended_reason: Annotated[
         str | None, Meta(description="Why some or all of it was lost, or why it was cancelled or not begun.")
     ]
