@@ -36,6 +36,7 @@ APPEND_ONLY = (
     "ledger_event",
     "ledger_event_agency",
     "ledger_leaf",
+    "ledger_feed",
     "ledger_node",
     "ledger_checkpoint",
     "ledger_cosignature",
@@ -144,6 +145,13 @@ _table(
     sa.Column("root_hash", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("event_id"),
     sa.CheckConstraint("seq >= 0", name="seq"),
+)
+
+_table(
+    "ledger_feed",
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id"), nullable=False),
 )
 
 _table(
