@@ -52,6 +52,7 @@ from registry.outcomes.metrics import routes as metrics
 from registry.platform.access.authentication import Authentication
 from registry.platform.access.denials import Denials
 from registry.platform.access.development import development_issuer
+from registry.platform.access.fetching import Reach
 from registry.platform.access.operations import check_supplies
 from registry.platform.access.rates import FailedAttempts, RateLimits
 from registry.platform.access.second_operator import SecondOperator, checked_acts
@@ -85,6 +86,7 @@ from registry.platform.issuers import Issuer
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.time import utc_now
 from registry.platform.ledger import routes as ledger
+from registry.platform.ledger.feed import Sights
 from registry.platform.ledger.sealing import Sealer
 from registry.platform.ledger.signing import LedgerKeys
 from registry.platform.logging import log_writer
@@ -92,6 +94,10 @@ from registry.platform.mail.sending import Mailer
 from registry.platform.mail.signing import MailKey
 from registry.platform.print.pdf import is_installed
 from registry.platform.settings import Settings
+from registry.platform.webhooks import routes as webhooks
+from registry.platform.webhooks.commands import WebhookMaking
+from registry.platform.webhooks.delivering import Deliverer
+from registry.platform.webhooks.sending import Sender
 from registry.resources.assets import routes as assets
 from registry.resources.assets.commands.importing import AssetImporter
 from registry.resources.assets.commands.indexing import reindex_category
@@ -125,6 +131,7 @@ ROUTERS = (
     # platform
     imports.router,
     ledger.router,
+    webhooks.router,
     # directory
     taxonomy.router,
     places.router,
@@ -238,6 +245,17 @@ def create_app(settings: Settings) -> Edge:
         LedgerKeys(SecretKeys(settings.secret_keys), settings.public_url),
         utc_now,
     )
+    making = WebhookMaking(SecretKeys(settings.secret_keys), Reach(settings.webhook_networks))
+    deliverer = Deliverer(
+        database.read,
+        partial(unit_of_work, database),
+        Sender(making.reach),
+        making.secrets,
+        utc_now,
+        public_url=settings.public_url,
+        sights=Sights(),
+        copy=settings.copy,
+    )
     others = {
         "documents": document_probe.ask,
         "service_clients": _clients_check(database, server),
@@ -245,6 +263,7 @@ def create_app(settings: Settings) -> Edge:
         "log": _log_check,
         "ledger": _ledger_check(sealer),
         "mail": _mail_check(teller),
+        "webhooks": _webhooks_check(deliverer),
     }
     denials = Denials(denial_recorder(database))
     sign_ins = SignInSums(sign_in_recorder(database))
@@ -261,6 +280,7 @@ def create_app(settings: Settings) -> Edge:
             verifier=verifier,
             sealer=sealer,
             teller=teller,
+            deliverer=deliverer,
             files=files,
             policies=policies,
             denials=denials,
@@ -314,6 +334,9 @@ def create_app(settings: Settings) -> Edge:
                 "mailer": mailer,
                 "mail_key": mail_key,
                 "notices": "on" if mailer.is_on else "off",
+                "webhook_making": making,
+                "deliverer": deliverer,
+                "webhooks": "on" if deliverer.is_on else "off",
                 "ledger_signing": "on" if sealer.signs else "off",
                 "pdf_printing": "on" if is_installed() else "not_installed",
                 "file_reading": available().value,
@@ -354,6 +377,7 @@ def create_app(settings: Settings) -> Edge:
         clock=lambda: clock.found,
         reader=files.reader,
         mail=MailWaiting(mailer=mailer, waiting=teller.waiting),
+        deliverer=deliverer,
         sealer=sealer,
     )
     check_supplies(app)
@@ -368,6 +392,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         await background.stop()
+        await app.state.deliverer.close()
         await app.state.import_runner.close()
         await app.state.preview_runner.close()
         await app.state.write_probe.close()
@@ -416,6 +441,19 @@ def _mail_check(teller: Teller) -> Check:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 return await teller.check()
+        except (DomainError, DBAPIError, TimeoutError):
+            return OK
+
+    return run
+
+
+def _webhooks_check(deliverer: Deliverer) -> Check:
+    """Whether what agencies have sent is sent; well while the database does not answer, which is a check of its own."""
+
+    async def run() -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await deliverer.check()
         except (DomainError, DBAPIError, TimeoutError):
             return OK
 

@@ -65,6 +65,7 @@ async def get_readiness(
     service_clients: Supplied[str],
     notices: Supplied[str],
     ledger_signing: Supplied[str],
+    webhooks: Supplied[str],
     client_keys: Supplied[ClientKeys],
     other_checks: Supplied[Mapping[str, Check]],
     file_reading: Supplied[str],
@@ -89,6 +90,7 @@ async def get_readiness(
         service_clients=service_clients,
         notices=notices,
         ledger_signing=ledger_signing,
+        webhooks=webhooks,
         client_keys=client_keys(),
         file_reading=file_reading,
     )

@@ -75,6 +75,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
         {
             "bulk": "Tables of things in bulk: upload, map, check, write, and the report.",
             "ledger": "Proof of what was recorded: signed checkpoints, and that an event is among what they cover.",
+            "webhooks": "Programs of agencies to which events are sent, and what became of each message.",
         },
     ),
     "service": ("Service", {"service": "The service itself."}),

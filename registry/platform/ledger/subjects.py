@@ -55,6 +55,7 @@ READ_BY: Mapping[str, Action] = {
     "sign_in": Action.AUDIT_READ,
     "signing_authority": Action.AGENCIES_READ,
     "signing_key": Action.AUDIT_READ,
+    "webhook": Action.WEBHOOKS_READ,
 }
 
 
