@@ -268,6 +268,11 @@ async def make_papers(stage: Stage) -> None:
     left = {"kind": "person", "issuer": name["issuer"], "value": uuid4().hex, "reason": why}
     called = stage.mark("assisting", "operator", roles={Role.AGENCY_ADMIN, Role.AUDITOR, Role.REGISTRY_ADMIN})
     stage.keep("client_id", await one.admin.done("POST", "/v1/clients", {"name": called, "scopes": ["assets:read"]}))
+    named = stage.mark("assisting", roles={Role.AGENCY_ADMIN, Role.AUDITOR})
+    place = stage.mark("assisting", roles={Role.AGENCY_ADMIN, Role.AUDITOR})
+    hook = {"name": named, "url": f"https://hooks.example/{place}", "types": ["*"], "body": "full"}
+    stage.keep("webhook_id", await one.admin.done("POST", "/v1/webhooks", hook))
+    stage.keep("delivery_id", await one.admin.done("POST", f"/v1/webhooks/{stage.things['webhook_id'][0]}/test"))
     stage.keep("revocation_id", await one.admin.done("POST", "/v1/revocations", left))
     theirs = {**left, "value": uuid4().hex, "agency_id": str(one.id)}
     refused = await stage.service.operator.done("POST", "/v1/revocations", theirs)

@@ -118,6 +118,7 @@ KEPT_UP_TO_DATE_OTHERWISE = {
     "list_operator_acts": "the operator has few that wait",
     "list_principals": "who is seen changes with every call",
     "list_revocations": "an agency has few",
+    "list_webhooks": "an agency has few",
 }
 
 

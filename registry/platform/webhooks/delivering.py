@@ -92,9 +92,9 @@ _IS_BEHIND = sa.or_(
     ),
     webhook.c.missed_to_seq.is_not(None),
 )
-_HAS_ROOM = (
-    sa.select(sa.func.count()).where(_ITS_DELIVERIES, _WAITING).correlate(webhook).scalar_subquery() < MOST_WAITING
-)
+_HAS_ROOM = sa.select(sa.func.count()).where(_ITS_DELIVERIES, _WAITING).correlate(
+    webhook
+).scalar_subquery() < sa.bindparam("most", type_=sa.Integer)
 _BEHIND = _ACTING.where(_ENABLED, _IS_BEHIND, _HAS_ROOM).order_by(webhook.c.after_seq, webhook.c.id).limit(200)
 _LOCK = _ACTING.where(webhook.c.id == sa.bindparam("id", type_=_ID)).with_for_update(of=webhook)
 _UPDATE = webhook.update().where(webhook.c.id == sa.bindparam("its_id", type_=_ID))
@@ -189,7 +189,10 @@ class Deliverer:
             self._failed = None
             raise failed
         now = self._clock()
-        behind, due = await self._read().all(_BEHIND, {"everybody": EVERYBODY}), await self._with_work(now)
+        behind, due = (
+            await self._read().all(_BEHIND, {"everybody": EVERYBODY, "most": MOST_WAITING}),
+            await self._with_work(now),
+        )
         if not (behind or due) or not await self._is_mine(now):
             return
         for row in behind[:_HAND_OVERS_AT_ONCE]:

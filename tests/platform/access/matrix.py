@@ -57,6 +57,8 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "principal": {"owner": "own", "operator": ""},
     "operator_act": {"operator": ""},
     "client": {"owner": "own", "operator": ""},
+    "webhook": {"owner": "own"},
+    "webhook_delivery": {"owner": "own"},
     "draft_agreement": {"owner": "custodian party"},
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
     "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
@@ -134,6 +136,8 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "clients:read": {"GU": "own", "R": "anyone"},
     "clients:manage": {"G": "own"},
     "clients:disable": {"G": "own", "R": "anyone"},
+    "webhooks:read": {"GU": "own"},
+    "webhooks:manage": {"G": "own"},
     "principals:read": {"G": "own", "R": "anyone"},
     "principals:manage": {"G": "own", "R": "anyone"},
     "acts:decide": {"R": "anyone"},
@@ -280,6 +284,15 @@ CLIENT_ROWS = {
     **_each("get_client", "clients:read", "client"),
     **_each("rotate_client", "clients:manage", "client"),
     **_each("disable_client", "clients:disable", "client"),
+}
+WEBHOOK_ROWS = {
+    **_each("list_webhooks", "webhooks:read"),
+    **_each("create_webhook", "webhooks:manage"),
+    **_each("get_webhook list_webhook_deliveries", "webhooks:read", "webhook"),
+    **_each("get_webhook_delivery", "webhooks:read", "webhook_delivery"),
+    **_each("update_webhook delete_webhook rotate_webhook", "webhooks:manage", "webhook"),
+    **_each("enable_webhook disable_webhook test_webhook", "webhooks:manage", "webhook"),
+    **_each("redeliver_webhook_delivery", "webhooks:manage", "webhook_delivery"),
 }
 PRINCIPAL_ROWS = {
     **_each("list_principals", "principals:read"),
@@ -559,6 +572,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **ISSUER_ROWS,
     **REVOCATION_ROWS,
     **CLIENT_ROWS,
+    **WEBHOOK_ROWS,
     **PRINCIPAL_ROWS,
     **OPERATOR_ACT_ROWS,
     **AUDIT_ROWS,
