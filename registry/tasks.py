@@ -27,6 +27,7 @@ from registry.platform.kernel.time import format_instant, utc_now
 from registry.platform.ledger.commands import record
 from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.sealing import Sealer
+from registry.platform.ledger.streaming import Listeners
 from registry.platform.webhooks.delivering import TASK as WEBHOOKS
 from registry.platform.webhooks.delivering import Deliverer, remove_old_deliveries
 from registry.resources.assets.commands.spelling import remove_unused_words
@@ -60,6 +61,7 @@ def recurring_tasks(
     *,
     verifier: TokenVerifier,
     sealer: Sealer,
+    listeners: Listeners,
     teller: Teller,
     deliverer: Deliverer,
     files: Files,
@@ -73,6 +75,7 @@ def recurring_tasks(
     """All tasks of the service. `counts` are those that its processes share; none where it is alone."""
     return [
         Task(name="seal", interval_seconds=SEAL_SECONDS, run=sealer.run, late_after_seconds=SEAL_LATE_SECONDS),
+        Task(name="listeners", interval_seconds=SEAL_SECONDS, run=listeners.look, late_after_seconds=SEAL_LATE_SECONDS),
         Task(name="denials", interval_seconds=DENIALS_SECONDS, run=_summer(denials)),
         Task(name="sign_ins", interval_seconds=DENIALS_SECONDS, run=_summer(sign_ins)),
         Task(name="questions", interval_seconds=DENIALS_SECONDS, run=_summer(questions)),

@@ -44,6 +44,7 @@ from tests.support.assets import make_asset
 from tests.support.cast import LONG_AHEAD, SERVICE_SCOPES, ZONE, Agency, Cast, inside, make_cast, today
 from tests.support.consent import agree_to_publish
 from tests.support.documents import file_document, file_paper, file_with_loan
+from tests.support.feed import sealed
 from tests.support.imports import MAPPING, csv_of, run, unit_row, uploaded
 from tests.support.ledger import signed_ledger
 from tests.support.length import at_length
@@ -669,7 +670,8 @@ def reading_paths(stage: Stage) -> Iterator[str]:
         parameters = [resolved(stage, each) for each in item["get"].get("parameters", [])]
         inner = [p for p in parameters if p["in"] == "path"]
         needed = [p for p in parameters if p["in"] == "query" and p.get("required")]
-        filters = [p for p in parameters if p["in"] == "query" and not p.get("required") and p["name"] != "cursor"]
+        asked = [p for p in parameters if p["in"] == "query" and p["name"] not in ("cursor", "after")]
+        filters = [p for p in asked if not p.get("required")]
         for ids in product(*(values_of(stage, p) for p in inner)):
             path = template
             for parameter, value in zip(inner, ids, strict=True):
@@ -749,6 +751,23 @@ async def test_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) -> No
     print(f"canary: {asked} readings, {len(stage.marks)} tokens, 0 in foreign answers")
 
 
+async def test_the_feed_tells_nobody_what_is_not_for_them(stage: Stage) -> None:
+    """All of it, from the beginning, to everybody who hears of events."""
+    leaks, heard, seen = list[str](), 0, set[str]()
+    for reader in stage.readers():
+        after, more = "", reader.side != "nobody"
+        while more:
+            response = await reader.caller.get(f"/v1/events?limit=200{after}")
+            leaks += [f"{reader.side} {reader.role}: {token}" for token in leaked(stage, reader, response)]
+            seen |= {*TOKEN.findall(response.text)}
+            page = response.json()
+            heard += len(page["items"])
+            after, more = f"&after={page['next_after']}", page["more"]
+    assert not leaks, leaks[:5]
+    assert heard > 500
+    assert seen, "or the test could not fail"
+
+
 async def test_a_search_finds_no_word_that_is_not_for_the_reader(stage: Stage) -> None:
     """The answer would hold the word that was asked for, so here nothing at all may be found; who may read it does."""
     found, leaks = set[str](), list[str]()
@@ -810,6 +829,7 @@ async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(s
             for each in found
         ]
 
+    await sealed(service)
     before = await answers()
     signed = await sign_agreement(service, cast.assisting, cast.requesting, provisions=provisions("a", "b"))
     await file_document(cast.requesting.legal, signed["id"], "Among us alone.")
@@ -817,4 +837,5 @@ async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(s
     await make_package(cast.assisting, asset, await make_asset(cast.assisting, sharing="private"), sharing="network")
     await enter_person(cast.assisting, speaks("hmn", "3"))
     await act(cast.requesting.coordinator, await make_request(cast.requesting, asset), "submit", {})
+    await sealed(service)
     assert await answers() == before

@@ -42,6 +42,7 @@ from registry.platform.http.health import (
 )
 from registry.platform.kernel.errors import DomainError
 from registry.platform.ledger.sealing import Sealer
+from registry.platform.ledger.streaming import End, Listeners
 from registry.platform.logging import log_writer
 from registry.platform.mail.sending import Mailer, Outcome
 from registry.platform.settings import Settings
@@ -89,6 +90,7 @@ class Exposition(Collector):
         mail: MailWaiting,
         sealer: Sealer,
         deliverer: Deliverer,
+        listeners: Listeners,
     ) -> None:
         self._edge = edge
         self._settings = settings
@@ -106,6 +108,7 @@ class Exposition(Collector):
         self._mail = mail
         self._sealer = sealer
         self._deliverer = deliverer
+        self._listeners = listeners
         self._letters_waiting = 0
         self._deliveries_waiting = 0
         self._unsealed_seconds = 0.0
@@ -355,6 +358,11 @@ class Exposition(Collector):
         yield CounterMetricFamily(
             "registry_ledger_checkpoints", "Checkpoints that this process has signed.", value=state.checkpoints
         )
+        yield _gauge("registry_event_streams", "Streams of events that are open.", self._listeners.open)
+        ended = CounterMetricFamily("registry_event_streams_ended", "Streams that ended, by why.", labels=["reason"])
+        for why in End:
+            ended.add_metric([why.value], self._listeners.ended[why])
+        yield ended
 
     def _of_disks(self) -> Iterator[Metric]:
         free = GaugeMetricFamily(

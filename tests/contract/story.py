@@ -204,6 +204,8 @@ async def _ledger(story: Story, sheriff: Agency) -> None:
     await story.do(sheriff.auditor, "get_ledger_checkpoint")
     await story.do(sheriff.auditor, "list_ledger_checkpoints", limit=1)
     await story.do(sheriff.auditor, "get_ledger_keys")
+    await story.do(sheriff.auditor, "get_events", limit=2)
+    await story.do(sheriff.auditor, "stream_events")
     await story.do(sheriff.auditor, "get_ledger_consistency", from_=2, to=size)
     seen = await story.do(sheriff.auditor, "list_agency_history", str(sheriff.id), limit=2, sort="version")
     await story.do(sheriff.auditor, "get_ledger_event_proof", seen["items"][0]["id"], tree_size=size)
@@ -976,7 +978,9 @@ _RANDOM = re.compile(
     r"|(?P<domain>(?<=@)[0-9a-f]{6}\b)"
     r"|(?P<owner>(?<=own-)[0-9a-f]{12}\b)"
     r'|(?P<cursor>(?<="next_cursor": ")[A-Za-z0-9_=-]+)'
-    r"|(?P<secret>(?<=calendars/)[A-Za-z0-9_-]{43}(?=\.ics)|(?<=rcs_)[A-Za-z0-9_-]{43}|(?<=whsec_)[A-Za-z0-9+/]{43}(?==))"
+    r'|(?P<place>(?:(?<="place": ")|(?<="next_after": ")|(?<=\\nid: ))[A-Za-z0-9_-]{22}\b)'
+    r"|(?P<secret>(?<=calendars/)[A-Za-z0-9_-]{43}(?=\.ics)|(?<=rcs_)[A-Za-z0-9_-]{43}"
+    r"|(?<=whsec_)[A-Za-z0-9+/]{43}(?==))"
     r"|(?P<link>(?<=notifications/stop/)[A-Za-z0-9_-]{64})"
     r'|(?P<coordinate>(?<="[xy]": ")[A-Za-z0-9_-]{43})'
     r"|(?P<signature>(?<= )[A-Za-z0-9+/]{91}=)"
@@ -1003,6 +1007,7 @@ def _stable(text: str) -> str:
                 "domain": f"agency-{number}.example",
                 "owner": f"{number:012x}",
                 "cursor": f"example-{number}",
+                "place": f"example-{number}".ljust(22, "x"),
                 "secret": f"example-{number}".ljust(43, "x"),
                 "link": f"example-{number}".ljust(64, "x"),
                 "coordinate": f"example-{number}".ljust(43, "x"),

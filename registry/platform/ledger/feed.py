@@ -81,7 +81,9 @@ def types_named(patterns: Collection[str]) -> frozenset[str]:
 class See(Protocol):
     """Of things of one kind, those of which the reader's agency may know at this moment."""
 
-    async def __call__(self, read: Read, reader: FeedReader, ids: Collection[UUID], now: datetime) -> Collection[UUID]:
+    async def __call__(
+        self, read: Read, reader: FeedReader, ids: Collection[UUID], now: datetime, /
+    ) -> Collection[UUID]:
         """The ids of those."""
 
 

@@ -97,6 +97,8 @@ class SealingState(Struct, kw_only=True):
     """How far the ledger is sealed, as one process last saw it."""
 
     tree_size: int = 0
+    stored: int = 0
+    """Of these, how many were seen in the database: those that are being sealed may come to nothing."""
     checkpoint_size: int = 0
     sealed: int = 0
     """Events that this process has sealed."""
@@ -182,7 +184,7 @@ class Sealer:
         """
         (found,) = await self._reader().fast(_STATE)
         now = time.monotonic()
-        self.state.tree_size = 0 if found.seq is None else found.seq + 1
+        self.state.tree_size = self.state.stored = 0 if found.seq is None else found.seq + 1
         self.state.checkpoint_size = found.signed or 0
         if found.n is None:
             self._head = None

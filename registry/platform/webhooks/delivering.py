@@ -32,7 +32,8 @@ from registry.platform.encryption import CannotDecryptError, SecretKeys
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import format_instant
-from registry.platform.ledger.feed import FeedReader, Sights, Told, Wanted, events_after, reader_for
+from registry.platform.ledger.feed import FeedReader, Told, Wanted, events_after, reader_for
+from registry.platform.ledger.feeding import Feed, as_told
 from registry.platform.ledger.tables import EVERYBODY, ledger_feed
 from registry.platform.webhooks import messages
 from registry.platform.webhooks.disabling import Missed, disable, missed_by
@@ -153,7 +154,7 @@ class Deliverer:
         clock: Callable[[], datetime],
         *,
         public_url: str,
-        sights: Sights,
+        feed: Feed,
         copy: bool = False,
     ) -> None:
         """From a `copy` nothing is sent."""
@@ -163,7 +164,7 @@ class Deliverer:
         self._secrets = secrets
         self._clock = clock
         self._public_url = public_url
-        self._sights = sights
+        self._feed = feed
         self._copy = copy
         self._holder = new_id().hex
         self._held_until: datetime | None = None
@@ -236,7 +237,7 @@ class Deliverer:
             reader_of(row),
             row.after_seq,
             BATCH,
-            sights=self._sights,
+            sights=self._feed.sights,
             now=now,
             wanted=Wanted(types=types or frozenset()),
         )
@@ -247,14 +248,14 @@ class Deliverer:
             await write.run(_INSERT, [_delivery_of(row, event, now) for event in new])
         values: dict[str, object] = {"after_seq": heard.looked_to}
         if row.missed_to_seq is not None:
-            missed = missed or Missed(disabled_at=row.enabled_at)
+            missed = missed or Missed(disabled_at=row.enabled_at, place=row.after_seq + 1)
             for event in asked[: len(asked) - len(new)]:
                 missed.add(event.type)
             over = not heard.more or heard.looked_to >= missed_to
             values |= {"missed_to_seq": None if over else missed_to}
             values |= {"missed": None if over else msgspec.to_builtins(missed)}
             if over and missed.types:
-                await write.run(_INSERT, _digest_of(row, missed, now))
+                await write.run(_INSERT, _digest_of(row, missed, self._feed, now))
         await write.run(_UPDATE.values(**values), {"its_id": row.id})
         return heard.looked_to > int(row.after_seq)
 
@@ -331,9 +332,14 @@ class Deliverer:
         """What is sent, by what the agency may know at this moment; None where that is nothing any more."""
         if delivery.kind != DeliveryKind.EVENT:
             return messages.of_webhook(row, delivery, self._public_url)
-        heard = await events_after(self._read(), reader_of(row), delivery.seq - 1, 1, sights=self._sights, now=now)
+        reader = reader_of(row)
+        heard = await events_after(self._read(), reader, delivery.seq - 1, 1, sights=self._feed.sights, now=now)
         told = next((event for event in heard.events if event.id == delivery.event_id), None)
-        return None if told is None else messages.of_event(told, BodyKind(row.body), self._public_url)
+        if told is None:
+            return None
+        shown = reader if row.body == BodyKind.FULL else msgspec.structs.replace(reader, whole=False)
+        thin = msgspec.structs.replace(told, data=told.data if shown.whole else None)
+        return messages.of_event(as_told(self._feed.places, shown, thin), self._public_url)
 
     async def _postpone(self, delivery: Row[Any], now: datetime) -> None:
         values = {"next_try_at": now + UNREADABLE_AGAIN_AFTER, "attempts": delivery.attempts}
@@ -441,12 +447,13 @@ def _delivery_of(row: Row[Any], event: Told, now: datetime) -> dict[str, object]
     }
 
 
-def _digest_of(row: Row[Any], missed: Missed, now: datetime) -> dict[str, object]:
+def _digest_of(row: Row[Any], missed: Missed, feed: Feed, now: datetime) -> dict[str, object]:
     told = {
         "disabled_at": format_instant(missed.disabled_at),
         "enabled_at": format_instant(row.enabled_at),
         "events": sum(missed.types.values()),
         "types": dict(sorted(missed.types.items())),
+        "after": feed.places.cursor(row.agency_id, missed.place),
     }
     return {
         "id": new_id(),

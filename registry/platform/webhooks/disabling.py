@@ -23,7 +23,9 @@ _WAITING_EVENTS = sa.and_(
     webhook_delivery.c.kind == DeliveryKind.EVENT.value,
 )
 _COUNT = (
-    sa.select(webhook_delivery.c.type, sa.func.count().label("many"))
+    sa.select(
+        webhook_delivery.c.type, sa.func.count().label("many"), sa.func.min(webhook_delivery.c.seq).label("first")
+    )
     .where(_WAITING_EVENTS)
     .group_by(webhook_delivery.c.type)
 )
@@ -31,9 +33,13 @@ _MISS = webhook_delivery.update().where(_WAITING_EVENTS)
 
 
 class Missed(Struct, kw_only=True):
-    """What was not sent since a webhook was disabled: how many events of which type, as far as they are counted."""
+    """What was not sent since a webhook was disabled: how many events of which type, as far as they are counted.
+
+    `place` is that of the first event in the ledger that may be among them.
+    """
 
     disabled_at: datetime
+    place: int
     types: dict[str, int] = {}
 
     def add(self, type_: str, many: int = 1) -> None:
@@ -48,8 +54,10 @@ def missed_by(row: Row[Any]) -> Missed | None:
 
 async def disable(write: Write, caller: Caller, row: Row[Any], because: DisabledBecause) -> None:
     """Send nothing from now on, and count what waited as missed. The webhook's row is locked."""
-    missed = missed_by(row) or Missed(disabled_at=caller.now)
-    for each in await write.all(_COUNT, {"its_id": row.id}):
+    waiting = await write.all(_COUNT, {"its_id": row.id})
+    first = min([row.after_seq + 1, *(each.first for each in waiting)])
+    missed = missed_by(row) or Missed(disabled_at=caller.now, place=first)
+    for each in waiting:
         missed.add(each.type, each.many)
     await write.run(_MISS.values(status=DeliveryStatus.MISSED, ended_at=caller.now), {"its_id": row.id})
     version = row.version + 1

@@ -8,9 +8,8 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.platform.kernel.time import format_instant
-from registry.platform.ledger.feed import Told
-from registry.platform.webhooks.rules import BodyKind, DeliveryKind
+from registry.platform.ledger.feed_schemas import FeedEvent
+from registry.platform.webhooks.rules import DeliveryKind
 
 MEDIA_TYPE = "application/cloudevents+json; charset=utf-8"
 
@@ -28,33 +27,18 @@ class CloudEvent(Struct, kw_only=True, frozen=True, omit_defaults=True):
     data: object
 
 
-def told_in(event: Told, body: BodyKind) -> dict[str, object]:
-    """What is said of an event: what happened to which thing; with a full body also what changed."""
-    thin: dict[str, object] = {
-        "id": event.id,
-        "type": event.type,
-        "subject": {"kind": event.subject_kind, "id": event.subject_id, "version": event.subject_version},
-        "agreement_id": event.agreement_id,
-        "actor_agency_id": event.actor_agency_id,
-        "occurred_at": format_instant(event.occurred_at),
-        "recorded_at": format_instant(event.recorded_at),
-        "outcome": event.outcome,
-    }
-    return thin if body is BodyKind.THIN else {**thin, "data": event.data}
-
-
-def of_event(event: Told, body: BodyKind, public_url: str) -> bytes:
-    """The message that tells an event."""
+def of_event(event: FeedEvent, public_url: str) -> bytes:
+    """The message that tells an event, as the feed does."""
     return _encoded(
         CloudEvent(
             specversion="1.0",
             id=event.id,
             source=f"{public_url}/v1/events",
             type=event.type,
-            subject=f"{event.subject_kind}/{event.subject_id}",
+            subject=f"{event.subject.kind}/{event.subject.id}",
             time=event.recorded_at,
             datacontenttype="application/json",
-            data=told_in(event, body),
+            data=event,
         )
     )
 

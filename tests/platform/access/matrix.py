@@ -305,6 +305,7 @@ OPERATOR_ACT_ROWS = {
 }
 AUDIT_ROWS = {
     **_each("list_audit_events", "audit:read"),
+    **_each("get_events stream_events", "ledger:read"),
     **_each("get_ledger_checkpoint list_ledger_checkpoints get_ledger_keys get_ledger_consistency", "ledger:verify"),
     **_each("get_ledger_event_proof", "ledger:prove", "ledger_event"),
 }

@@ -1,7 +1,9 @@
 """The feed's one question: who hears of which events, in which order, and how far it looked."""
 
+import asyncio
+import random
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 from benchmarks.agreements.__main__ import Listening
 from registry.platform.access.permissions import Action, may_ever
 from registry.platform.access.principals import Principal, Role
-from registry.platform.database.handles import Read
+from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.ids import new_id
 from registry.platform.ledger import feed as feed_module
 from registry.platform.ledger.commands import Audience, Event, record_many
@@ -183,7 +185,8 @@ async def test_pages_hold_everything_once_whatever_their_size(ledger: Ledger, mo
         await tell(ledger, "loan", [new_id()])
     await ledger.seal()
     for limit in (1, 2, 3, 50):
-        got, after, more = [], -1, True
+        got: list[UUID] = []
+        after, more = -1, True
         while more:
             heard = await hear(ledger, reader(mine), after, limit)
             got, after, more = got + ids(heard), heard.looked_to, heard.more
@@ -219,6 +222,74 @@ async def test_what_the_agency_sees_no_more_is_not_told_whatever_it_was_told_the
     assert ids(heard) == [told, loan, plain]
     assert heard.looked_to == 4
     assert asked == [(mine, sorted([seen, unseen]))]
+
+
+async def test_a_reader_that_asks_all_the_time_hears_each_event_once_and_in_order(ledger: Ledger) -> None:
+    """While many write, the clock is set back, and sealers are killed in the middle of a batch."""
+    mine, written = new_id(), asyncio.Event()
+    drawn = random.Random(3)
+    recorded: list[UUID] = []
+    got: list[UUID] = []
+
+    async def write(number: int) -> None:
+        for _ in range(12):
+            ledger.now -= timedelta(seconds=drawn.randrange(100))
+            recorded.extend(await ledger.record(1 + number % 3, agencies=[mine if number % 4 else new_id()], by=mine))
+            await asyncio.sleep(0)
+
+    async def seal() -> None:
+        while not written.is_set():
+            sealer = ledger.another_sealer(batch=3)
+            running = asyncio.create_task(sealer.run())
+            await asyncio.sleep(drawn.random() / 100)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def read() -> None:
+        after = -1
+        while not (written.is_set() and set(recorded) <= set(got)):
+            heard = await hear(ledger, who, after, 4)
+            got.extend(ids(heard))
+            after = heard.looked_to
+            await asyncio.sleep(0)
+
+    who = reader(mine)
+    reading, sealing = asyncio.create_task(read()), [asyncio.create_task(seal()) for _ in range(2)]
+    await asyncio.gather(*(write(number) for number in range(8)))
+    written.set()
+    await asyncio.gather(*sealing)
+    for _ in range(3):
+        await ledger.seal()
+    await asyncio.wait_for(reading, 120)
+    assert got == (await ledger.sealed())[: len(got)]
+    assert len(got) == len(set(got))
+
+
+async def test_who_commits_late_is_heard_later_and_not_left_out(ledger: Ledger) -> None:
+    """On PostgreSQL a writer that began first may commit last: a reader that has gone on hears it all the same."""
+    if ledger.database.dialect == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    mine = new_id()
+    slow, fast = ledger.database.write(), ledger.database.write()
+    event_ids = [await record_now(ledger, write, mine) for write in (slow, fast)]
+    await fast.finish()
+    await ledger.seal()
+    heard = await hear(ledger, reader(mine))
+    assert event_ids[1] in ids(heard)
+    assert event_ids[0] not in ids(heard)
+    await slow.finish()
+    await ledger.seal()
+    assert event_ids[0] in ids(await hear(ledger, reader(mine), heard.looked_to))
+
+
+async def record_now(ledger: Ledger, write: Write, agency_id: UUID) -> UUID:
+    """Record an event whose number among those that wait is taken now, before the commit."""
+    event = Event(type=EventType.LOAN_RETURNED, subject=("loan", new_id(), 1), agencies=[agency_id], data={})
+    (found,) = record_many(write, ledger.caller(), [event])
+    for insertion, rows in write._to_insert().items():  # what `finish` would do later
+        await write.run(insertion, rows)
+    write._deferred.clear()
+    return found
 
 
 async def test_each_event_stands_under_those_whom_it_concerns(ledger: Ledger) -> None:

@@ -17,6 +17,7 @@ from registry.platform.kernel.time import utc_now
 from registry.platform.ledger.commands import Event, record_many
 from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.feed import Sights
+from registry.platform.ledger.feeding import Feed
 from registry.platform.settings import load
 from registry.platform.webhooks.delivering import Deliverer
 from registry.platform.webhooks.sending import Sender
@@ -122,7 +123,7 @@ def deliverer_of(service: Service, clock: Clock, sender: Sender | None = None, *
         more.pop("secrets", SecretKeys(service.settings.secret_keys)),
         clock,
         public_url=service.settings.public_url,
-        sights=more.pop("sights", Sights()),
+        feed=Feed(places=state.event_feed.places, sights=more.pop("sights", Sights())),
         **more,
     )
 
