@@ -12,7 +12,9 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import httpcore
@@ -26,6 +28,7 @@ ANSWER_SECONDS: Final = 10.0
 SEND_SECONDS: Final = 15.0
 """For all of a try: looking the name up, connecting, sending, and the head of the answer."""
 _MOST_ADDRESSES: Final = 2
+_LOOKUPS_AT_ONCE: Final = 32
 _GONE: Final = 410
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -51,9 +54,16 @@ class Tried(Struct, kw_only=True, frozen=True):
     error: str | None = None
 
 
-async def _resolve(host: str, port: int) -> Sequence[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+def _looking_up() -> Resolve:
+    """Looks names up in threads for this alone: who has a slow server for a name keeps no other work from a thread."""
+    threads = ThreadPoolExecutor(_LOOKUPS_AT_ONCE, thread_name_prefix="webhook-names")
+
+    async def run(host: str, port: int) -> Sequence[str]:
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(threads, ask)
+        return [str(address[0]) for *_, address in found]
+
+    return run
 
 
 class _Pinned(AsyncNetworkBackend):
@@ -94,14 +104,14 @@ class Sender:
         self,
         reach: Reach,
         *,
-        resolve: Resolve = _resolve,
+        resolve: Resolve | None = None,
         connect: AsyncNetworkBackend | None = None,
         context: ssl.SSLContext | None = None,
         seconds: float = SEND_SECONDS,
     ) -> None:
         self.reach = reach
         self._context = context
-        self._network = _Pinned(reach, resolve, connect or AnyIOBackend())
+        self._network = _Pinned(reach, resolve or _looking_up(), connect or AnyIOBackend())
         self._seconds = seconds
         self.tried: Counter[Outcome] = Counter()
         """How many tries of this process came to what."""

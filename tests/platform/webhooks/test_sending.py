@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
@@ -171,14 +172,13 @@ async def test_a_name_that_changes_is_connected_to_where_it_was_looked_at() -> N
 async def test_the_connection_is_made_to_an_address_and_not_to_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The library under it would look a name up again: it is never given one."""
     names: list[object] = []
-    loop = asyncio.get_running_loop()
-    real = loop.getaddrinfo
+    real = socket.getaddrinfo
 
-    async def listening(host: Any, port: Any, **more: Any) -> Any:
+    def listening(host: Any, *rest: Any, **more: Any) -> Any:
         names.append(host)
-        return await real(host, port, **more)
+        return real(host, *rest, **more)
 
-    monkeypatch.setattr(loop, "getaddrinfo", listening)
+    monkeypatch.setattr(socket, "getaddrinfo", listening)
     async with receiving() as receiver:
         tried = await Sender(LOOPBACK).send(f"http://localhost:{receiver.port}/hook", {}, b"{}")
     assert tried.outcome is Outcome.DELIVERED
@@ -278,6 +278,26 @@ async def test_a_name_that_nobody_knows_or_that_is_looked_up_without_end_is_left
     assert (tried.outcome, tried.error) == (Outcome.UNREACHABLE, "the host's name is not known")
     tried = await Sender(Reach(), resolve=never, seconds=0.2).send("https://hooks.example/", {}, b"{}")
     assert tried.error == "there was no answer in time"
+
+
+async def test_names_are_looked_up_in_threads_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a few slow servers for names would keep every other work that waits for a thread."""
+    answering, threads = threading.Event(), set[str]()
+
+    def slow(*_args: Any, **_more: Any) -> Any:
+        threads.add(threading.current_thread().name)
+        answering.wait(60)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    sender = Sender(Reach(), seconds=60)
+    asked = [asyncio.create_task(sender.send("https://hooks.example/", {}, b"{}")) for _ in range(32)]
+    while len(threads) < len(asked):  # noqa: ASYNC110  # threads tell no loop
+        await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(lambda: "free") == "free"
+    answering.set()
+    await asyncio.gather(*asked)
+    assert all(each.startswith("webhook-names") for each in threads)
 
 
 async def test_networks_that_the_operator_names_are_sent_to() -> None:
