@@ -58,6 +58,7 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "operator_act": {"operator": ""},
     "client": {"owner": "own", "operator": ""},
     "webhook": {"owner": "own"},
+    "spare_webhook": {"owner": "own"},
     "webhook_delivery": {"owner": "own"},
     "draft_agreement": {"owner": "custodian party"},
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
@@ -290,7 +291,8 @@ WEBHOOK_ROWS = {
     **_each("create_webhook", "webhooks:manage"),
     **_each("get_webhook list_webhook_deliveries", "webhooks:read", "webhook"),
     **_each("get_webhook_delivery", "webhooks:read", "webhook_delivery"),
-    **_each("update_webhook delete_webhook rotate_webhook", "webhooks:manage", "webhook"),
+    **_each("update_webhook rotate_webhook", "webhooks:manage", "webhook"),
+    **_each("delete_webhook", "webhooks:manage", "spare_webhook"),
     **_each("enable_webhook disable_webhook test_webhook", "webhooks:manage", "webhook"),
     **_each("redeliver_webhook_delivery", "webhooks:manage", "webhook_delivery"),
 }

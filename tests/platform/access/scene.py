@@ -291,6 +291,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     program = {"name": "Dispatch (demo)", "scopes": ["assets:read"]}
     client = await owner.admin.done("POST", "/v1/clients", program)
     webhook = await owner.admin.done("POST", "/v1/webhooks", {**WEBHOOK_EXAMPLE, "name": f"Program {CANARY}"})
+    spare_webhook = await owner.admin.done("POST", "/v1/webhooks", WEBHOOK_EXAMPLE)
     delivery = await owner.admin.done("POST", f"/v1/webhooks/{webhook['id']}/test")
     feed = await owner.legal.done("POST", "/v1/calendar-feeds", {"label": f"Calendar {CANARY}"})
     filing = {**NEW_DUTY_EXAMPLE, "title": f"File it {CANARY}"}
@@ -410,6 +411,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "revocation": revocation["id"],
             "client": client["id"],
             "webhook": webhook["id"],
+            "spare_webhook": spare_webhook["id"],
             "webhook_delivery": f"{webhook['id']}/{delivery['id']}",
             "principal": principal["id"],
             "operator_act": proposed_act["operator_act_id"],

@@ -73,6 +73,28 @@ async def test_a_full_body_has_the_data_of_the_event(scene: Scene) -> None:
     assert verified(scene.receiver.got[0], made["secret"])["data"]["data"] == {"note": "Told 1 (demo)"}
 
 
+async def test_a_message_has_in_it_what_the_feed_answers_an_administrator_of_the_agency_and_no_more(
+    scene: Scene,
+) -> None:
+    """So that what is told of the feed, and tried there on every reader, is true of what is sent."""
+    others = [scene.cast.requesting, scene.cast.neighbour, scene.cast.stranger]
+    for agency in (scene.agency, *others):
+        hook = {"name": "All of it (demo)", "url": f"{scene.receiver.url}/{agency.id}", "types": ["*"], "body": "full"}
+        await agency.admin.done("POST", WEBHOOKS, hook)
+    await scene.happen(RETURNED, DISPATCHED, agencies=(scene.agency.id, scene.cast.requesting.id))
+    await scene.happen(REQUESTED, kind="request", agencies=(scene.cast.neighbour.id,))
+    await scene.happen(RETURNED, restricted=True)
+    await scene.happen(EventType.AGENCY_UPDATED, kind="agency", audience="network")
+    for _ in range(4):
+        await scene.deliver()
+    for agency in (scene.agency, *others):
+        sent = [each.event["data"] for each in scene.receiver.got if each.path.endswith(str(agency.id))]
+        answered = (await agency.admin.done("GET", "/v1/events", params={"limit": 200}))["items"]
+        known = {each["id"]: each for each in answered}
+        assert sent
+        assert all({**each, "place": None} == {**known[each["id"]], "place": None} for each in sent)
+
+
 async def test_only_what_was_asked_for_concerns_the_agency_and_comes_from_then_on(scene: Scene) -> None:
     await scene.happen(RETURNED)
     await scene.make("loan.returned", "request.*")
