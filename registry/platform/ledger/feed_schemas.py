@@ -52,7 +52,20 @@ class EventFeed(Struct, kw_only=True, frozen=True):
     ]
 
 
-_TYPE = Meta(min_length=3, max_length=80, pattern=r"\A[a-z_]+\.(?:[a-z_]+|\*)\Z", examples=["loan.returned"])
+_TYPE = Meta(
+    min_length=3,
+    max_length=80,
+    pattern=r"\A[a-z_]+\.(?:[a-z_]+|\*)\Z",
+    extra={"form": "a type of event, such as `loan.returned` or `loan.*`"},
+    examples=["loan.returned"],
+)
+_KIND = Meta(
+    min_length=1,
+    max_length=40,
+    pattern=r"\A[a-z_]+\Z",
+    extra={"form": "a kind of thing, such as `loan`"},
+    examples=["loan"],
+)
 
 
 class _Wanted(Struct, kw_only=True, frozen=True):
@@ -63,8 +76,8 @@ class _Wanted(Struct, kw_only=True, frozen=True):
         Meta(max_length=50, description="Any of these types; `loan.*` is every type of that thing."),
     ] = ()
     subject_kind: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=40, pattern=r"\A[a-z_]+\Z")] | None,
-        Meta(description="About things of this kind.", examples=["loan"]),
+        Annotated[str, _KIND] | None,
+        Meta(description="About things of this kind."),
     ] = None
     subject_id: Annotated[UUID | None, Meta(description="About this thing.")] = None
     agreement_id: Annotated[UUID | None, Meta(description="Under this agreement.")] = None

@@ -26,6 +26,7 @@ Place = Annotated[
         min_length=_LENGTH,
         max_length=_LENGTH,
         pattern=r"\A[A-Za-z0-9_-]{22}\Z",
+        extra={"form": "as the feed, the stream or a list gave it"},
         description="A place in your agency's feed; opaque.",
         examples=["k3Jv0yq8S1m4c5Hn2pXwTA"],
     ),

@@ -159,6 +159,23 @@ async def test_a_place_is_one_agencys_own(service: Service, cast: Cast) -> None:
     assert_problem(await cast.requesting.coordinator.get(f"/v1/events?after={own}"), 422, "bad_cursor")
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("subject_kind=2026-06-01", "must be a kind of thing, such as `loan`"),
+        ("type=2026", "must be a type of event, such as `loan.returned` or `loan.*`"),
+        ("after=x", "must be as the feed, the stream or a list gave it"),
+        ("subject_id=1", "must be an id, such as"),
+        ("cursor=abc", "not known here"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/events/stream"])
+async def test_what_is_malformed_is_refused_in_words(cast: Cast, path: str, query: str, words: str) -> None:
+    answer = await cast.assisting.coordinator.get(f"{path}?{query}")
+    assert answer.status_code == 400
+    assert words in answer.text
+
+
 async def test_types_are_those_of_the_catalogue(cast: Cast) -> None:
     reader = cast.assisting.coordinator
     assert_problem(await reader.get("/v1/events?type=loan.invented"), 422, "unknown_event_type")

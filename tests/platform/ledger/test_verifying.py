@@ -328,6 +328,7 @@ async def test_events_that_were_cut_off_with_their_checkpoint_are_found_by_one_t
     gone = ", ".join(sealed.at(place) for place in range(301, 310))
     await sealed.tamper(
         "DELETE FROM ledger_leaf WHERE seq >= 301",
+        "DELETE FROM ledger_feed WHERE seq >= 301",
         f"DELETE FROM ledger_event WHERE id IN ({gone})",
         "DELETE FROM ledger_checkpoint WHERE tree_size > 301",
         "DELETE FROM ledger_node WHERE level = 4 AND number >= 18",
