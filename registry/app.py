@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -20,11 +21,13 @@ from registry.agreements.clauses import routes as clauses
 from registry.agreements.deadlines import routes as deadlines
 from registry.agreements.documents import routes as documents
 from registry.agreements.documents.commands import Files
+from registry.agreements.documents.queries import documents_seen
 from registry.agreements.dossier import routes as dossier
 from registry.agreements.duties import routes as duties
 from registry.agreements.instruments import routes as instruments
 from registry.agreements.instruments.commands.agency_status import follow_agency_status
 from registry.agreements.instruments.commands.own_word import follow_own_word
+from registry.agreements.instruments.queries.sight import agreements_seen, comments_seen
 from registry.agreements.insurance import routes as insurance
 from registry.agreements.redline import routes as redline
 from registry.agreements.timeline import routes as timeline
@@ -49,10 +52,13 @@ from registry.directory.principals import routes as principals
 from registry.directory.revocations import routes as revocations
 from registry.directory.taxonomy import routes as taxonomy
 from registry.outcomes.metrics import routes as metrics
+from registry.platform.access.acting import why_refused
 from registry.platform.access.authentication import Authentication
 from registry.platform.access.denials import Denials
 from registry.platform.access.development import development_issuer
+from registry.platform.access.fetching import Reach
 from registry.platform.access.operations import check_supplies
+from registry.platform.access.principals import Principal
 from registry.platform.access.rates import FailedAttempts, RateLimits
 from registry.platform.access.second_operator import SecondOperator, checked_acts
 from registry.platform.access.sightings import Sightings
@@ -74,6 +80,7 @@ from registry.platform.files.confinement import available
 from registry.platform.files.opening import open_store
 from registry.platform.files.probe import DocumentProbe, NamedContent
 from registry.platform.files.reading import FileReader, find_recogniser
+from registry.platform.http.draining import Draining
 from registry.platform.http.edge import Edge
 from registry.platform.http.health import CHECK_SECONDS, OK, Check
 from registry.platform.http.idempotency import Replay
@@ -85,13 +92,21 @@ from registry.platform.issuers import Issuer
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.time import utc_now
 from registry.platform.ledger import routes as ledger
+from registry.platform.ledger.feed import Sights
+from registry.platform.ledger.feeding import Feed
+from registry.platform.ledger.places import Places
 from registry.platform.ledger.sealing import Sealer
 from registry.platform.ledger.signing import LedgerKeys
+from registry.platform.ledger.streaming import Listeners, MayAct
 from registry.platform.logging import log_writer
 from registry.platform.mail.sending import Mailer
 from registry.platform.mail.signing import MailKey
 from registry.platform.print.pdf import is_installed
 from registry.platform.settings import Settings
+from registry.platform.webhooks import routes as webhooks
+from registry.platform.webhooks.commands import WebhookMaking
+from registry.platform.webhooks.delivering import Deliverer
+from registry.platform.webhooks.sending import Sender
 from registry.resources.assets import routes as assets
 from registry.resources.assets.commands.importing import AssetImporter
 from registry.resources.assets.commands.indexing import reindex_category
@@ -125,6 +140,7 @@ ROUTERS = (
     # platform
     imports.router,
     ledger.router,
+    webhooks.router,
     # directory
     taxonomy.router,
     places.router,
@@ -186,6 +202,11 @@ IMPORTERS = Importers(
     }
 )
 
+SIGHTS = Sights(
+    {"agreement": agreements_seen, "agreement_comment": comments_seen, "document": documents_seen},
+)
+"""Who hears of which things in the feed of events, beside those whom the event concerned."""
+
 
 def create_app(settings: Settings) -> Edge:
     """The whole service as one ASGI application. The database is opened by the lifespan.
@@ -238,6 +259,27 @@ def create_app(settings: Settings) -> Edge:
         LedgerKeys(SecretKeys(settings.secret_keys), settings.public_url),
         utc_now,
     )
+    event_feed = Feed(places=Places(settings.ledger_key), sights=SIGHTS)
+    draining = Draining()
+    listeners = Listeners(
+        database.read,
+        lambda: sealer.state.stored,
+        event_feed,
+        _may_act(database, settings.principal_idle_days),
+        utc_now,
+        lambda: draining.begun,
+    )
+    making = WebhookMaking(SecretKeys(settings.secret_keys), Reach(settings.webhook_networks))
+    deliverer = Deliverer(
+        database.read,
+        partial(unit_of_work, database),
+        Sender(making.reach),
+        making.secrets,
+        utc_now,
+        public_url=settings.public_url,
+        feed=event_feed,
+        copy=settings.copy,
+    )
     others = {
         "documents": document_probe.ask,
         "service_clients": _clients_check(database, server),
@@ -245,6 +287,7 @@ def create_app(settings: Settings) -> Edge:
         "log": _log_check,
         "ledger": _ledger_check(sealer),
         "mail": _mail_check(teller),
+        "webhooks": _webhooks_check(deliverer),
     }
     denials = Denials(denial_recorder(database))
     sign_ins = SignInSums(sign_in_recorder(database))
@@ -260,7 +303,9 @@ def create_app(settings: Settings) -> Edge:
             database,
             verifier=verifier,
             sealer=sealer,
+            listeners=listeners,
             teller=teller,
+            deliverer=deliverer,
             files=files,
             policies=policies,
             denials=denials,
@@ -314,10 +359,16 @@ def create_app(settings: Settings) -> Edge:
                 "mailer": mailer,
                 "mail_key": mail_key,
                 "notices": "on" if mailer.is_on else "off",
+                "webhook_making": making,
+                "deliverer": deliverer,
+                "webhooks": "on" if deliverer.is_on else "off",
                 "ledger_signing": "on" if sealer.signs else "off",
                 "pdf_printing": "on" if is_installed() else "not_installed",
                 "file_reading": available().value,
                 "ledger_key": settings.ledger_key,
+                "event_feed": event_feed,
+                "event_listeners": listeners,
+                "place_in_feed": lambda agency_id: event_feed.places.cursor(agency_id, listeners.place(agency_id)),
                 "category_reindexed": reindex_category,
                 "agency_status_followed": follow_agency_status,
                 "own_word_followed": follow_own_word,
@@ -333,7 +384,7 @@ def create_app(settings: Settings) -> Edge:
         logging_config=None,
     )
     app.state.contract = Contract(app, __version__)
-    edge = Edge(app, settings)
+    edge = Edge(app, settings, draining)
     app.state.metrics = edge.metrics
     for reason in ClientReason:  # so that each is there before its first refusal
         edge.metrics.clients_refused.labels(reason)
@@ -354,7 +405,9 @@ def create_app(settings: Settings) -> Edge:
         clock=lambda: clock.found,
         reader=files.reader,
         mail=MailWaiting(mailer=mailer, waiting=teller.waiting),
+        deliverer=deliverer,
         sealer=sealer,
+        listeners=listeners,
     )
     check_supplies(app)
     return edge
@@ -368,6 +421,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         await background.stop()
+        await app.state.deliverer.close()
         await app.state.import_runner.close()
         await app.state.preview_runner.close()
         await app.state.write_probe.close()
@@ -389,6 +443,16 @@ def _replay(_request: Request[Any, Any, Any], replay: Replay) -> Response[bytes]
     # The framework adds the character set of text by itself.
     media_type = headers.pop("content-type", "application/json").removesuffix("; charset=utf-8")
     return Response(rendered.body, status_code=rendered.status, headers=headers, media_type=media_type)
+
+
+def _may_act(database: Database, idle_days: int) -> MayAct:
+    """Whether a bearer whose token was good may still act."""
+
+    async def run(who: Principal, now: datetime) -> bool:
+        its = {"agency_id": who.agency_id, "issuer": who.issuer, "subject": who.subject, "jti": who.token_id}
+        return await why_refused(database.read(), its, now, idle_days) is None
+
+    return run
 
 
 def _named_content(database: Database) -> NamedContent:
@@ -416,6 +480,19 @@ def _mail_check(teller: Teller) -> Check:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 return await teller.check()
+        except (DomainError, DBAPIError, TimeoutError):
+            return OK
+
+    return run
+
+
+def _webhooks_check(deliverer: Deliverer) -> Check:
+    """Whether what agencies have sent is sent; well while the database does not answer, which is a check of its own."""
+
+    async def run() -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await deliverer.check()
         except (DomainError, DBAPIError, TimeoutError):
             return OK
 

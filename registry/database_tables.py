@@ -63,6 +63,7 @@ def all_tables() -> None:
     import registry.platform.http.tables
     import registry.platform.ledger.tables
     import registry.platform.mail.tables
+    import registry.platform.webhooks.tables
     import registry.resources.allocations.tables
     import registry.resources.assets.tables
     import registry.resources.certificates.tables

@@ -17,6 +17,7 @@ from litestar.response import Redirect
 from litestar.types import ASGIApp
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from registry import __version__
 from registry.platform.access.operations import Supplied, operation
 from registry.platform.access.tokens import TokenVerifier
 from registry.platform.background import Background
@@ -29,7 +30,9 @@ from registry.platform.http.draining import Draining
 from registry.platform.http.fixed import Fixed
 from registry.platform.http.forms import prefers
 from registry.platform.http.health import Check, ClientKeys, Health, readiness, reading_readiness
+from registry.platform.http.openapi import dump
 from registry.platform.kernel.errors import NotFound
+from registry.platform.ledger.asyncapi import asyncapi
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -65,6 +68,7 @@ async def get_readiness(
     service_clients: Supplied[str],
     notices: Supplied[str],
     ledger_signing: Supplied[str],
+    webhooks: Supplied[str],
     client_keys: Supplied[ClientKeys],
     other_checks: Supplied[Mapping[str, Check]],
     file_reading: Supplied[str],
@@ -89,6 +93,7 @@ async def get_readiness(
         service_clients=service_clients,
         notices=notices,
         ledger_signing=ledger_signing,
+        webhooks=webhooks,
         client_keys=client_keys(),
         file_reading=file_reading,
     )
@@ -131,6 +136,12 @@ async def get_contract(request: Request[Any, Any, Any], state: State) -> ASGIApp
     return _answer(await asyncio.to_thread(lambda: state.contract.page), request)
 
 
+@get("/asyncapi.json", opt={"public": True})
+async def get_events_contract(request: Request[Any, Any, Any]) -> ASGIApp:
+    """The contract of the stream of events (AsyncAPI)."""
+    return _answer(_events_contract(), request)
+
+
 @get("/", opt={"public": True})
 async def get_root() -> Redirect:
     """Redirect to the documentation."""
@@ -170,6 +181,11 @@ async def get_problem_page(code: FromPath[str], request: Request[Any, Any, Any])
 def _answer(page: Fixed, request: Request[Any, Any, Any]) -> ASGIApp:
     answer: Any = page.answer(cast(Scope, request.scope))
     return cast(ASGIApp, answer)
+
+
+@cache
+def _events_contract() -> Fixed:
+    return Fixed(dump(asyncapi(__version__)), "application/json")
 
 
 @cache
@@ -261,6 +277,7 @@ router = Router(
         get_reading_readiness,
         get_metrics,
         get_contract,
+        get_events_contract,
         get_root,
         get_docs,
         get_docs_file,

@@ -27,6 +27,9 @@ from registry.platform.kernel.time import format_instant, utc_now
 from registry.platform.ledger.commands import record
 from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.sealing import Sealer
+from registry.platform.ledger.streaming import Listeners
+from registry.platform.webhooks.delivering import TASK as WEBHOOKS
+from registry.platform.webhooks.delivering import Deliverer, remove_old_deliveries
 from registry.resources.assets.commands.spelling import remove_unused_words
 from registry.resources.personnel.commands.releasing import release_all_due
 from registry.sharing.notices.commands.telling import TASK as NOTICES
@@ -49,6 +52,7 @@ EXPIRE_SECONDS = 60.0
 RELEASE_SECONDS = 600.0
 SIGHTINGS_SECONDS = 15.0
 NOTICES_SECONDS = 20.0
+WEBHOOKS_SECONDS, WEBHOOKS_LATE_SECONDS = 0.5, 60.0
 SEAL_SECONDS, SEAL_LATE_SECONDS = 0.1, 60.0
 
 
@@ -57,7 +61,9 @@ def recurring_tasks(
     *,
     verifier: TokenVerifier,
     sealer: Sealer,
+    listeners: Listeners,
     teller: Teller,
+    deliverer: Deliverer,
     files: Files,
     policies: PolicySet,
     denials: Denials,
@@ -69,6 +75,7 @@ def recurring_tasks(
     """All tasks of the service. `counts` are those that its processes share; none where it is alone."""
     return [
         Task(name="seal", interval_seconds=SEAL_SECONDS, run=sealer.run, late_after_seconds=SEAL_LATE_SECONDS),
+        Task(name="listeners", interval_seconds=SEAL_SECONDS, run=listeners.look, late_after_seconds=SEAL_LATE_SECONDS),
         Task(name="denials", interval_seconds=DENIALS_SECONDS, run=_summer(denials)),
         Task(name="sign_ins", interval_seconds=DENIALS_SECONDS, run=_summer(sign_ins)),
         Task(name="questions", interval_seconds=DENIALS_SECONDS, run=_summer(questions)),
@@ -80,6 +87,13 @@ def recurring_tasks(
         Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database), when_due=True),
         Task(name="capabilities", interval_seconds=RELEASE_SECONDS, run=_releaser(database), when_due=True),
         Task(name="expire", interval_seconds=EXPIRE_SECONDS, run=_expirer(database, policies), when_due=True),
+        Task(
+            name=WEBHOOKS,
+            interval_seconds=WEBHOOKS_SECONDS,
+            run=deliverer.run,
+            when_due=True,
+            late_after_seconds=WEBHOOKS_LATE_SECONDS,
+        ),
         Task(name=NOTICES, interval_seconds=NOTICES_SECONDS, run=teller.run, when_due=True),
         Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files), when_due=True),
     ]
@@ -94,6 +108,7 @@ def _pruner(database: Database) -> Any:
                     or await remove_old(write, utc_now())
                     or await remove_old_previews(write, utc_now())
                     or await remove_what_is_over(write, utc_now())
+                    or await remove_old_deliveries(write, utc_now())
                 )
                 if not removed:
                     await forget_what_is_over(write, utc_now())

@@ -18,7 +18,7 @@ from tests.support.cast import Cast, make_cast
 from tests.support.databases import fresh_database, postgres_template, quick_folder, sqlite_template
 from tests.support.law import TurnOn
 from tests.support.length import LENGTH, at_length
-from tests.support.service import Service
+from tests.support.service import Service, leaving
 
 # Time is not asserted: a machine may be busy. What was found once is tried again first, by hypothesis's own database.
 hypothesis.settings.register_profile(LENGTH, max_examples=at_length(50, 100, 5_000), deadline=None)
@@ -155,7 +155,7 @@ async def service(database_url: str, tmp_path_factory: pytest.TempPathFactory) -
         }
     )
     edge = create_app(settings)
-    transport = httpx.ASGITransport(app=edge, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app=leaving(edge), raise_app_exceptions=False)
     async with edge.app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://registry.test") as http:
         yield Service(edge, settings, http)
 

@@ -44,6 +44,7 @@ from tests.support.assets import make_asset
 from tests.support.cast import LONG_AHEAD, SERVICE_SCOPES, ZONE, Agency, Cast, inside, make_cast, today
 from tests.support.consent import agree_to_publish
 from tests.support.documents import file_document, file_paper, file_with_loan
+from tests.support.feed import sealed
 from tests.support.imports import MAPPING, csv_of, run, unit_row, uploaded
 from tests.support.ledger import signed_ledger
 from tests.support.length import at_length
@@ -268,6 +269,11 @@ async def make_papers(stage: Stage) -> None:
     left = {"kind": "person", "issuer": name["issuer"], "value": uuid4().hex, "reason": why}
     called = stage.mark("assisting", "operator", roles={Role.AGENCY_ADMIN, Role.AUDITOR, Role.REGISTRY_ADMIN})
     stage.keep("client_id", await one.admin.done("POST", "/v1/clients", {"name": called, "scopes": ["assets:read"]}))
+    named = stage.mark("assisting", roles={Role.AGENCY_ADMIN, Role.AUDITOR})
+    place = stage.mark("assisting", roles={Role.AGENCY_ADMIN, Role.AUDITOR})
+    hook = {"name": named, "url": f"https://hooks.example/{place}", "types": ["*"], "body": "full"}
+    stage.keep("webhook_id", await one.admin.done("POST", "/v1/webhooks", hook))
+    stage.keep("delivery_id", await one.admin.done("POST", f"/v1/webhooks/{stage.things['webhook_id'][0]}/test"))
     stage.keep("revocation_id", await one.admin.done("POST", "/v1/revocations", left))
     theirs = {**left, "value": uuid4().hex, "agency_id": str(one.id)}
     refused = await stage.service.operator.done("POST", "/v1/revocations", theirs)
@@ -664,7 +670,8 @@ def reading_paths(stage: Stage) -> Iterator[str]:
         parameters = [resolved(stage, each) for each in item["get"].get("parameters", [])]
         inner = [p for p in parameters if p["in"] == "path"]
         needed = [p for p in parameters if p["in"] == "query" and p.get("required")]
-        filters = [p for p in parameters if p["in"] == "query" and not p.get("required") and p["name"] != "cursor"]
+        asked = [p for p in parameters if p["in"] == "query" and p["name"] not in ("cursor", "after")]
+        filters = [p for p in asked if not p.get("required")]
         for ids in product(*(values_of(stage, p) for p in inner)):
             path = template
             for parameter, value in zip(inner, ids, strict=True):
@@ -744,6 +751,23 @@ async def test_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) -> No
     print(f"canary: {asked} readings, {len(stage.marks)} tokens, 0 in foreign answers")
 
 
+async def test_the_feed_tells_nobody_what_is_not_for_them(stage: Stage) -> None:
+    """All of it, from the beginning, to everybody who hears of events."""
+    leaks, heard, seen = list[str](), 0, set[str]()
+    for reader in stage.readers():
+        after, more = "", reader.side != "nobody"
+        while more:
+            response = await reader.caller.get(f"/v1/events?limit=200{after}")
+            leaks += [f"{reader.side} {reader.role}: {token}" for token in leaked(stage, reader, response)]
+            seen |= {*TOKEN.findall(response.text)}
+            page = response.json()
+            heard += len(page["items"])
+            after, more = f"&after={page['next_after']}", page["more"]
+    assert not leaks, leaks[:5]
+    assert heard > 500
+    assert seen, "or the test could not fail"
+
+
 async def test_a_search_finds_no_word_that_is_not_for_the_reader(stage: Stage) -> None:
     """The answer would hold the word that was asked for, so here nothing at all may be found; who may read it does."""
     found, leaks = set[str](), list[str]()
@@ -805,6 +829,7 @@ async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(s
             for each in found
         ]
 
+    await sealed(service)
     before = await answers()
     signed = await sign_agreement(service, cast.assisting, cast.requesting, provisions=provisions("a", "b"))
     await file_document(cast.requesting.legal, signed["id"], "Among us alone.")
@@ -812,4 +837,5 @@ async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(s
     await make_package(cast.assisting, asset, await make_asset(cast.assisting, sharing="private"), sharing="network")
     await enter_person(cast.assisting, speaks("hmn", "3"))
     await act(cast.requesting.coordinator, await make_request(cast.requesting, asset), "submit", {})
+    await sealed(service)
     assert await answers() == before

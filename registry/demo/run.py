@@ -87,6 +87,7 @@ def _play_in(settings: Settings, url: str, console: Console) -> list[KeptPerson]
         "REGISTRY_DEMO": "1",
         "REGISTRY_DATA_DIR": str(settings.data_dir),
         "REGISTRY_DATABASE_URL": url,
+        "REGISTRY_WEBHOOK_NETWORKS": "127.0.0.1/32",
     }
     with running_server(environment, free_port()) as http:
         console.print(f"   The server runs at {http.base_url}; everything below goes over HTTP.", highlight=False)

@@ -82,6 +82,12 @@ class Person:
         }
         return self._read(self._stage.http.patch(path, content=msgspec.json.encode(body), headers=headers))
 
+    def delete(self, path: str, *, version: int) -> None:
+        """A DELETE that must succeed, from that version of the thing."""
+        response = self._stage.http.delete(path, headers={**self._headers(), "If-Match": f'"{version}-00000000"'})
+        if not response.is_success:
+            raise StoryBrokenError(f"DELETE {path} → {response.status_code}: {response.text}")
+
     def upload(self, path: str, content: bytes, *, media_type: str, **query: str) -> Any:
         """The JSON of a POST of a file that must succeed."""
         headers = {**self._headers(), "Idempotency-Key": str(new_id()), "Content-Type": media_type}

@@ -13,6 +13,7 @@ from registry.demo.policies import decide_by_own_rules
 from registry.demo.proving import prove
 from registry.demo.sourcing import source_a_need
 from registry.demo.stage import Person, Stage
+from registry.demo.telling import told_by_webhook
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 
 SIGNED_PAGE = b"the signed page of the demonstration agreement"
@@ -52,7 +53,8 @@ def play(stage: Stage) -> dict[str, tuple[str, Person]]:
     count_people(stage, sheriff, coordinator)
     request = _ask(stage, coordinator, team)
     request = _approve(stage, coordinator, commander, request)
-    _lend(stage, coordinator, dispatcher, commander, request)
+    with told_by_webhook(stage, stage.person(police, Role.AGENCY_ADMIN, subject="admin@lakeside.demo")):
+        _lend(stage, coordinator, dispatcher, commander, request)
     _score(stage, people["auditor"][1], agreement)
     _remember(stage, people["auditor"][1], agreement, request)
     lend_package(stage, sheriff, coordinator, dispatcher)

@@ -42,9 +42,12 @@ from registry.platform.http.health import (
 )
 from registry.platform.kernel.errors import DomainError
 from registry.platform.ledger.sealing import Sealer
+from registry.platform.ledger.streaming import End, Listeners
 from registry.platform.logging import log_writer
 from registry.platform.mail.sending import Mailer, Outcome
 from registry.platform.settings import Settings
+from registry.platform.webhooks.delivering import Deliverer
+from registry.platform.webhooks.sending import Outcome as Delivery
 
 Found = TypeVar("Found")
 
@@ -86,6 +89,8 @@ class Exposition(Collector):
         reader: FileReader,
         mail: MailWaiting,
         sealer: Sealer,
+        deliverer: Deliverer,
+        listeners: Listeners,
     ) -> None:
         self._edge = edge
         self._settings = settings
@@ -102,7 +107,10 @@ class Exposition(Collector):
         self._reader = reader
         self._mail = mail
         self._sealer = sealer
+        self._deliverer = deliverer
+        self._listeners = listeners
         self._letters_waiting = 0
+        self._deliveries_waiting = 0
         self._unsealed_seconds = 0.0
         self._build = {
             "version": version,
@@ -129,6 +137,7 @@ class Exposition(Collector):
         self._edge.metrics.expect_tokens((each.issuer for each in issuers), Reason)  # others may be trusted by now
         self._checks, _ = await find_checks(self._database, self._probe, lags, issuers, self._others)
         self._letters_waiting = await self._ask(self._mail.waiting, self._letters_waiting)
+        self._deliveries_waiting = await self._ask(self._deliverer.waiting, self._deliveries_waiting)
         self._unsealed_seconds = await self._ask(self._sealer.unsealed_seconds, self._unsealed_seconds)
         self._disks, self._sizes = await asyncio.to_thread(self._look)
         return generate_latest(self._edge.metrics.registry)
@@ -161,6 +170,7 @@ class Exposition(Collector):
         yield from self._of_issuers()
         yield from self._of_the_reader()
         yield from self._of_mail()
+        yield from self._of_webhooks()
         yield from self._of_the_ledger()
         yield from self._of_disks()
 
@@ -320,6 +330,19 @@ class Exposition(Collector):
         yield tries
         yield _gauge("registry_mail_letters_waiting", "Letters that are not sent yet.", self._letters_waiting)
 
+    def _of_webhooks(self) -> Iterator[Metric]:
+        tries = CounterMetricFamily(
+            "registry_webhook_tries", "Messages that were to be delivered, by what came of the try.", labels=["outcome"]
+        )
+        for outcome in Delivery:
+            tries.add_metric([outcome.value], self._deliverer.sender.tried[outcome])
+        yield tries
+        yield _gauge(
+            "registry_webhook_deliveries_waiting",
+            "Messages that wait to be delivered, or to be tried again.",
+            self._deliveries_waiting,
+        )
+
     def _of_the_ledger(self) -> Iterator[Metric]:
         state = self._sealer.state
         yield _gauge("registry_ledger_events", "Sealed events of the ledger, as last seen.", state.tree_size)
@@ -335,6 +358,11 @@ class Exposition(Collector):
         yield CounterMetricFamily(
             "registry_ledger_checkpoints", "Checkpoints that this process has signed.", value=state.checkpoints
         )
+        yield _gauge("registry_event_streams", "Streams of events that are open.", self._listeners.open)
+        ended = CounterMetricFamily("registry_event_streams_ended", "Streams that ended, by why.", labels=["reason"])
+        for why in End:
+            ended.add_metric([why.value], self._listeners.ended[why])
+        yield ended
 
     def _of_disks(self) -> Iterator[Metric]:
         free = GaugeMetricFamily(

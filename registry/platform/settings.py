@@ -78,6 +78,7 @@ class Settings(Struct, kw_only=True, frozen=True):
     allowed_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     client_key_networks: tuple[str, ...] = ()
+    webhook_networks: tuple[str, ...] = ()
     policies_dir: Path = Path("policies")
     rules_on: tuple[str, ...] = ()
     second_operator_for: tuple[str, ...] = ()
@@ -134,6 +135,7 @@ _TEXT = {
     "ALLOWED_HOSTS",
     "TRUSTED_PROXIES",
     "CLIENT_KEY_NETWORKS",
+    "WEBHOOK_NETWORKS",
     "POLICIES_DIR",
     "RULES_ON",
     "SECOND_OPERATOR_FOR",
@@ -203,6 +205,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         allowed_hosts=_allowed_hosts(given.get("ALLOWED_HOSTS", ""), given.get("PUBLIC_URL", "")),
         trusted_proxies=_networks("TRUSTED_PROXIES", given.get("TRUSTED_PROXIES", "")),
         client_key_networks=_networks("CLIENT_KEY_NETWORKS", given.get("CLIENT_KEY_NETWORKS", "")),
+        webhook_networks=_networks("WEBHOOK_NETWORKS", given.get("WEBHOOK_NETWORKS", "")),
         policies_dir=_policies_dir(given["POLICIES_DIR"]) if "POLICIES_DIR" in given else _SHIPPED_POLICIES,
         rules_on=_names(given.get("RULES_ON", "")),
         second_operator_for=_names(given.get("SECOND_OPERATOR_FOR", "")),

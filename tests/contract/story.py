@@ -34,6 +34,8 @@ from registry.platform.kernel.time import utc_now
 from registry.platform.mail.signing import MailKey
 from registry.platform.mail.tables import mail_recipient
 from registry.platform.settings import load
+from registry.platform.webhooks.delivering import Deliverer
+from registry.platform.webhooks.tables import webhook_delivery
 from registry.resources.personnel.commands.releasing import release_all_due
 from registry.sharing.requests.commands import lines
 from tests.support.agreements import sign_agreement
@@ -202,6 +204,8 @@ async def _ledger(story: Story, sheriff: Agency) -> None:
     await story.do(sheriff.auditor, "get_ledger_checkpoint")
     await story.do(sheriff.auditor, "list_ledger_checkpoints", limit=1)
     await story.do(sheriff.auditor, "get_ledger_keys")
+    await story.do(sheriff.auditor, "get_events", limit=2)
+    await story.do(sheriff.auditor, "stream_events")
     await story.do(sheriff.auditor, "get_ledger_consistency", from_=2, to=size)
     seen = await story.do(sheriff.auditor, "list_agency_history", str(sheriff.id), limit=2, sort="version")
     await story.do(sheriff.auditor, "get_ledger_event_proof", seen["items"][0]["id"], tree_size=size)
@@ -221,6 +225,29 @@ async def _clients(story: Story, sheriff: Agency) -> None:
     await story.do(sheriff.admin, "list_clients", limit=2)
     await story.do(sheriff.admin, "get_client", client["id"])
     await story.do(sheriff.admin, "disable_client", client["id"])
+
+
+async def _webhooks(story: Story, sheriff: Agency) -> None:
+    """Events are sent to a program, whose answer the story makes up: nothing is sent from it."""
+    made = await story.do(sheriff.admin, "create_webhook")
+    webhook = made["id"]
+    await story.do(sheriff.admin, "update_webhook", webhook)
+    await story.do(
+        sheriff.admin, "rotate_webhook", webhook, body={"keep_until": f"{BEGINS + 7 * DAY:%Y-%m-%dT%H:%M:%SZ}"}
+    )
+    await story.do(sheriff.admin, "disable_webhook", webhook)
+    await story.do(sheriff.admin, "enable_webhook", webhook)
+    tested = await story.do(sheriff.admin, "test_webhook", webhook)
+    answered = {"status": "delivered", "attempts": 1, "http_status": 204, "took_ms": 41}
+    async with unit_of_work(story.service.database) as write:
+        await write.run(webhook_delivery.update().values(**answered, last_tried_at=utc_now(), ended_at=utc_now()))
+        await write.run(webhook_delivery.update().values(kind="missed", type="webhook.missed", told={}))
+    await story.do(sheriff.admin, "get_webhook_delivery", webhook, tested["id"])
+    await story.do(sheriff.admin, "list_webhook_deliveries", webhook, limit=2)
+    await story.do(sheriff.admin, "redeliver_webhook_delivery", webhook, tested["id"])
+    await story.do(sheriff.admin, "get_webhook", webhook)
+    await story.do(sheriff.admin, "list_webhooks", limit=2)
+    await story.do(sheriff.admin, "delete_webhook", webhook)
 
 
 async def _operator_acts(story: Story, operator: Caller) -> None:
@@ -279,6 +306,7 @@ async def _directory(story: Story, operator: Caller, sheriff: Agency, police: Ag
     await story.service.edge.app.state.sign_ins.record_sums()
     await story.do(sheriff.auditor, "list_audit_events", limit=2)
     await _clients(story, sheriff)
+    await _webhooks(story, sheriff)
     await story.do(operator, "suspend_agency", str(police.id))
     await story.do(operator, "reinstate_agency", str(police.id))
     await story.do(police.coordinator, "list_categories", q="narcotics")
@@ -923,6 +951,7 @@ async def record(database_url: str, folder: Path) -> bytes:
     with (
         mail_server() as (_, port),
         time_machine.travel(BEGINS, tick=False) as clock,
+        patch.object(Deliverer, "is_on", new=False),
         patch.object(lines, "DRAW", Random(1)),  # else the numbers of lines would differ from run to run
     ):
         sends = sending_by(
@@ -930,6 +959,7 @@ async def record(database_url: str, folder: Path) -> bytes:
         )
         settings = load(environment(database_url, folder, **sends))
         async with in_process(settings) as service:
+            service.edge.app.state.webhooks = "on"
             service.edge.app.state.sealer.every_seconds = service.edge.app.state.sealer.every_events = 10**9
             story = Story(service, clock)
             await play(story)
@@ -951,7 +981,9 @@ _RANDOM = re.compile(
     r"|(?P<domain>(?<=@)[0-9a-f]{6}\b)"
     r"|(?P<owner>(?<=own-)[0-9a-f]{12}\b)"
     r'|(?P<cursor>(?<="next_cursor": ")[A-Za-z0-9_=-]+)'
-    r"|(?P<secret>(?<=calendars/)[A-Za-z0-9_-]{43}(?=\.ics)|(?<=rcs_)[A-Za-z0-9_-]{43})"
+    r'|(?P<place>(?:(?<="place": ")|(?<="next_after": ")|(?<=\\nid: ))[A-Za-z0-9_-]{22}\b)'
+    r"|(?P<secret>(?<=calendars/)[A-Za-z0-9_-]{43}(?=\.ics)|(?<=rcs_)[A-Za-z0-9_-]{43}"
+    r"|(?<=whsec_)[A-Za-z0-9+/]{43}(?==))"
     r"|(?P<link>(?<=notifications/stop/)[A-Za-z0-9_-]{64})"
     r'|(?P<coordinate>(?<="[xy]": ")[A-Za-z0-9_-]{43})'
     r"|(?P<signature>(?<= )[A-Za-z0-9+/]{91}=)"
@@ -978,6 +1010,7 @@ def _stable(text: str) -> str:
                 "domain": f"agency-{number}.example",
                 "owner": f"{number:012x}",
                 "cursor": f"example-{number}",
+                "place": f"example-{number}".ljust(22, "x"),
                 "secret": f"example-{number}".ljust(43, "x"),
                 "link": f"example-{number}".ljust(64, "x"),
                 "coordinate": f"example-{number}".ljust(43, "x"),

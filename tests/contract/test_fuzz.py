@@ -44,6 +44,7 @@ class Run(Struct, kw_only=True, frozen=True):
         """The ids of the operations that it tries."""
         document = msgspec.json.decode((ROOT / "openapi" / "registry.json").read_bytes())
         every = {each["operationId"]: path for path, item in document["paths"].items() for each in item.values()}
+        del every["stream_events"]  # its answer has no end
         if self.phases == "stateful":
             # Chains go from what makes a thing to what is done to it. With all of them at once, some 11,000 pairs, the
             # fuzzer draws none: so agreements with what they need in one part, all but what is done to them in another.

@@ -13,6 +13,7 @@ import pytest
 from registry.directory.taxonomy.schemas import NEW_CATEGORY_EXAMPLE
 from registry.platform.access.principals import Role
 from registry.platform.issuers import DEVELOPMENT_ISSUER
+from registry.platform.webhooks.schemas import WEBHOOK_EXAMPLE
 from registry.resources.minimums.schemas import NEW_RESERVE_MINIMUM_EXAMPLE
 from registry.resources.rates.schemas import NEW_RATE_EXAMPLE
 from registry.sharing.policy.schemas.sets import NEW_POLICY_SET_EXAMPLE
@@ -118,6 +119,7 @@ KEPT_UP_TO_DATE_OTHERWISE = {
     "list_operator_acts": "the operator has few that wait",
     "list_principals": "who is seen changes with every call",
     "list_revocations": "an agency has few",
+    "list_webhooks": "an agency has few",
 }
 
 
@@ -213,6 +215,10 @@ async def scene(service: Service) -> Scene:
     past = [await take_one_over(partners.assisting, partners.requesting, No=f"23-{at}") for at in (1, 2, 3)]
     nothing = {"reason": "It was never ours (demo)."}
     await partners.requesting.coordinator.done("POST", f"/v1/past-loans/{past[0]['id']}/contest", nothing)
+    admin = partners.assisting.admin
+    hooks = [await admin.done("POST", "/v1/webhooks", {**WEBHOOK_EXAMPLE, "types": ["rate.*"]}) for _ in range(3)]
+    for _ in range(3):
+        await admin.done("POST", f"/v1/webhooks/{hooks[0]['id']}/test")
     await signed_ledger(service)
     await partners.requesting.coordinator.done("POST", f"/v1/past-loans/{past[1]['id']}/contest", nothing)
     await signed_ledger(service)
@@ -224,6 +230,7 @@ async def scene(service: Service) -> Scene:
         "category_code": category["code"],
         "asset_id": assets[0]["id"],
         "import_id": table["id"],
+        "webhook_id": hooks[0]["id"],
         "personnel_id": people_of_the_agency[0]["id"],
         "loan_id": loans[0]["id"],
         "obligation_id": loans[0]["obligations"][0]["id"],

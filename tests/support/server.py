@@ -21,7 +21,7 @@ from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.kernel.time import utc_now
 from registry.platform.settings import Settings, load
 from registry.serve import DeadlineProtocol, server
-from tests.support.service import Service
+from tests.support.service import Service, leaving
 
 
 class LiveServer(Struct, kw_only=True):
@@ -139,6 +139,6 @@ def wait_until_it_answers(port: int, process: "subprocess.Popen[bytes]", seconds
 async def in_process(settings: Settings) -> AsyncIterator[Service]:
     """The application without a socket, over a database or settings of the test's own."""
     edge = create_app(settings)
-    transport = httpx.ASGITransport(app=edge, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app=leaving(edge), raise_app_exceptions=False)
     async with edge.app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://registry.test") as http:
         yield Service(edge, settings, http)

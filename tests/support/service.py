@@ -1,5 +1,6 @@
 """The service under test, and callers of it."""
 
+import asyncio
 import re
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -23,6 +24,33 @@ _OF_A_TEXT = re.compile(
 
 _OF_WHAT_WAS_READ = re.compile(r"(/v1/requests/[0-9a-f-]{36})/approve\Z")
 """Approvals, which name the words that were read. Tests of the naming itself give `if_match`, others read first."""
+
+
+def leaving(app: Any) -> Any:
+    """The application, for a client that leaves a stream once it has its first part: others read to its end."""
+
+    async def run(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] != "/v1/events/stream":
+            await app(scope, receive, send)
+            return
+        began, asked = asyncio.Event(), False
+
+        async def gone() -> Any:
+            nonlocal asked
+            if asked:
+                await began.wait()
+                return {"type": "http.disconnect"}
+            asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def sent(message: Any) -> None:
+            await send(message)
+            if message["type"] == "http.response.body":
+                began.set()
+
+        await app(scope, gone, sent)
+
+    return run
 
 
 class Caller:
@@ -103,7 +131,7 @@ class Service:
         self.edge = edge
         self.settings = settings
         self.http = http
-        self._transport = httpx.ASGITransport(app=edge, raise_app_exceptions=False)
+        self._transport = httpx.ASGITransport(app=leaving(edge), raise_app_exceptions=False)
         self._tokens: dict[tuple[object, ...], tuple[datetime, str]] = {}
 
     @property

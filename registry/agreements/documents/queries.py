@@ -7,7 +7,7 @@ sees it and reads it, what was withdrawn or is restricted by its cleared staff. 
 others than the parties without its words, and its content is for the cleared staff of its filer and of the custodian.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -53,6 +53,7 @@ from registry.platform.files.remarks import FileRemark
 from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import Forbidden, NotFound
+from registry.platform.ledger.feed import FeedReader
 
 STAYS = "Your agency is not bound by the agreement now, and the record of those who are keeps this paper for now."
 """To who has left or is not bound yet: whether an act rests on it or a hold stands since is not for it to hear of."""
@@ -71,6 +72,11 @@ _HELD = (
     .exists()
 )
 _OPEN = sa.and_(document.c.sensitivity == Sensitivity.PUBLIC, is_published(document.c.id))
+
+
+def _told(*, administrator: bool) -> sa.ColumnElement[bool]:
+    """Documents that `viewer` may know of: its own, those for the parties that it is one of, and published ones."""
+    return sa.or_(_OWN, sa.and_(visible_to(administrator=administrator), sa.or_(_SHARED, _OPEN)))
 
 
 def _documents(*, administrator: bool) -> sa.Select[Any]:
@@ -94,7 +100,7 @@ def _documents(*, administrator: bool) -> sa.Select[Any]:
         .join(document_content, document_content.c.sha256 == document.c.sha256)
         .join(agency, agency.c.id == document.c.filed_by_id)
         .outerjoin(agreement_version, agreement_version.c.id == document.c.version_id)
-        .where(sa.or_(_OWN, sa.and_(visible_to(administrator=administrator), sa.or_(_SHARED, _OPEN))))
+        .where(_told(administrator=administrator))
     )
 
 
@@ -148,6 +154,23 @@ async def document_row(read: Read, principal: Principal, document_id: UUID, now:
     if row is None:
         raise NotFound("document")
     return row
+
+
+@cache
+def _seen(*, administrator: bool) -> sa.Select[Any]:
+    asked = document.c.id.in_(sa.bindparam("ids", type_=_UUID, expanding=True))
+    return (
+        sa.select(document.c.id)
+        .join(agreement, agreement.c.id == document.c.agreement_id)
+        .where(asked, _told(administrator=administrator))
+    )
+
+
+async def documents_seen(read: Read, reader: FeedReader, ids: Collection[UUID], now: datetime) -> Collection[UUID]:
+    """Those of the documents that the reader's agency may know of, asked of many at once: for the feed of events."""
+    statement = _seen(administrator=reader.administrator)
+    rows = await read.all(statement, {"ids": sorted(ids), "viewer": reader.agency_id, "now": now})
+    return [row.id for row in rows]
 
 
 def document_relations(principal: Principal, row: Row[Any]) -> list[Relation]:

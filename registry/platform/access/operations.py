@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
+from uuid import UUID
 
 import msgspec
 from litestar import Litestar, Request, delete, get, patch, post
@@ -156,9 +157,9 @@ def check_supplies(app: Litestar) -> None:
 class Supplies:
     """The values that a handler can receive by parameter name.
 
-    From the request: `read`, `write`, `own_transaction`, `caller`, `filters`, `if_match`, `request_target`, `scope`,
-    `body` where the operation takes a file, and `form` where it takes one. Any other name is looked up in the
-    application's state, which `create_app` fills.
+    From the request: `read`, `write`, `own_transaction`, `caller`, `filters`, `if_match`, `last_event_id`,
+    `request_target`, `scope`, `body` where the operation takes a file, and `form` where it takes one. Any other name is
+    looked up in the application's state, which `create_app` fills.
     """
 
     def __init__(
@@ -192,6 +193,12 @@ class Supplies:
     def if_match(self) -> Any:
         """The versions that the `If-Match` header allows the caller to edit."""
         return expected_version(self.scope)
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The `Last-Event-ID` header, by which a client says where its stream broke off; None without it."""
+        given = header_values(self.scope, b"last-event-id")
+        return given[-1].decode("latin-1").strip() or None if given else None
 
     @property
     def request_target(self) -> str:
@@ -237,12 +244,14 @@ def _wrapped(
         if "write" not in asked and not keeps_answer_only:
             forms = scope["route_handler"].opt["other_forms"]
             liked = chosen(scope, forms) if forms else None
+            place = _place_in_feed(scope) if isinstance(question, Page) else None  # before anything is read
             found: Answer[Any] | Content | Download | HtmlAnswer = await answered()
             if isinstance(found, Answer):
                 found.form, found.varies = liked, bool(forms)
             if isinstance(question, Page) and isinstance(found, Answer):
                 found.content = bind(found.content, scope["path"], question)
                 found.next_link = next_link(supplies.request_target, found.content.next_cursor)
+                found.as_of_event = place
             return found.render(scope, status)
         write: Write = supplies.database.write()
         supplies.write = write
@@ -284,6 +293,13 @@ def _wrapped(
     handle.__module__ = function.__module__
     handle.__doc__ = function.__doc__
     return handle
+
+
+def _place_in_feed(scope: Scope) -> str | None:
+    """The caller's cursor for a place of the feed, from which on it hears of everything that a list may lack."""
+    principal: Principal | None = scope.get("user")
+    place_now: Callable[[UUID], str] | None = scope["litestar_app"].state.get("place_in_feed")
+    return None if principal is None or place_now is None else place_now(principal.agency_id)
 
 
 async def _claim(

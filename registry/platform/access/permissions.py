@@ -108,6 +108,8 @@ class Action(StrEnum):
     LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
     LEDGER_PROVE = "ledger:prove"  # have an event that concerns the agency proved, with all of its parts
     LEDGER_VERIFY = "ledger:verify"  # see the ledger's checkpoints and keys, have it proved that it was only added to
+    WEBHOOKS_READ = "webhooks:read"  # see where events are sent for the own agency, and what became of them
+    WEBHOOKS_MANAGE = "webhooks:manage"  # have events sent to programs of the own agency, change, rotate, delete that
 
 
 EVERYBODY: dict[Role, frozenset[Relation]] = {role: frozenset({"anyone"}) for role in Role}
@@ -212,6 +214,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     | _roles(["own"], _RA),
     Action.LEDGER_PROVE: _roles(["own", "party"], _AU, _AA) | _roles(["own"], _RA),
     Action.LEDGER_VERIFY: EVERYBODY,
+    Action.WEBHOOKS_READ: _roles(["own"], _AA, _AU),
+    Action.WEBHOOKS_MANAGE: _roles(["own"], _AA),
 }
 
 HUMAN_ONLY = frozenset(

@@ -37,7 +37,8 @@ class Principal(Struct, kw_only=True, frozen=True):
     `name` is what people call the person, where the token says it. It is stored only with `name_kept`, which the
     issuer's description says. `acr`, `amr` and `auth_time` tell how and when the person signed in, as far as the token
     does; `step_up` what the issuer's description asks of that for acts that bind.
-    `attributes` are those of the issuer's claim map that the token has.
+    `attributes` are those of the issuer's claim map that the token has. After `known_until`, in seconds since 1970, the
+    token says nothing any more.
     """
 
     subject: str
@@ -53,6 +54,7 @@ class Principal(Struct, kw_only=True, frozen=True):
     auth_time: datetime | None = None
     step_up: StepUp | None = None
     attributes: Mapping[str, str] = {}
+    known_until: float | None = None
 
     @property
     def person(self) -> str:

@@ -295,6 +295,7 @@ class TokenVerifier:
             auth_time=said.auth_time,
             step_up=issuer.step_up,
             attributes=said.attributes,
+            known_until=expires,
         )
 
     def _agency_named(self, claims: Mapping[str, Any], trusted: Trusted, now: datetime) -> UUID | None:

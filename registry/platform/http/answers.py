@@ -8,7 +8,7 @@ import base64
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -16,6 +16,9 @@ from registry.platform.http.asgi import Receive, Scope, Send
 from registry.platform.http.disposition import attachment
 from registry.platform.http.forms import OtherForm
 from registry.platform.http.whole_answers import BODY_FOLLOWS
+
+ENDLESS: Final = "registry.endless"
+"""In the start of an answer: it goes on until one of both ends it, and is not counted as work in the meantime."""
 
 T = TypeVar("T")
 Pieces: TypeAlias = AsyncGenerator[bytes, None]
@@ -58,7 +61,18 @@ class Answer(Generic[T]):
     With a `form` it is sent in that; `varies` says that the client could have asked for another one.
     """
 
-    __slots__ = ("content", "etag", "form", "location", "next_link", "repeated", "restricted", "status", "varies")
+    __slots__ = (
+        "as_of_event",
+        "content",
+        "etag",
+        "form",
+        "location",
+        "next_link",
+        "repeated",
+        "restricted",
+        "status",
+        "varies",
+    )
 
     def __init__(
         self,
@@ -78,6 +92,7 @@ class Answer(Generic[T]):
         self.next_link = next_link
         self.status = status
         self.restricted = restricted
+        self.as_of_event: str | None = None
         self.repeated: T | None = None
         self.varies = False
 
@@ -107,6 +122,8 @@ class Answer(Generic[T]):
             headers.append((b"location", self.location.encode()))
         if self.next_link is not None:
             headers.append((b"link", f'<{self.next_link}>; rel="next"'.encode()))
+        if self.as_of_event is not None:
+            headers.append((b"as-of-event", self.as_of_event.encode()))
         if status == 204:
             return Rendered(204, headers, b"")
         if self.varies:

@@ -87,7 +87,7 @@ class Routes:
 class Edge:
     """An ASGI application that wraps the framework's."""
 
-    def __init__(self, app: Litestar, settings: Settings) -> None:
+    def __init__(self, app: Litestar, settings: Settings, draining: Draining | None = None) -> None:
         self.app = app
         self._framework = cast(AsgiApp, app)
         self.metrics = Metrics()
@@ -100,7 +100,7 @@ class Edge:
         self.metrics.in_flight.set_function(lambda: self._in_flight.now)
         self.reading = Admission(settings.max_in_flight)
         self.bodies = Bodies(settings.max_body_bytes)
-        self.draining = Draining()
+        self.draining = draining or Draining()
         self._proxies = tuple(ip_network(proxy) for proxy in settings.trusted_proxies)
 
     def stop(self) -> None:
@@ -210,7 +210,7 @@ class Edge:
 
     def _note(self, exchange: "Exchange") -> None:
         scope = exchange.scope
-        seconds = time.perf_counter() - exchange.began
+        seconds = (exchange.answered or time.perf_counter()) - exchange.began
         route = str(scope.get("path_template") or "(none)")
         method = "HEAD" if exchange.head else str(scope["method"])
         method = method if method in ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS") else "(other)"

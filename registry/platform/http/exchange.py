@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
+from registry.platform.http.answers import ENDLESS
 from registry.platform.http.asgi import Message, Receive, Scope, Send
 from registry.platform.http.deprecations import deprecation_fields
 from registry.platform.http.draining import Draining
@@ -79,6 +80,8 @@ class Exchange:
         self._counts = 0
         self._pauses = 0
         self.began = time.perf_counter()
+        self.answered: float | None = None
+        """When the answer began, of one that never ends by itself."""
         self.head = False
         self.on_computed: Callable[[], None] | None = None
         self.started = False
@@ -191,6 +194,10 @@ class Exchange:
             self.started = True
             self.computed()
             self.status = message["status"]
+            if message.pop(ENDLESS, False):
+                self._in_flight.now -= self._counts
+                self._counts = 0
+                self.answered = time.perf_counter()
             message["headers"] = [
                 *message.get("headers", ()),
                 (b"x-request-id", self.trace_id.encode()),

@@ -108,6 +108,14 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
             "key is missing that signed before. Null for liveness."
         ),
     ] = None
+    webhooks: Annotated[
+        str | None,
+        Meta(
+            description="Whether events are sent to the webhooks of agencies: `on`, or `off` while the operator has "
+            "not set `REGISTRY_SECRET_KEYS`, and on a copy (`REGISTRY_COPY`); `checks` says where a key is missing. "
+            "Null for liveness."
+        ),
+    ] = None
     schema_status: Annotated[
         SchemaStatus | None,
         Meta(description="What the database's schema is to this process. Null for liveness, and where it is unknown."),
@@ -136,7 +144,7 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
 Check: TypeAlias = Callable[[], Awaitable[str]]
 """Tells how it stands with one thing: `ok`, or what is wrong."""
 
-TOLD = frozenset({"documents", "ledger", "log", "mail", "service_clients"})
+TOLD = frozenset({"documents", "ledger", "log", "mail", "service_clients", "webhooks"})
 """Checks of what others than the process are hurt by, so that it stays ready: everything else works."""
 
 ClientKeys: TypeAlias = Callable[[], ClientKeysHealth]
@@ -157,6 +165,7 @@ async def readiness(
     service_clients: str,
     notices: str,
     ledger_signing: str,
+    webhooks: str,
     client_keys: ClientKeysHealth,
     file_reading: str,
 ) -> Health:
@@ -177,6 +186,7 @@ async def readiness(
         service_clients=service_clients if checks["service_clients"] == OK else "off",
         notices=notices,
         ledger_signing=ledger_signing,
+        webhooks=webhooks,
         file_reading=file_reading,
         schema_status=schema,
         issuers=issuers,

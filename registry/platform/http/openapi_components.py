@@ -75,6 +75,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
         {
             "bulk": "Tables of things in bulk: upload, map, check, write, and the report.",
             "ledger": "Proof of what was recorded: signed checkpoints, and that an event is among what they cover.",
+            "webhooks": "Programs of agencies to which events are sent, and what became of each message.",
         },
     ),
     "service": ("Service", {"service": "The service itself."}),
@@ -130,6 +131,12 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
         "example": '</v1/assets?cursor=WyIwMTkwIl0>; rel="next"',
     },
+    "As-Of-Event": {
+        "description": "A place in your agency's feed (`after` of `GET /v1/events`) before which nothing happened that "
+        "this page lacks. Of a list that is read page by page, keep that of the first.",
+        "schema": {"type": "string"},
+        "example": "k3Jv0yq8S1m4c5Hn2pXwTA",
+    },
     "Idempotency-Replayed": {
         "description": "`true` when this is the answer to an earlier request with the same Idempotency-Key.",
         "schema": {"type": "string", "enum": ["true"]},
@@ -173,6 +180,14 @@ DEPRECATION_HEADERS: dict[str, Any] = {
     },
 }
 PARAMETERS: dict[str, Any] = {
+    "Last-Event-ID": {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "required": False,
+        "description": "The `id` that the stream sent last: it goes on behind that. Browsers send it by themselves.",
+        "schema": {"type": "string"},
+        "example": "k3Jv0yq8S1m4c5Hn2pXwTA",
+    },
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",

@@ -87,6 +87,7 @@ def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes)
         *(["Idempotency-Key"] if "post" in found else []),
         *_precondition(found, opt),
         *(["If-None-Match"] if method == "get" and opt["etag"] else []),
+        *(["Last-Event-ID"] if "last_event_id" in opt["asked"] else []),
     ]
     for each in opt["deprecations"]:
         _deprecate_parameter(handler, parameters, each)
@@ -231,6 +232,8 @@ def _successes(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[s
         headers.append("Idempotency-Replayed")
     if opt["query"] is not None and "cursor" in opt["query"].__struct_fields__:
         headers.append("Link")
+        if not opt["public"]:
+            headers.append("As-Of-Event")
     if opt["returns"] is Content:
         headers.append("Content-Disposition")
     if opt["deprecations"]:

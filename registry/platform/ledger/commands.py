@@ -19,6 +19,7 @@ from registry.platform.kernel.canonical import canonical
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import format_instant
 from registry.platform.ledger.event_types import EventType
+from registry.platform.ledger.subjects import READ_BY
 from registry.platform.ledger.tables import ledger_event, ledger_event_agency, ledger_unsealed
 
 Outcome: TypeAlias = Literal["done", "denied", "failed"]
@@ -74,7 +75,8 @@ def record(
     `n` distinguishes several events about the same version. The caller's own agency is always concerned; others may
     read the event when they are among `agencies`, or the audience is wider. A restricted event is only for auditors.
     `data` must not contain a person's name, because the ledger is append-only and a leak could never be removed.
-    `occurred_at` is when the act was done; by default now. Raises ValueError for a type that is not in the catalogue.
+    `occurred_at` is when the act was done; by default now. Raises ValueError for a type that is not in the catalogue,
+    and for a kind of thing that is not in `subjects`.
     """
     event = Event(
         type=event_type,
@@ -113,6 +115,10 @@ def record_many(write: Write, caller: Caller, events: Sequence[Event]) -> list[U
 
 def _row(caller: Caller, event_id: UUID, event: Event, concerned: Sequence[UUID]) -> dict[str, object]:
     kind, subject_id, version = event.subject
+    if kind not in READ_BY:
+        raise ValueError(
+            f"`{kind}` is not in registry/platform/ledger/subjects.py, which says who hears of such a thing"
+        )
     occurred_at = event.occurred_at or caller.now
     type_ = EventType(event.type).value
     private = _private_part(caller)

@@ -422,3 +422,12 @@ class EventType(Meant):
     SIGNING_AUTHORITY_REGISTERED = "signing_authority.registered", "An office's authority to sign was entered."
     SIGNING_AUTHORITY_REVOKED = "signing_authority.revoked", "An authority to sign was revoked."
     SIGNING_KEY_ROTATED = "signing_key.rotated", "The key with which the registry signs tokens was changed."
+    WEBHOOK_CREATED = "webhook.created", "An agency has events sent to a program of its own."
+    WEBHOOK_DELETED = "webhook.deleted", "A webhook was deleted, with its secrets and the log of its deliveries."
+    WEBHOOK_DISABLED = (
+        "webhook.disabled",
+        "Nothing is sent to a webhook any more; `data` says whether its agency said so, or nothing arrived for days.",
+    )
+    WEBHOOK_ENABLED = "webhook.enabled", "Events are sent to a webhook again."
+    WEBHOOK_ROTATED = "webhook.rotated", "A webhook was given a new secret."
+    WEBHOOK_UPDATED = "webhook.updated", "What is sent to a webhook was changed, or where that is."

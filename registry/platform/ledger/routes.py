@@ -1,4 +1,4 @@
-"""Operations on the ledger as a whole: its checkpoints, its keys, and proofs."""
+"""Operations on the ledger as a whole: its feed, its checkpoints, its keys, and proofs."""
 
 from uuid import UUID
 
@@ -12,6 +12,9 @@ from registry.platform.database.handles import Read
 from registry.platform.http.answers import Answer
 from registry.platform.http.forms import OtherForm
 from registry.platform.ledger import proving
+from registry.platform.ledger.feed import reader_for
+from registry.platform.ledger.feed_schemas import EventFeed, EventFeedQuery, EventStreamQuery
+from registry.platform.ledger.feeding import Feed, read_feed, wanted_by
 from registry.platform.ledger.proof_schemas import (
     LedgerCheckpoint,
     LedgerCheckpointPage,
@@ -22,6 +25,7 @@ from registry.platform.ledger.proof_schemas import (
     LedgerProof,
     LedgerProofQuery,
 )
+from registry.platform.ledger.streaming import EventStream, Listeners
 
 
 def _note(found: LedgerCheckpoint) -> bytes:
@@ -29,6 +33,54 @@ def _note(found: LedgerCheckpoint) -> bytes:
 
 
 NOTE = OtherForm(media_type="text/plain", parameters="; charset=utf-8", make=_note)
+
+
+@operation(
+    "get",
+    "/events",
+    permission=Action.LEDGER_READ,
+    query=EventFeedQuery,
+    problems=("bad_cursor", "unknown_event_type"),
+)
+async def get_events(
+    read: Supplied[Read], event_feed: Supplied[Feed], filters: Supplied[EventFeedQuery], caller: Supplied[Caller]
+) -> Answer[EventFeed]:
+    """Follow what happens: the events that concern your agency, in their order, from any place on.
+
+    Ask again with `next_after`, at once while there is `more`: nothing is missed, and nothing comes twice. An event is
+    told to those roles that may read things of its kind, while your agency may see the thing; `data` to those who may
+    have events proved. It is told a fraction of a second after it happened, once the ledger has given it its place.
+    """
+    reader = reader_for(caller.principal)
+    found = await read_feed(read, event_feed, reader, filters, caller.now)
+    return Answer(found, restricted=reader.whole)
+
+
+@operation(
+    "get",
+    "/events/stream",
+    permission=Action.LEDGER_READ,
+    query=EventStreamQuery,
+    problems=("bad_cursor", "too_many_streams", "unknown_event_type"),
+)
+async def stream_events(
+    event_listeners: Supplied[Listeners],
+    filters: Supplied[EventStreamQuery],
+    caller: Supplied[Caller],
+    last_event_id: Supplied[str | None],
+) -> EventStream:
+    """Hear of events as they happen, as server-sent events: each as `GET /v1/events` has it, in the same order.
+
+    `id` is the event's `place`, `event` its type. Without a place the stream begins with what happens from now on; a
+    client that was cut off goes on by `Last-Event-ID`. While nothing happens it sends a comment every 15 seconds. It
+    ends with an event `end`, whose `reason` is that the token has expired (`token_expired`), that its bearer may act no
+    more (`may_not_act`), that this process ends (`stopping`), or that the database does not answer (`unavailable`):
+    come again, with a new token where that is over. Who takes its events too slowly is cut off, and goes on from there.
+    """
+    places, agency_id = event_listeners.feed.places, caller.agency_id
+    given, name = (last_event_id, "Last-Event-ID") if last_event_id else (filters.after, "after")
+    place = event_listeners.place(agency_id) if given is None else places.place(agency_id, given, name)
+    return EventStream(event_listeners, event_listeners.enter(caller.principal, place, wanted_by(filters)))
 
 
 @operation(
@@ -100,6 +152,8 @@ async def get_ledger_consistency(
 router = Router(
     path="/v1",
     route_handlers=[
+        get_events,
+        stream_events,
         get_ledger_checkpoint,
         list_ledger_checkpoints,
         get_ledger_keys,

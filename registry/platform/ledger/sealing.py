@@ -15,7 +15,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, TypeAlias
+from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 import structlog
 from msgspec import Struct
@@ -35,8 +37,10 @@ from registry.platform.ledger.signing import (
     signers,
 )
 from registry.platform.ledger.tables import (
+    EVERYBODY,
     ledger_checkpoint,
     ledger_event,
+    ledger_feed,
     ledger_leaf,
     ledger_node,
     ledger_unsealed,
@@ -78,6 +82,7 @@ _FIRST_WAITING = (
 )
 _SEALED = ledger_unsealed.delete().where(ledger_unsealed.c.n.in_(sa.bindparam("numbers", expanding=True)))
 _INSERT_LEAF = ledger_leaf.insert()
+_INSERT_FEED = ledger_feed.insert()
 _INSERT_NODE = ledger_node.insert()
 _INSERT_CHECKPOINT = ledger_checkpoint.insert()
 _LAST_CHECKPOINT = (
@@ -92,6 +97,8 @@ class SealingState(Struct, kw_only=True):
     """How far the ledger is sealed, as one process last saw it."""
 
     tree_size: int = 0
+    stored: int = 0
+    """Of these, how many were seen in the database: those that are being sealed may come to nothing."""
     checkpoint_size: int = 0
     sealed: int = 0
     """Events that this process has sealed."""
@@ -177,7 +184,7 @@ class Sealer:
         """
         (found,) = await self._reader().fast(_STATE)
         now = time.monotonic()
-        self.state.tree_size = 0 if found.seq is None else found.seq + 1
+        self.state.tree_size = self.state.stored = 0 if found.seq is None else found.seq + 1
         self.state.checkpoint_size = found.signed or 0
         if found.n is None:
             self._head = None
@@ -213,7 +220,7 @@ class Sealer:
         if not rows:
             return 0
         growth = await self._grown(write)
-        leaves, nodes = [], []
+        leaves, feed, nodes = [], [], []
         for row in rows:
             seq, hash_ = growth.size, leaf_hash(row.canonical)
             nodes += [
@@ -222,7 +229,9 @@ class Sealer:
                 if level % STRIDE == 0
             ]
             leaves.append({"seq": seq, "event_id": row.event_id, "leaf_hash": hash_, "root_hash": growth.root})
+            feed += [{"agency_id": each, "seq": seq, "event_id": row.event_id} for each in _followers(row.canonical)]
         write.defer(_INSERT_LEAF, leaves)
+        write.defer(_INSERT_FEED, feed)
         if nodes:
             write.defer(_INSERT_NODE, nodes)
         gone = await write.run(_SEALED, {"numbers": [row.n for row in rows]})
@@ -282,6 +291,20 @@ class Sealer:
         if words and words != self._changed:
             _log.error("the ledger was changed: nothing is sealed on top of it", cause=words)
         self._changed = words
+
+
+class _Audience(Struct, frozen=True):
+    audience: str
+    agency_ids: list[UUID]
+
+
+_audience_of = msgspec.json.Decoder(_Audience).decode
+
+
+def _followers(public_part: bytes) -> Sequence[UUID]:
+    """Under which agencies an event stands in the feed."""
+    found = _audience_of(public_part)
+    return found.agency_ids if found.audience == "agencies" else (EVERYBODY,)
 
 
 async def _turn(write: Write) -> bool:

@@ -8,6 +8,8 @@ refuse it. The sealer reads `ledger_unsealed`, gives each event its place in `le
 former.
 """
 
+from uuid import UUID
+
 import sqlalchemy as sa
 
 from registry.platform.database.types import Instant, Uuid, one_of, table, unique, unique_where
@@ -87,6 +89,19 @@ ledger_leaf = table(
 tree the work, and names the first place from which a rewritten ledger differs.
 """
 
+ledger_feed = table(
+    "ledger_feed",
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("event_id", Uuid, sa.ForeignKey(ledger_event.c.id), nullable=False),
+)
+"""The sealed events of each agency in their order: the sealer adds a row for each agency that an event concerns, and
+for one that is for everybody a single row under `EVERYBODY`. So whoever follows the ledger reads its own events along
+this index, however many are others'."""
+
+EVERYBODY = UUID(int=0)
+"""No agency's id: under it `ledger_feed` has the events of the audiences `network` and `public`."""
+
 ledger_node = table(
     "ledger_node",
     sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
@@ -141,5 +156,5 @@ ledger_cosignature = table(
 )
 """The signature line that a witness adds to a checkpoint (C2SP tlog-cosignature), and the key that verifies it."""
 
-SEALED = (ledger_leaf, ledger_node, ledger_checkpoint, ledger_cosignature)
+SEALED = (ledger_leaf, ledger_feed, ledger_node, ledger_checkpoint, ledger_cosignature)
 """Where rows are only ever added."""

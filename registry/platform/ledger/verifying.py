@@ -27,10 +27,12 @@ from registry.platform.ledger.notes import (
 )
 from registry.platform.ledger.signing import KEYS, as_keys
 from registry.platform.ledger.tables import (
+    EVERYBODY,
     ledger_checkpoint,
     ledger_cosignature,
     ledger_event,
     ledger_event_agency,
+    ledger_feed,
     ledger_leaf,
     ledger_node,
     ledger_unsealed,
@@ -85,6 +87,49 @@ _TWICE = (
 _SEALED_AND_WAITING = (
     sa.select(ledger_unsealed.c.event_id)
     .where(sa.exists().where(ledger_leaf.c.event_id == ledger_unsealed.c.event_id))
+    .limit(MOST)
+)
+_FOR_ALL = ledger_event.c.audience != "agencies"
+_ITS_AGENCY = sa.exists().where(
+    ledger_event_agency.c.event_id == ledger_feed.c.event_id, ledger_event_agency.c.agency_id == ledger_feed.c.agency_id
+)
+
+
+def _filed(agency_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        ledger_feed.c.agency_id == agency_id,
+        ledger_feed.c.seq == ledger_leaf.c.seq,
+        ledger_feed.c.event_id == ledger_leaf.c.event_id,
+    )
+
+
+_EVERYBODY = sa.bindparam("everybody", EVERYBODY, type_=ledger_feed.c.agency_id.type)
+_UNFILED = (
+    sa.select(ledger_leaf.c.seq, ledger_leaf.c.event_id)
+    .join_from(ledger_leaf, ledger_event)
+    .join(ledger_event_agency, ledger_event_agency.c.event_id == ledger_event.c.id)
+    .where(
+        ledger_leaf.c.seq > _SEQ,
+        sa.case((_FOR_ALL, ~_filed(_EVERYBODY)), else_=~_filed(ledger_event_agency.c.agency_id)),
+    )
+    .order_by(ledger_leaf.c.seq)
+    .limit(MOST)
+)
+_FILED_WRONGLY = (
+    sa.select(ledger_feed.c.seq, ledger_feed.c.event_id)
+    .outerjoin(
+        ledger_leaf,
+        sa.and_(ledger_leaf.c.seq == ledger_feed.c.seq, ledger_leaf.c.event_id == ledger_feed.c.event_id),
+    )
+    .outerjoin(ledger_event, ledger_event.c.id == ledger_feed.c.event_id)
+    .where(
+        ledger_feed.c.seq > _SEQ,
+        sa.or_(
+            ledger_leaf.c.seq.is_(None),
+            sa.case((_FOR_ALL, ledger_feed.c.agency_id != _EVERYBODY), else_=~_ITS_AGENCY),
+        ),
+    )
+    .order_by(ledger_feed.c.seq)
     .limit(MOST)
 )
 
@@ -164,6 +209,8 @@ class _Verification:
         self._doubled()
         self._superfluous_nodes()
         self._signatures()
+        if not self.found.faults:
+            self._misfiled()
         return self.found
 
     def _begin(self, size: int) -> None:
@@ -324,6 +371,14 @@ class _Verification:
             self._say(f"event {row.event_id} was sealed twice, the second time in place {row.seq}")
         for row in self._connection.execute(_SEALED_AND_WAITING):
             self._say(f"event {row.event_id} is sealed, and waits to be sealed again")
+
+    def _misfiled(self) -> None:
+        """The feed, by which agencies hear of events, against the events that are known to be whole."""
+        missing, superfluous = "missing from the feed of an agency that", "in the feed of an agency that"
+        for row in self._connection.execute(_UNFILED, {"after": self._from - 1}):
+            self._say(f"event {row.event_id} (place {row.seq}) is {missing} it concerns")
+        for row in self._connection.execute(_FILED_WRONGLY, {"after": self._from - 1}):
+            self._say(f"event {row.event_id} (place {row.seq}) is {superfluous} it does not concern")
 
     def _signatures(self) -> None:
         """The newest checkpoint by a key that is known from elsewhere, and what witnesses have signed."""

@@ -57,6 +57,9 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "principal": {"owner": "own", "operator": ""},
     "operator_act": {"operator": ""},
     "client": {"owner": "own", "operator": ""},
+    "webhook": {"owner": "own"},
+    "spare_webhook": {"owner": "own"},
+    "webhook_delivery": {"owner": "own"},
     "draft_agreement": {"owner": "custodian party"},
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
     "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
@@ -134,6 +137,8 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "clients:read": {"GU": "own", "R": "anyone"},
     "clients:manage": {"G": "own"},
     "clients:disable": {"G": "own", "R": "anyone"},
+    "webhooks:read": {"GU": "own"},
+    "webhooks:manage": {"G": "own"},
     "principals:read": {"G": "own", "R": "anyone"},
     "principals:manage": {"G": "own", "R": "anyone"},
     "acts:decide": {"R": "anyone"},
@@ -285,6 +290,16 @@ CLIENT_ROWS = {
     **_each("rotate_client", "clients:manage", "client"),
     **_each("disable_client", "clients:disable", "client"),
 }
+WEBHOOK_ROWS = {
+    **_each("list_webhooks", "webhooks:read"),
+    **_each("create_webhook", "webhooks:manage"),
+    **_each("get_webhook list_webhook_deliveries", "webhooks:read", "webhook"),
+    **_each("get_webhook_delivery", "webhooks:read", "webhook_delivery"),
+    **_each("update_webhook rotate_webhook", "webhooks:manage", "webhook"),
+    **_each("delete_webhook", "webhooks:manage", "spare_webhook"),
+    **_each("enable_webhook disable_webhook test_webhook", "webhooks:manage", "webhook"),
+    **_each("redeliver_webhook_delivery", "webhooks:manage", "webhook_delivery"),
+}
 PRINCIPAL_ROWS = {
     **_each("list_principals", "principals:read"),
     **_each("get_principal list_principal_history", "principals:read", "principal"),
@@ -296,6 +311,7 @@ OPERATOR_ACT_ROWS = {
 }
 AUDIT_ROWS = {
     **_each("list_audit_events", "audit:read"),
+    **_each("get_events stream_events", "ledger:read"),
     **_each("get_ledger_checkpoint list_ledger_checkpoints get_ledger_keys get_ledger_consistency", "ledger:verify"),
     **_each("get_ledger_event_proof", "ledger:prove", "ledger_event"),
 }
@@ -563,6 +579,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **ISSUER_ROWS,
     **REVOCATION_ROWS,
     **CLIENT_ROWS,
+    **WEBHOOK_ROWS,
     **PRINCIPAL_ROWS,
     **OPERATOR_ACT_ROWS,
     **AUDIT_ROWS,

@@ -15,6 +15,7 @@ from registry.directory.taxonomy.schemas import NEW_CATEGORY_EXAMPLE
 from registry.platform.access.development import development_token
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.kernel.time import utc_now
+from registry.platform.webhooks.schemas import WEBHOOK_EXAMPLE
 from registry.resources.certificates.schemas import NEW_ASSET_CERTIFICATE_EXAMPLE
 from registry.resources.minimums.schemas import NEW_RESERVE_MINIMUM_EXAMPLE
 from registry.resources.personnel.schemas import NEW_CREDENTIAL_EXAMPLE
@@ -289,6 +290,9 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     proposed_act = await proposer.done("POST", f"/v1/revocations/{refused['id']}/lift", found)
     program = {"name": "Dispatch (demo)", "scopes": ["assets:read"]}
     client = await owner.admin.done("POST", "/v1/clients", program)
+    webhook = await owner.admin.done("POST", "/v1/webhooks", {**WEBHOOK_EXAMPLE, "name": f"Program {CANARY}"})
+    spare_webhook = await owner.admin.done("POST", "/v1/webhooks", WEBHOOK_EXAMPLE)
+    delivery = await owner.admin.done("POST", f"/v1/webhooks/{webhook['id']}/test")
     feed = await owner.legal.done("POST", "/v1/calendar-feeds", {"label": f"Calendar {CANARY}"})
     filing = {**NEW_DUTY_EXAMPLE, "title": f"File it {CANARY}"}
     duty = await owner.legal.done("POST", f"/v1/agreements/{agreement['id']}/duties", filing)
@@ -406,6 +410,9 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "issuer": issuer["id"],
             "revocation": revocation["id"],
             "client": client["id"],
+            "webhook": webhook["id"],
+            "spare_webhook": spare_webhook["id"],
+            "webhook_delivery": f"{webhook['id']}/{delivery['id']}",
             "principal": principal["id"],
             "operator_act": proposed_act["operator_act_id"],
             **{name: made["id"] for name, made in assets.items()},

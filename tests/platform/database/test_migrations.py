@@ -38,6 +38,7 @@ REGISTRY = Path(registry.__file__).parent
 APPEND_ONLY = (
     "ledger_event",
     "ledger_event_agency",
+    "ledger_feed",
     "ledger_leaf",
     "ledger_node",
     "ledger_checkpoint",

@@ -60,7 +60,7 @@ async def tell(
             write,
             actor,
             EventType.LOAN_RETURNED,
-            subject=("thing", thing, version),
+            subject=("asset", thing, version),
             agencies=agencies,
             data={"version": version, "told": "restricted" if restricted else audience},
             audience=audience,
@@ -70,7 +70,7 @@ async def tell(
 
 async def shown(service: Service, viewer: Principal, thing: UUID) -> list[dict[str, Any]]:
     """The history as it goes over the wire, as the contract describes it."""
-    found = await history(service.database.read(), viewer, "thing", thing, HistoryQuery(sort="version"))
+    found = await history(service.database.read(), viewer, "asset", thing, HistoryQuery(sort="version"))
     wire = msgspec.json.encode(found)
     msgspec.json.decode(wire, type=LedgerEventPage)
     items: list[dict[str, Any]] = msgspec.json.decode(wire)["items"]
@@ -78,7 +78,7 @@ async def shown(service: Service, viewer: Principal, thing: UUID) -> list[dict[s
 
 
 async def seen(service: Service, viewer: Principal, thing: UUID, page: HistoryQuery | None = None) -> list[str]:
-    found = await history(service.database.read(), viewer, "thing", thing, page or HistoryQuery(sort="version"))
+    found = await history(service.database.read(), viewer, "asset", thing, page or HistoryQuery(sort="version"))
     return [event["data"]["told"] for event in msgspec.json.decode(msgspec.json.encode(found.items))]
 
 
@@ -185,7 +185,7 @@ async def test_pages_show_every_event_once_and_the_latest_first(service: Service
     told = [await tell(service, thing, version, [party]) for version in range(1, 8)]
     viewer, cursor, shown = principal(party, Role.AUDITOR), None, []
     for _ in range(10):
-        page = await history(service.database.read(), viewer, "thing", thing, HistoryQuery(limit=3, cursor=cursor))
+        page = await history(service.database.read(), viewer, "asset", thing, HistoryQuery(limit=3, cursor=cursor))
         items = msgspec.json.decode(msgspec.json.encode(page.items))
         assert len(items) <= 3
         shown += [UUID(item["id"]) for item in items]
@@ -200,8 +200,8 @@ async def test_the_order_is_that_of_the_versions_whatever_the_clock_said(service
     by_version = {version: await tell(service, thing, version, [party]) for version in (3, 1, 4, 2)}
     assert list(by_version.values()) == sorted(by_version.values()), "the identifiers tell another order"
     viewer, read = principal(party, Role.AUDITOR), service.database.read()
-    first = await history(read, viewer, "thing", thing, HistoryQuery(sort="version", limit=2))
-    rest = await history(read, viewer, "thing", thing, HistoryQuery(sort="version", limit=2, cursor=first.next_cursor))
+    first = await history(read, viewer, "asset", thing, HistoryQuery(sort="version", limit=2))
+    rest = await history(read, viewer, "asset", thing, HistoryQuery(sort="version", limit=2, cursor=first.next_cursor))
     shown = msgspec.json.decode(msgspec.json.encode([*first.items, *rest.items]))
     assert [item["subject"]["version"] for item in shown] == [1, 2, 3, 4]
     assert rest.next_cursor is None
@@ -210,7 +210,7 @@ async def test_the_order_is_that_of_the_versions_whatever_the_clock_said(service
 async def test_a_cursor_from_elsewhere_is_refused(service: Service) -> None:
     with pytest.raises(RuleBroken) as refused:
         await history(
-            service.database.read(), principal(new_id()), "thing", new_id(), HistoryQuery(cursor="bm90IG91cnM")
+            service.database.read(), principal(new_id()), "asset", new_id(), HistoryQuery(cursor="bm90IG91cnM")
         )
     assert refused.value.code == "bad_cursor"
 

@@ -88,7 +88,7 @@ async def test_a_type_that_is_not_in_the_catalogue_is_refused(service: Service) 
 async def test_who_acted_is_kept_apart_and_salted(service: Service) -> None:
     thing = new_id()
     async with unit_of_work(service.database) as write:
-        record(write, caller(), EventType.LOAN_RETURNED, subject=("a", thing, 1), agencies=[], data={})
+        record(write, caller(), EventType.LOAN_RETURNED, subject=("asset", thing, 1), agencies=[], data={})
     (row,) = await events(service.database.read(), thing)
     private = msgspec.json.decode(row.private)
     assert row.private == canonical(private)
@@ -139,7 +139,7 @@ async def test_no_act_is_recorded_before_it_was_done(service: Service) -> None:
                 write,
                 caller(),
                 EventType.LOAN_RETURNED,
-                subject=("a", new_id(), 1),
+                subject=("asset", new_id(), 1),
                 agencies=[],
                 data={},
                 occurred_at=later,
@@ -156,7 +156,7 @@ async def test_the_callers_own_agency_is_always_concerned_and_each_once(service:
             write,
             actor,
             EventType.LOAN_RETURNED,
-            subject=("a", new_id(), 1),
+            subject=("asset", new_id(), 1),
             agencies=[other, actor.agency_id, other],
             data={},
         )
@@ -170,7 +170,10 @@ async def test_every_event_waits_to_be_sealed(service: Service) -> None:
         made = record_many(
             write,
             caller(),
-            [Event(type=EventType.LOAN_RETURNED, subject=("a", new_id(), 1), agencies=[], data={}) for _ in range(3)],
+            [
+                Event(type=EventType.LOAN_RETURNED, subject=("asset", new_id(), 1), agencies=[], data={})
+                for _ in range(3)
+            ],
         )
         assert record_many(write, caller(), []) == []
     waiting, sealed = (sa.select(table.c.event_id) for table in (ledger_unsealed, ledger_leaf))
@@ -184,7 +187,10 @@ async def test_events_of_a_bulk_change_keep_their_order(service: Service) -> Non
         made = record_many(
             write,
             caller(),
-            [Event(type=EventType.LOAN_RETURNED, subject=("a", thing, 1), agencies=[], data={}) for thing in things],
+            [
+                Event(type=EventType.LOAN_RETURNED, subject=("asset", thing, 1), agencies=[], data={})
+                for thing in things
+            ],
         )
     assert made == sorted(made)
     for thing, event_id in zip(things, made, strict=True):
@@ -195,7 +201,7 @@ async def test_a_change_that_is_rolled_back_leaves_no_event(service: Service) ->
     thing = new_id()
     write = service.database.write()
     await allow_acting(write, thing)
-    record(write, caller(), EventType.LOAN_RETURNED, subject=("a", thing, 1), agencies=[], data={})
+    record(write, caller(), EventType.LOAN_RETURNED, subject=("asset", thing, 1), agencies=[], data={})
     await write.abandon()
     assert await events(service.database.read(), thing) == []
 
@@ -212,7 +218,7 @@ async def test_a_change_whose_event_cannot_be_written_is_rolled_back(service: Se
     async def change() -> None:
         async with unit_of_work(service.database) as write:
             await allow_acting(write, agency)
-            record(write, caller(), EventType.LOAN_RETURNED, subject=("a", agency, 1), agencies=[], data=data)
+            record(write, caller(), EventType.LOAN_RETURNED, subject=("asset", agency, 1), agencies=[], data=data)
 
     with pytest.raises((TypeError, UnicodeEncodeError)):
         await change()
@@ -226,7 +232,7 @@ async def test_a_second_event_about_the_same_version_stops_the_change(service: S
     async def change() -> None:
         async with unit_of_work(service.database) as write:
             await allow_acting(write, agency)
-            record(write, caller(), EventType.LOAN_RETURNED, subject=("a", agency, 7), agencies=[], data={})
+            record(write, caller(), EventType.LOAN_RETURNED, subject=("asset", agency, 7), agencies=[], data={})
 
     await change()
     async with unit_of_work(service.database) as write:

@@ -146,6 +146,20 @@ async def test_a_column_that_says_something_else_than_the_event_is_named(sealed:
     ]
 
 
+async def test_an_event_that_is_kept_from_an_agencys_feed_is_named(sealed: Sealed) -> None:
+    await sealed.tamper("DELETE FROM ledger_feed WHERE seq = 42")
+    (fault, *_) = await sealed.faults()
+    assert fault == f"event {sealed.ids[42]} (place 42) is missing from the feed of an agency that it concerns"
+    assert await sealed.faults(from_size=43) == []
+
+
+async def test_an_event_that_is_put_into_anothers_feed_is_named(sealed: Sealed) -> None:
+    await sealed.tamper(f"INSERT INTO ledger_feed VALUES ({sealed.value(new_id())}, 42, {sealed.at(42)})")
+    assert await sealed.faults() == [
+        f"event {sealed.ids[42]} (place 42) is in the feed of an agency that it does not concern"
+    ]
+
+
 async def test_an_event_that_was_edited_is_named(sealed: Sealed) -> None:
     forged = canonical({**await sealed.content(42), "data": {"number": 1_000_000}})
     await sealed.tamper(f"UPDATE ledger_event SET canonical = {sealed.value(forged)} WHERE id = {sealed.at(42)}")
@@ -314,6 +328,7 @@ async def test_events_that_were_cut_off_with_their_checkpoint_are_found_by_one_t
     gone = ", ".join(sealed.at(place) for place in range(301, 310))
     await sealed.tamper(
         "DELETE FROM ledger_leaf WHERE seq >= 301",
+        "DELETE FROM ledger_feed WHERE seq >= 301",
         f"DELETE FROM ledger_event WHERE id IN ({gone})",
         "DELETE FROM ledger_checkpoint WHERE tree_size > 301",
         "DELETE FROM ledger_node WHERE level = 4 AND number >= 18",

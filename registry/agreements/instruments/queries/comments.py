@@ -80,15 +80,30 @@ _ORDERS = Orders(
 )
 
 
+def told_of_comment(opening: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Comments that reach the agency (bind `viewer`), by themselves and the one that opened their thread.
+
+    Its own, and those for the parties. Who answers in a thread that an outsider opened, one that has left or is not
+    bound yet, speaks to it.
+    """
+    said = _said
+    viewer = sa.bindparam("viewer", type_=said.c.agency_id.type)
+    worded_at = sa.func.coalesce(said.c.edited_at, said.c.created_at)
+    of_outsider = sa.and_(opening.c.agency_id == viewer, ~reaches_parties(opening.c.agreement_id, opening.c.created_at))
+    return sa.or_(
+        said.c.agency_id == viewer,
+        sa.and_(
+            said.c.audience == Audience.PARTIES,
+            sa.or_(reaches_parties(said.c.agreement_id, worded_at), of_outsider),
+        ),
+    )
+
+
 @cache
 def _statement(filters: frozenset[str], sort: str = "") -> sa.Select[Any]:
     """Comments that an agency (bind `viewer`) may know of; each combination of filters is built once."""
     said = _said
     opening = said.alias("opening")
-    viewer = sa.bindparam("viewer", type_=said.c.agency_id.type)
-    worded_at = sa.func.coalesce(said.c.edited_at, said.c.created_at)
-    # Who answers in a thread that an outsider opened, one that has left or is not bound yet, speaks to it.
-    of_outsider = sa.and_(opening.c.agency_id == viewer, ~reaches_parties(opening.c.agreement_id, opening.c.created_at))
     statement = (
         sa.select(
             said,
@@ -110,13 +125,7 @@ def _statement(filters: frozenset[str], sort: str = "") -> sa.Select[Any]:
         .where(
             said.c.agreement_id == _ID,
             legible_to(),  # what was said of a text is for whom the text is
-            sa.or_(
-                said.c.agency_id == viewer,
-                sa.and_(
-                    said.c.audience == Audience.PARTIES,
-                    sa.or_(reaches_parties(said.c.agreement_id, worded_at), of_outsider),
-                ),
-            ),
+            told_of_comment(opening),
         )
     )
     if "one" in filters:

@@ -36,6 +36,7 @@ APPEND_ONLY = (
     "ledger_event",
     "ledger_event_agency",
     "ledger_leaf",
+    "ledger_feed",
     "ledger_node",
     "ledger_checkpoint",
     "ledger_cosignature",
@@ -144,6 +145,13 @@ _table(
     sa.Column("root_hash", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("event_id"),
     sa.CheckConstraint("seq >= 0", name="seq"),
+)
+
+_table(
+    "ledger_feed",
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id"), nullable=False),
 )
 
 _table(
@@ -346,6 +354,84 @@ _table(
     sa.Index("ix_mail_letter_status", "status", "next_try_at", "id"),
     sa.Index("ix_mail_letter_recipient_id", "recipient_id", "id"),
     sa.Index("ix_mail_letter_ended_at", "ended_at"),
+)
+
+_table(
+    "webhook",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("types", Json, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("disabled_at", Instant),
+    sa.Column("disabled_because", sa.Text),
+    sa.Column("enabled_at", Instant, nullable=False),
+    sa.Column("after_seq", sa.BigInteger, nullable=False),
+    sa.Column("missed_to_seq", sa.BigInteger),
+    sa.Column("missed", Json),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("failing_from", Instant),
+    sa.Column("quiet_until", Instant),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("removed_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    _one_of("body", "thin", "full"),
+    _one_of("status", "enabled", "disabled"),
+    _one_of("disabled_because", "asked", "failing", "gone"),
+    sa.CheckConstraint(
+        "(status = 'disabled') = (disabled_at IS NOT NULL) AND (disabled_at IS NULL) = (disabled_because IS NULL)",
+        name="disabled",
+    ),
+    sa.CheckConstraint("after_seq >= -1", name="after_seq"),
+    sa.CheckConstraint("failures >= 0", name="failures"),
+    sa.Index("ix_webhook_agency_id", "agency_id", "id"),
+)
+
+_table(
+    "webhook_secret",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("webhook_id", Uuid, sa.ForeignKey("webhook.id"), nullable=False),
+    sa.Column("secret", sa.Text, nullable=False, info={"encrypted": True}),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Index("ix_webhook_secret_webhook_id", "webhook_id"),
+)
+
+_table(
+    "webhook_delivery",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("webhook_id", Uuid, sa.ForeignKey("webhook.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id")),
+    sa.Column("seq", sa.BigInteger),
+    sa.Column("subject_id", Uuid),
+    sa.Column("told", Json),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_try_at", Instant, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("last_tried_at", Instant),
+    sa.Column("ended_at", Instant),
+    sa.Column("http_status", sa.Integer),
+    sa.Column("error", sa.Text),
+    sa.Column("took_ms", sa.Integer),
+    _one_of("kind", "event", "test", "missed"),
+    _one_of("status", "waiting", "delivered", "failed", "missed", "withheld"),
+    sa.CheckConstraint("(status = 'waiting') = (ended_at IS NULL)", name="ended"),
+    sa.CheckConstraint(
+        "(kind = 'event') = (event_id IS NOT NULL) AND (event_id IS NULL) = (seq IS NULL)"
+        " AND (event_id IS NULL) = (subject_id IS NULL)",
+        name="event",
+    ),
+    sa.UniqueConstraint("webhook_id", "event_id"),
+    sa.Index("ix_webhook_delivery_webhook_id", "webhook_id", "id"),
+    sa.Index("ix_webhook_delivery_status", "webhook_id", "status", "next_try_at", "id"),
+    sa.Index("ix_webhook_delivery_subject_id", "webhook_id", "subject_id", "seq"),
+    sa.Index("ix_webhook_delivery_ended_at", "ended_at"),
 )
 
 _table(
