@@ -56,7 +56,7 @@ def conditions(path: str, method: str, handler: HTTPRouteHandler) -> set[When]:
         found.add("body")
     if opt["query"] is not None:
         found.add("query")
-        if "cursor" in opt["query"].__struct_fields__:
+        if {"cursor", "after"} & set(opt["query"].__struct_fields__):
             found.add("list")
         if ranges_of(opt["query"]):
             found.add("range")
