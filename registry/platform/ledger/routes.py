@@ -40,7 +40,7 @@ NOTE = OtherForm(media_type="text/plain", parameters="; charset=utf-8", make=_no
     "/events",
     permission=Action.LEDGER_READ,
     query=EventFeedQuery,
-    problems=("bad_cursor", "unknown_event_type"),
+    problems=("unknown_event_type",),
 )
 async def get_events(
     read: Supplied[Read], event_feed: Supplied[Feed], filters: Supplied[EventFeedQuery], caller: Supplied[Caller]
