@@ -219,6 +219,9 @@ async def scene(service: Service) -> Scene:
     hooks = [await admin.done("POST", "/v1/webhooks", {**WEBHOOK_EXAMPLE, "types": ["rate.*"]}) for _ in range(3)]
     for _ in range(3):
         await admin.done("POST", f"/v1/webhooks/{hooks[0]['id']}/test")
+    while (await admin.done("GET", f"/v1/webhooks/{hooks[0]['id']}"))["waiting"]:  # each is tried once, and stays so
+        await service.edge.app.state.deliverer.run()
+        await service.edge.app.state.deliverer.settle()
     await signed_ledger(service)
     await partners.requesting.coordinator.done("POST", f"/v1/past-loans/{past[1]['id']}/contest", nothing)
     await signed_ledger(service)
