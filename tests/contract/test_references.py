@@ -13,6 +13,8 @@ ID_OF_AN_AGENCY = ("agency_id", "agency_ids", "custodian_id", "party_id", "partn
 # By `Schema.property`, where an id stands alone, and why.
 BARE = {
     "Actor.agency_id": "part of the event as it was hashed; the page names its agencies beside",
+    "Webhook.agency_id": "the caller's own: an agency's administrators alone read their webhooks",
+    "FeedEvent.actor_agency_id": "for programs, which read the same few agencies again and again; one call names them",
     "LedgerEvent.agency_ids": "part of the event as it was hashed; the page names its agencies beside",
     "ApprovalNeeded.agency_id": "part of the decision as it was kept, to be replayed; the record names both sides",
     "Direction.agency_id": "part of the terms as they were signed; the agreement names its parties",
