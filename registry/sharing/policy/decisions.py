@@ -58,8 +58,8 @@ class AgreementTried(_Part, kw_only=True, frozen=True):
     version_no: Annotated[
         int,
         Meta(
-            description="Version that binds both agencies when the loan begins, or, once it has begun and at the "
-            "hand-over, at the time of the decision.",
+            description="Version that binds both agencies when the loan begins, or, once it has begun, at the time of "
+            "the decision.",
             examples=[3],
         ),
     ]

@@ -75,8 +75,8 @@ def _changes_of_text(facts: Facts, agreement: AgreementFacts) -> Iterator[str]:
             f"{agreement.number} takes the place of version {before.version_no} on {_instant(each.starts_at)}."
         )
     if agreement.texts:
-        begun = facts.action_at == "dispatch" or facts.ask.start <= facts.now
-        anew = "; a hand-over or a longer loan after that is decided by the version that binds both then"
+        begun = facts.ask.start <= facts.now
+        anew = "; a longer loan that is asked for after that is decided by the version that binds both then"
         yield (
             f"This is decided by version {agreement.version_no}, which binds both "
             f"{'now' if begun else 'when this loan begins'}{anew if follows else ''}."

@@ -11,6 +11,7 @@ from registry.agreements.instruments.queries.in_force import AgreementCandidate,
 from registry.agreements.instruments.queries.later_texts import Lasting, TextBetween, governed
 from registry.agreements.instruments.rules import AgreementKind
 from registry.agreements.instruments.terms import Terms
+from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.time import Window, day_starts_at, utc_now
 from registry.sharing.policy.decisions import Decision, DecisionReason
 from tests.agreements.instruments.test_late_entries import amended_on_paper
@@ -35,11 +36,11 @@ def lasting(start: datetime, hours: int = 80) -> Window:
     return Window(start=start, end=start + timedelta(hours=hours))
 
 
-def terms(hours: int, **more: Any) -> dict[str, Any]:
+def terms(hours: Any, **more: Any) -> dict[str, Any]:
     return {"categories": ["any"], **UNLIMITED, "max_duration_hours": hours, **more}
 
 
-async def amended(cast: Cast, now: int = 96, then: int = 72, **fields: Any) -> Partners:
+async def amended(cast: Cast, now: Any = 96, then: Any = 72, **fields: Any) -> Partners:
     """Partners whose next text allows loans of `then` hours, and not of `now` any more."""
     partners = await make_partners(cast, **terms(now))
     said = {"terms": terms(then), **fields}
@@ -94,7 +95,7 @@ async def test_a_text_that_takes_over_while_the_loan_lasts_is_named(cast: Cast) 
     number = partners.agreement["number"]
     assert said["reason"] == (
         f"While this loan lasts, version 2 of agreement {number} takes the place of version 1 on {at(CHANGES)}. "
-        "This is decided by version 1, which binds both when this loan begins; a hand-over or a longer loan after "
+        "This is decided by version 1, which binds both when this loan begins; a longer loan that is asked for after "
         "that is decided by the version that binds both then."
     )
     replayed = await cast.requesting.coordinator.done("GET", f"/v1/decisions/{loan['decision_id']}/replay")
@@ -127,9 +128,28 @@ async def test_what_the_coming_text_covers_is_lent_from_then_on(cast: Cast) -> N
     )  # fmt: skip
     dog = await make_asset(partners.assisting)
     assert (await make_decision(partners.requesting, dog, window=lasting(WITHIN))).outcome == "denied"
-    loan = await make_loan(partners, asset=dog, window=lasting(AFTER))
-    inbox = await cast.assisting.coordinator.done("GET", "/v1/inbox")
-    assert "not_covered" not in str([each for each in inbox["items"] if loan["id"] in str(each)])
+    assert await hindered(partners, await make_loan(partners, asset=dog, window=lasting(AFTER))) is False
+
+
+async def test_what_the_coming_text_does_not_cover_any_more_cannot_come(cast: Cast) -> None:
+    partners = await make_partners(cast, **terms(96))
+    before, after = [await make_loan(partners, window=lasting(start)) for start in (BEFORE, AFTER)]
+    await amended_on_paper(
+        partners.agreement, cast.assisting, cast.requesting, effective_on=days_ahead(IN_DAYS), signed_on="2025-06-01",
+        terms=terms(96, categories=["vehicle"]),
+    )  # fmt: skip
+    assert [await hindered(partners, loan) for loan in (before, after)] == [False, True]
+
+
+async def hindered(partners: Partners, loan: dict[str, Any]) -> bool:
+    """Whether both inboxes say that the loan cannot come."""
+    told = []
+    for side in (partners.assisting, partners.requesting):
+        page = await side.coordinator.done("GET", "/v1/inbox", params={"waiting_on": "me", "limit": 200})
+        kinds = {each["kind"] for each in page["items"] if each["subject"]["id"] == loan["id"]}
+        told.append("cannot_come" in kinds)
+    assert len(set(told)) == 1
+    return told[0]
 
 
 async def test_a_change_that_only_a_report_says_governs_nothing(cast: Cast) -> None:
@@ -201,20 +221,28 @@ async def test_what_is_reserved_after_the_amendment_was_signed_is_decided_by_it(
     assert "takes the place of version 1" in problem["detail"]
 
 
-async def test_a_hand_over_is_decided_by_the_text_of_now_and_a_longer_loan_by_that_of_its_start(cast: Cast) -> None:
-    partners = await amended(cast)
+async def test_what_has_begun_and_what_leaves_early_is_decided_by_the_text_of_now(cast: Cast) -> None:
+    partners = await amended(cast, "no_limit", 72)
     window = Window(start=utc_now() - timedelta(hours=1), end=utc_now() + timedelta(hours=60))
     under_way = await make_decision(partners.requesting, await make_asset(partners.assisting), window=window)
     handed_over = await decide_again(partners.assisting, under_way.id, "dispatch")
     assert (version(handed_over.decision), of_texts(handed_over.decision)) == (1, [])
     later = await make_decision(partners.requesting, await make_asset(partners.assisting), window=lasting(AFTER, 60))
-    longer = lasting(AFTER, 70)
-    extended = await decide_again(partners.requesting, later.id, "extend", window=longer)
-    assert (extended.outcome, version(extended.decision)) == ("permitted", 2)
-    early = await decide_again(partners.assisting, later.id, "dispatch")
-    assert version(early.decision) == 1, "it would begin today"
+    assert version((await decide_again(partners.assisting, later.id, "dispatch")).decision) == 2
+    from_now = Window(start=utc_now(), end=lasting(AFTER, 60).end)
+    early = await decide_again(partners.assisting, later.id, "dispatch", window=from_now)
+    assert (early.outcome, version(early.decision)) == ("permitted", 1)
     (said,) = of_texts(early.decision)
     assert "version 1, which binds both now" in said.reason
+
+
+async def test_a_longer_loan_is_decided_by_the_text_at_its_start(cast: Cast) -> None:
+    partners = await amended(cast, 96, 72)
+    loan = await make_decision(partners.requesting, await make_asset(partners.assisting), window=lasting(AFTER, 60))
+    longer = await decide_again(partners.requesting, loan.id, "extend", window=lasting(AFTER, 70))
+    assert (longer.outcome, version(longer.decision)) == ("permitted", 2)
+    with pytest.raises(Conflict, match="allows at most 72 hours"):
+        await decide_again(partners.requesting, loan.id, "extend", window=lasting(AFTER, 80))
 
 
 async def test_a_term_that_the_coming_text_restricts_is_told_of_that_text(cast: Cast) -> None:

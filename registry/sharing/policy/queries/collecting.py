@@ -176,7 +176,7 @@ async def collect_facts(
     found, row = asked[0], as_facts(asked[0])
     certificates = await certificates_of(read, asset_id) if row.has_certificates else ()
     tried = await candidates(read, requesting_agency_id, row.agency_id, row.category, now)
-    lasting = lasting_from(window, action_at, now)
+    lasting = lasting_from(window, now)
     ahead = await texts_ahead(read, requesting_agency_id, {row.agency_id: tried}, row.category, now, lasting.end)
     tried = governed(row.agency_id, tried, ahead, now, lasting)
     insurance = await insured(read, requesting_agency_id, window) if _insurance_matters(tried) else None
@@ -234,7 +234,7 @@ async def collect_page(
     facts = {asset_id: as_facts(row) for asset_id, row in rows.items()}
     with_certificates = [each.id for each in facts.values() if each.has_certificates]
     certificates = await certificates_of_several(read, with_certificates) if with_certificates else {}
-    lasting = lasting_from(window, "what_if", now)
+    lasting = lasting_from(window, now)
     tried: dict[tuple[UUID, str], list[AgreementCandidate]] = {}
     for category in sorted({each.category for each in facts.values()}):
         owners = {each.agency_id for each in facts.values() if each.category == category}
@@ -282,12 +282,9 @@ async def collect_page(
     return gathered
 
 
-def lasting_from(window: Window, action_at: ActionAt, now: datetime) -> Lasting:
-    """From when the text governs that the decision goes by: the start of the window, or now where it has begun.
-
-    What is handed over begins with that, whenever that is.
-    """
-    start = now if action_at == "dispatch" else max(window.start, now)
+def lasting_from(window: Window, now: datetime) -> Lasting:
+    """From when the text governs that the decision goes by: the start of the window, or now where it has begun."""
+    start = max(window.start, now)
     return Lasting(start=start, end=max(window.end, start))
 
 
