@@ -9,6 +9,7 @@ Whether the caller's token still counts is asked at most once in a second, not o
 """
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -16,6 +17,7 @@ from registry.platform.bulk.running.progress import BatchSizes
 from registry.platform.bulk.running.runner import ImportRunner
 from registry.platform.settings import load
 from registry.resources.personnel.schemas import NEW_RECORD_EXAMPLE
+from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast, make_agency, today
@@ -197,3 +199,24 @@ async def test_asking_who_has_somebody_for_it(trips: RoundTrips, cast: Cast) -> 
         trips.forget()
         await cast.assisting.coordinator.done("GET", f"/v1/capabilities?{query}")
     assert_at_most(5, trips)
+
+
+async def test_another_text_is_read_only_where_it_begins_before_the_loan_is_over(trips: RoundTrips, cast: Cast) -> None:
+    found = await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting)
+    asset = await make_asset(cast.assisting)
+    counted: list[int] = []
+
+    async def ask() -> None:
+        question = {**line_for(asset), "purpose": "training"}
+        for _ in range(2):
+            trips.forget()
+            await cast.requesting.coordinator.done("POST", "/v1/policy-evaluations", question)
+        counted.append(len(trips.counted(besides=STANDING)))
+
+    await ask()
+    for days in (200, 3):
+        day = today() + timedelta(days=days)
+        await amended_on_paper(found, cast.assisting, cast.requesting, effective_on=day, signed_on="2025-06-01")
+        await ask()
+    usual, far, near = counted
+    assert (far, near) == (usual, usual + 1)

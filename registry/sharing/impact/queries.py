@@ -1,7 +1,8 @@
 """Which open requests and live loans of the caller's agency a text touches, and how they would be decided under it.
 
-Each is decided twice on the facts of its last decision, by the policies of today: under the agreements as they are now,
-and with the text in place of the one that binds both. Nothing is stored.
+Each is decided twice on the facts of its last decision, by the policies of today: under the agreements by the texts
+that bind both when it begins, or now where it has begun, and with the text in place of that one. What begins before the
+text does is decided by the one before it; only what is out by then goes on under it. Nothing is stored.
 """
 
 import asyncio
@@ -15,7 +16,14 @@ import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.queries.in_force import as_candidate, candidates, pair_statement
+from registry.agreements.instruments.queries.in_force import (
+    OPEN_END,
+    AgreementCandidate,
+    as_candidate,
+    candidates,
+    pair_statement,
+)
+from registry.agreements.instruments.queries.later_texts import Ahead, Lasting, governed, texts_ahead
 from registry.agreements.instruments.queries.provisions import provisions_of
 from registry.agreements.instruments.queries.versions import VERSION, versions_for
 from registry.agreements.instruments.rules import Sensitivity
@@ -92,7 +100,7 @@ _LINES = (
         request_line.c.status.in_([each.value for each in _OPEN]),
         request_line.c.replaced_by_no.is_(None),
         request_line.c.ends_at > _NOW,
-        request_line.c.ends_at > _FROM,
+        sa.or_(request_line.c.starts_at >= _FROM, _NOW >= _FROM),  # else it begins under the text before it
         line_visible(request.c.requesting_agency_id),
         _is_party(policy_decision.c.requesting_agency_id),
         _is_party(policy_decision.c.assisting_agency_id),
@@ -112,7 +120,14 @@ _LOANS = (
     .where(
         loan.c.agreement_id == _AGREEMENT,
         loan.c.status.in_([each.value for each in _LIVE]),
-        sa.or_(loan.c.planned_end_at > _FROM, loan.c.planned_end_at <= _NOW),  # what is overdue is out for longer
+        sa.or_(
+            loan.c.starts_at >= _FROM,
+            _NOW >= _FROM,
+            sa.and_(
+                loan.c.status != LoanStatus.RESERVED.value,  # what is out goes on under it; if overdue, for longer
+                sa.or_(loan.c.planned_end_at > _FROM, loan.c.planned_end_at <= _NOW),
+            ),
+        ),
         sa.or_(loan.c.requesting_agency_id == VIEWER, loan.c.assisting_agency_id == VIEWER),
         _IS_LATEST,
     )
@@ -202,6 +217,15 @@ def _said(each: _Decided) -> dict[str, Any]:
 
 
 _Pair = tuple[UUID, UUID, str]
+_Texts = tuple[_Pair, tuple[tuple[UUID, datetime | None], ...]]
+_Sides = tuple[list[AgreementFacts], list[AgreementFacts]]
+
+
+class _Between(Struct, kw_only=True, frozen=True):
+    """The agreements between two agencies as they are now, and the texts that come to bind them."""
+
+    tried: list[AgreementCandidate]
+    ahead: Ahead
 
 
 class _Looking:
@@ -213,7 +237,8 @@ class _Looking:
         self._text = text
         self._now = now
         self._of_owner: dict[UUID, PolicySet] = {}
-        self._of_pair: dict[_Pair, tuple[list[AgreementFacts], list[AgreementFacts]] | None] = {}
+        self._of_pair: dict[_Pair, _Between | None] = {}
+        self._of_texts: dict[_Texts, _Sides] = {}
         self.examined = 0
         self.left_out = 0
 
@@ -250,31 +275,50 @@ class _Looking:
             covered = await insured(self._read, facts.requesting.id, Window(start=facts.ask.start, end=facts.ask.end))
         return compare(under(facts, before, covered), under(facts, after, covered), policies)
 
-    async def _sides(self, facts: Facts) -> tuple[list[AgreementFacts], list[AgreementFacts]] | None:
-        """The agreements between the two now, and with the text; None where the agreement is not among them."""
+    async def _sides(self, facts: Facts) -> _Sides | None:
+        """The agreements between the two as it begins, and with the text; None where the agreement is not among them.
+
+        Each by the text that binds both then, or now where it has begun.
+        """
         pair = (facts.requesting.id, facts.assisting.id, facts.asset.category)
         if pair not in self._of_pair:
-            self._of_pair[pair] = await self._read_sides(*pair)
-        return self._of_pair[pair]
-
-    async def _read_sides(
-        self, requesting_id: UUID, assisting_id: UUID, category: str
-    ) -> tuple[list[AgreementFacts], list[AgreementFacts]] | None:
-        tried = await candidates(self._read, requesting_id, assisting_id, category, self._now)
-        its = next((each for each in tried if each.id == self._text.agreement_id), None)
-        if its is None:
+            self._of_pair[pair] = await self._read_between(*pair)
+        between = self._of_pair[pair]
+        if between is None:
             return None
+        start = max(facts.ask.start, self._now)
+        lasting = Lasting(start=start, end=max(facts.ask.end, start))
+        tried = governed(facts.assisting.id, between.tried, between.ahead, self._now, lasting)
+        texts = (pair, tuple((each.version_id, each.covers_until) for each in tried))
+        if texts not in self._of_texts:
+            self._of_texts[texts] = await self._read_sides(pair, between, tried)
+        return self._of_texts[texts]
+
+    async def _read_between(self, requesting_id: UUID, assisting_id: UUID, category: str) -> _Between | None:
+        tried = await candidates(self._read, requesting_id, assisting_id, category, self._now)
+        if all(each.id != self._text.agreement_id for each in tried):
+            return None
+        of_owner = {assisting_id: tried}
+        ahead = await texts_ahead(self._read, requesting_id, of_owner, category, self._now, OPEN_END)
+        return _Between(tried=tried, ahead=ahead)
+
+    async def _read_sides(self, pair: _Pair, between: _Between, tried: list[AgreementCandidate]) -> _Sides:
+        requesting_id, assisting_id, category = pair
+        its = next(each for each in tried if each.id == self._text.agreement_id)
         asked = {"viewer": requesting_id, "other": assisting_id, "category": category, "at": self._now}
         of_text = {"of_agreement": self._text.agreement_id, "of_version": self._text.version_id}
         row = await self._read.first(pair_statement(of_version=True), asked | of_text)
         assert row is not None
         drafted = msgspec.structs.replace(as_candidate(row), restricted_terms=self._text.restricted)
         present = await self._read.first(_ENDS, {"ids": [its.version_id]})
-        before = await agreements_tried(self._read, tried, None)
+        before = list(await agreements_tried(self._read, tried, None))
+        is_to_come = all(each.version_id != its.version_id for each in between.tried)
+        if is_to_come and present is not None and present.starts_at > self._text.starts_at:
+            return before, before  # a later text has taken the place of this one by then
         (facts,) = await agreements_tried(self._read, [drafted], None)
         draft = DraftedText(
             facts=facts,
             ends_at=self._text.ends_at,
             present_ends_at=None if present is None else present.ends_at,
         )
-        return list(before), amended(before, self._text.agreement_id, draft)
+        return before, amended(before, self._text.agreement_id, draft)

@@ -48,6 +48,7 @@ def _amended(now: AgreementFacts, draft: DraftedText) -> AgreementFacts:
         terms=draft.facts.terms,
         clauses=draft.facts.clauses,
         restricted=draft.facts.restricted,
+        texts=(),
     )
 
 

@@ -48,7 +48,8 @@ def _spoken(decision: Decision, *, bars_only: bool) -> frozenset[tuple[str | Non
     """The policies that the decision names, by layer and id. Approvals are among the reasons."""
     if bars_only and decision.outcome != "denied":
         return frozenset()
-    reasons = [(each.layer, each.policy_id) for each in decision.reasons]
+    # By which text it is decided is no policy: what the texts say is told by those that read it.
+    reasons = [(each.layer, each.policy_id) for each in decision.reasons if each.effect != "text"]
     return frozenset((*reasons, *((each.layer, each.policy_id) for each in decision.obligations)))
 
 

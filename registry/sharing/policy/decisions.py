@@ -14,13 +14,16 @@ Outcome = Literal["permitted", "needs_approval", "denied"]
 Side = Literal["assisting", "requesting"]
 Due = Literal["before_dispatch", "on_handover", "during", "on_return", "after_return"]
 ApprovalRole = Literal["coordinator", "approver", "legal", "agency_admin"]
-ReasonEffect = Literal["permit", "forbid", "condition", "contradicts", "unstated", "no_ground", "evaluation_error"]
+ReasonEffect = Literal[
+    "permit", "forbid", "condition", "contradicts", "unstated", "text", "no_ground", "evaluation_error"
+]
 
 ENGINE_LAYER: Final = "engine"
 """The value in place of a layer where no policy speaks: what follows from none, and what one side says of an ask."""
 ENGINE_REASONS: Final[Mapping[ReasonEffect, str]] = {
     "no_ground": "no_ground",
     "unstated": "terms_not_stated",
+    "text": "text_changes",
     "forbid": "withheld_term",
     "evaluation_error": "evaluation_error",
 }
@@ -52,7 +55,14 @@ class AgreementTried(_Part, kw_only=True, frozen=True):
     agreement_id: UUID
     number: Annotated[str, Meta(description="The agreement's number.", examples=["MA-2026-014"])]
     version_id: UUID
-    version_no: Annotated[int, Meta(description="Version in force at the time of the decision.", examples=[3])]
+    version_no: Annotated[
+        int,
+        Meta(
+            description="Version that binds both agencies when the loan begins, or, once it has begun, at the time of "
+            "the decision.",
+            examples=[3],
+        ),
+    ]
 
 
 class AgreementAlternative(_Part, kw_only=True, frozen=True):
@@ -112,6 +122,8 @@ class DecisionReason(_Part, kw_only=True, frozen=True):
                 "`permit`: a ground. `forbid`: a bar. `condition`: an approval it attached. "
                 "`contradicts`: one of two states' laws that point opposite ways; counsel of both sides decide. "
                 "`unstated`: what the agreement does not state, so that it did not limit the loan. "
+                "`text`: the version by which it is decided, and which takes its place when, where the agreement "
+                "changes its text between now and the end of the loan. "
                 "`no_ground`: nothing permits. `evaluation_error`: the policy could not be evaluated."
             )
         ),

@@ -198,9 +198,21 @@ class TermFacts(_Fact, kw_only=True, frozen=True):
     recall_notice_hours: int | None = None
 
 
+class TextFromFacts(_Fact, kw_only=True, frozen=True):
+    """A version of an agreement that binds the two agencies from an instant on."""
+
+    version_no: int
+    starts_at: datetime
+
+    def __post_init__(self) -> None:
+        _require_utc(self.starts_at)
+
+
 class AgreementFacts(_Fact, kw_only=True, frozen=True):
     """An agreement under which the loan may be permitted.
 
+    The version, with all that it says, is the one that binds both when what is asked for begins; `texts` are those that
+    bind them one after another from `now` until it is over, where that is more than one.
     `in_force` is at `now`; `covers_direction` says that under it the assisting agency assists the requesting one;
     `covers_until` is when the first party's window ends, None when both are without end; `clauses` maps a term's name
     to the number of the provision that states it; `restricted` are the terms whose provision not everybody may read.
@@ -224,6 +236,7 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
     restricted: tuple[str, ...] = ()
     review_due_on: date | None = None
     review_due_at: datetime | None = None
+    texts: tuple[TextFromFacts, ...] = ()
 
     def __post_init__(self) -> None:
         _require_utc(self.covers_until, self.effective_at, self.review_due_at)

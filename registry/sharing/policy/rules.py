@@ -24,7 +24,7 @@ from registry.sharing.policy.decisions import (
 )
 from registry.sharing.policy.explain import ground_lacking, near_misses, withheld_clauses
 from registry.sharing.policy.facts import AgencyFacts, AgreementFacts, Facts, facts_digest
-from registry.sharing.policy.telling import reason_of, unstated_in_words
+from registry.sharing.policy.telling import reason_of, texts_in_words, unstated_in_words
 from registry.sharing.policy.trial import Evaluation, evaluate_agreements
 
 # Best first.
@@ -186,7 +186,10 @@ def _of_counsel(facts: Facts, trial: Evaluation) -> Iterator[ApprovalNeeded]:
 
 
 def _reasons(facts: Facts, trial: Evaluation) -> tuple[DecisionReason, ...]:
-    """Errors; else bars and a missing ground; else the grounds, the required approvals, and what is not stated."""
+    """Errors; else bars and a missing ground; else the grounds, the required approvals, and what is not stated.
+
+    Behind them by which of several texts of the agreement it is decided.
+    """
     agreement = trial.agreement
     if trial.faults:
         return tuple(_engine_reason("evaluation_error", fault.detail, fault.policy) for fault in trial.faults)
@@ -208,13 +211,19 @@ def _reasons(facts: Facts, trial: Evaluation) -> tuple[DecisionReason, ...]:
         reasons += [_reason(policy, "condition", facts, agreement) for policy in trial.approvals]
         reasons += [_reason(p, "contradicts", facts, agreement) for p in dict.fromkeys(_contradicting(trial))]
         reasons += _of_silence(facts, agreement)
-    return tuple(reasons)
+    return (*reasons, *_of_texts(facts, agreement))
 
 
 def _of_silence(facts: Facts, agreement: AgreementFacts | None) -> list[DecisionReason]:
     """What a loan that is not refused rests on besides: that the agreement does not say what could limit it."""
     said = None if agreement is None else unstated_in_words(facts, agreement)
     return [] if said is None else [_engine_reason("unstated", said, None)]
+
+
+def _of_texts(facts: Facts, agreement: AgreementFacts | None) -> list[DecisionReason]:
+    """By which text it is decided, where the agreement changes its text between now and the end of the loan."""
+    said = None if agreement is None else texts_in_words(facts, agreement)
+    return [] if said is None else [_engine_reason("text", said, None)]
 
 
 def _reason(policy: Policy, effect: ReasonEffect, facts: Facts, agreement: AgreementFacts | None) -> DecisionReason:
@@ -248,6 +257,7 @@ def _clause(policy: Policy, agreement: AgreementFacts | None) -> str | None:
 _ENGINE_TITLES: dict[ReasonEffect, str] = {
     "no_ground": "No ground for this loan",
     "unstated": "What the agreement does not state",
+    "text": "The agreement changes its text",
     "forbid": "A term that is withheld refuses",
     "evaluation_error": "A policy could not be evaluated",
 }

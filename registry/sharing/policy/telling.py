@@ -7,6 +7,7 @@ it. A limit goes only where its clause goes: that of a restricted clause is not 
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from registry.directory.taxonomy.seed import load_categories, load_purposes
@@ -57,6 +58,29 @@ def unstated_in_words(facts: Facts, agreement: AgreementFacts) -> str | None:
         f"Agreement {agreement.number} does not state {named}. So nothing of this limits the loan: the parties did not "
         "agree on it in so many words. Have counsel review."
     )
+
+
+def texts_in_words(facts: Facts, agreement: AgreementFacts) -> str | None:
+    """By which version this loan is decided, and which takes its place when; None where the agreement has one text."""
+    told = " ".join(_changes_of_text(facts, agreement))
+    return told or None
+
+
+def _changes_of_text(facts: Facts, agreement: AgreementFacts) -> Iterator[str]:
+    follows = False
+    for before, each in pairwise(agreement.texts):
+        follows = follows or before.version_no == agreement.version_no
+        yield (
+            f"{'While this loan lasts, version' if follows else 'Version'} {each.version_no} of agreement "
+            f"{agreement.number} takes the place of version {before.version_no} on {_instant(each.starts_at)}."
+        )
+    if agreement.texts:
+        begun = facts.ask.start <= facts.now
+        anew = "; a longer loan that is asked for after that is decided by the version that binds both then"
+        yield (
+            f"This is decided by version {agreement.version_no}, which binds both "
+            f"{'now' if begun else 'when this loan begins'}{anew if follows else ''}."
+        )
 
 
 def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:

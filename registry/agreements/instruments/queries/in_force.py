@@ -126,7 +126,7 @@ def same_text(one: FromClause, other: FromClause) -> sa.ColumnElement[bool]:
     )
 
 
-def _windows(name: str, *, to_come: bool) -> FromClause:
+def windows(name: str, *, to_come: bool) -> FromClause:
     """When each party is bound, and by which text; `to_come`, by what the parties have done so far."""
     if not to_come:
         return agreement_party_window.alias(name)
@@ -146,7 +146,7 @@ def _pairs(*, among: bool = False, helping: bool = False, to_come: bool = False)
     With `helping`, only those under which the other assists the viewer. Selected are the others, or, `among` them, that
     there is one.
     """
-    mine, theirs = (_windows(name, to_come=to_come) for name in ("mine", "theirs"))
+    mine, theirs = (windows(name, to_come=to_come) for name in ("mine", "theirs"))
     statement = (
         sa.select(sa.literal(1) if among else theirs.c.agency_id)
         .select_from(mine.join(theirs, same_text(theirs, mine)))
@@ -163,7 +163,7 @@ def bound_under(*, to_come: bool = False) -> sa.Select[Any]:
 
 def _binding(*, to_come: bool) -> tuple[FromClause, sa.ColumnElement[bool]]:
     """The viewer's windows, and which of them contain the instant and bind it to some other party."""
-    mine, theirs = (_windows(name, to_come=to_come) for name in ("mine", "theirs"))
+    mine, theirs = (windows(name, to_come=to_come) for name in ("mine", "theirs"))
     another = sa.select(sa.literal(1)).where(
         same_text(theirs, mine), _holds(theirs), theirs.c.agency_id != mine.c.agency_id
     )
@@ -221,11 +221,11 @@ def covers_asset(
 
 
 def covers_loan(lent: FromClause, at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """An agreement in force at `at`, the present, covers what is `lent` of the category until its planned end.
+    """An agreement in force at `at`, now or later, covers what is `lent` of the category until its planned end.
 
     `lent` has the columns of a loan. Reports that have not taken effect free nobody.
     """
-    mine, theirs = (_windows(name, to_come=True) for name in ("requesting_bound", "assisting_bound"))
+    mine, theirs = (windows(name, to_come=True) for name in ("requesting_bound", "assisting_bound"))
     holds = [sa.and_(its.c.starts_at <= at, its.c.ends_at > at) for its in (mine, theirs)]
     endless = sa.literal(OPEN_END, type_=agreement_party_window.c.ends_at.type)
     long_enough = [sa.func.coalesce(its.c.bound_until, endless) >= lent.c.planned_end_at for its in (mine, theirs)]
@@ -273,6 +273,13 @@ def is_superseded() -> sa.ColumnElement[bool]:
     )
 
 
+class TextFrom(Struct, frozen=True):
+    """A version that binds two agencies to each other from an instant on."""
+
+    version_no: int
+    starts_at: datetime
+
+
 class AgreementCandidate(Struct, kw_only=True, frozen=True):
     """An agreement that could be the ground for help between two agencies, in force or not.
 
@@ -296,6 +303,9 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
     terms: Terms
     restricted_terms: list[str]
     review_every_months: int | None
+    text_until: datetime | None = None
+    is_reported: bool = False
+    texts: tuple[TextFrom, ...] = ()
 
 
 @cache
@@ -325,16 +335,6 @@ def pair_statement(*, of_version: bool = False, of_several: bool = False) -> sa.
     )
     current = agreement_version.alias("current")
     version = agreement_version
-    category = sa.bindparam("category", type_=sa.Text)
-    covers = (
-        sa.select(sa.literal(1))
-        .select_from(
-            agreement_coverage.join(category_closure, category_closure.c.ancestor == agreement_coverage.c.category)
-        )
-        .where(agreement_coverage.c.version_id == version.c.id, category_closure.c.descendant == category)
-        .correlate(version)
-        .exists()
-    )
     last_end = _last_end(mine, theirs)
     text = sa.func.coalesce(bound.c.version_id, text_shown_at(), current.c.id)
     statement = (
@@ -346,9 +346,10 @@ def pair_statement(*, of_version: bool = False, of_several: bool = False) -> sa.
             version.c.id.label("version_id"),
             version.c.no.label("version_no"),
             both.label("in_force"),
-            covers.label("covers_category"),
+            covers_category().label("covers_category"),
             sa.or_(~both, sa.and_(bound.c.requests, bound_too.c.assists)).label("covers_direction"),
             sa.case((both, _first_to_leave(bound, bound_too)), else_=last_end).label("covers_until"),
+            sa.case((both, first_end(bound, bound_too))).label("text_until"),
             agreement.c.starts_at,
             version.c.terms,
             version.c.restricted_terms,
@@ -407,12 +408,27 @@ def pair_statement(*, of_version: bool = False, of_several: bool = False) -> sa.
     return statement.where(agreement.c.id == sa.bindparam("of_agreement", type_=_ID)) if of_version else statement
 
 
+def covers_category() -> sa.ColumnElement[bool]:
+    """The version covers the category in the bind of that name, by it or one above it."""
+    asked = sa.bindparam("category", type_=sa.Text)
+    return (
+        sa.select(sa.literal(1))
+        .select_from(
+            agreement_coverage.join(category_closure, category_closure.c.ancestor == agreement_coverage.c.category)
+        )
+        .where(agreement_coverage.c.version_id == agreement_version.c.id, category_closure.c.descendant == asked)
+        .correlate(agreement_version)
+        .exists()
+    )
+
+
 def _first_to_leave(one: FromClause, other: FromClause) -> sa.ColumnElement[datetime]:
     """When the first of the two stops being bound, by whatever version."""
     return sa.case((one.c.bound_until < other.c.bound_until, one.c.bound_until), else_=other.c.bound_until)
 
 
-def _earlier(one: FromClause, other: FromClause) -> sa.ColumnElement[datetime]:
+def first_end(one: FromClause, other: FromClause) -> sa.ColumnElement[datetime]:
+    """When the first of two windows ends."""
     return sa.case((one.c.ends_at < other.c.ends_at, one.c.ends_at), else_=other.c.ends_at)
 
 
@@ -420,7 +436,7 @@ def _last_end(mine: FromClause, theirs: FromClause) -> sa.ScalarSelect[datetime]
     """When the two parties were last bound together, before the instant asked about."""
     one, other = agreement_party_window.alias("was_bound"), agreement_party_window.alias("was_bound_too")
     return (
-        sa.select(sa.func.max(_earlier(one, other)))
+        sa.select(sa.func.max(first_end(one, other)))
         .where(
             one.c.agreement_id == mine.c.agreement_id,
             one.c.agency_id == mine.c.agency_id,
@@ -428,7 +444,7 @@ def _last_end(mine: FromClause, theirs: FromClause) -> sa.ScalarSelect[datetime]
             other.c.agency_id == theirs.c.agency_id,
             one.c.starts_at < other.c.ends_at,
             other.c.starts_at < one.c.ends_at,
-            _earlier(one, other) <= _AT,
+            first_end(one, other) <= _AT,
         )
         .correlate(mine, theirs)
         .scalar_subquery()
@@ -543,4 +559,6 @@ def as_candidate(row: Row[Any]) -> AgreementCandidate:
         terms=msgspec.json.decode(row.terms, type=Terms),
         restricted_terms=msgspec.json.decode(row.restricted_terms or b"[]", type=list[str]),
         review_every_months=row.review_every_months,
+        text_until=end_of(row.text_until),
+        is_reported=bool(row.is_reported),
     )

@@ -50,7 +50,7 @@ def asset_unavailable() -> sa.ColumnElement[bool]:
 
 def hindrance() -> sa.ColumnElement[str | None]:
     """An expression: the gravest hindrance of a reserved loan; NULL where nothing keeps it from coming."""
-    not_covered = sa.or_(_its_asset(asset.c.sharing == Sharing.PRIVATE.value), sa.not_(covers_loan(loan, _NOW)))
+    not_covered = sa.or_(_its_asset(asset.c.sharing == Sharing.PRIVATE.value), sa.not_(covers_loan(loan, _FROM_NOW)))
     criteria = {
         Hindrance.TIME_OVER: loan.c.planned_end_at <= _NOW,
         Hindrance.ASSET_UNAVAILABLE: _unavailable(_FROM_NOW),

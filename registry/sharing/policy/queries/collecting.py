@@ -17,6 +17,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.deadlines.queries.reviewing import ReviewDue, reviews_due
 from registry.agreements.instruments.queries.in_force import AgreementCandidate, candidates, candidates_of_several
+from registry.agreements.instruments.queries.later_texts import Lasting, governed, texts_ahead
 from registry.agreements.instruments.terms import ANY_PURPOSE, Terms, ceiling, limit
 from registry.agreements.instruments.unsaid import unsaid
 from registry.agreements.insurance.queries import insured
@@ -49,6 +50,7 @@ from registry.sharing.policy.facts import (
     PrincipalFacts,
     Priority,
     TermFacts,
+    TextFromFacts,
     begun_hours,
 )
 from registry.sharing.policy.queries.adjoining import adjoins, counted_in_quantity, joined_windows, near
@@ -155,6 +157,7 @@ async def collect_facts(
 ) -> Gathered:
     """All facts for a decision on this ask at `now`; read in the transaction if the decision is recorded.
 
+    The agreements are those in force now, by the texts that bind both as it begins (`lasting_from`).
     The owner's stock is counted as the agency `viewer` sees it, which is the one that is told the outcome first.
     With them come the `policies` beside which the owner's own set that is active now is asked.
     The distance is from the asset's home to `place`; `known_distance_km` replaces it when the place is not stored. The
@@ -173,6 +176,9 @@ async def collect_facts(
     found, row = asked[0], as_facts(asked[0])
     certificates = await certificates_of(read, asset_id) if row.has_certificates else ()
     tried = await candidates(read, requesting_agency_id, row.agency_id, row.category, now)
+    lasting = lasting_from(window, now)
+    ahead = await texts_ahead(read, requesting_agency_id, {row.agency_id: tried}, row.category, now, lasting.end)
+    tried = governed(row.agency_id, tried, ahead, now, lasting)
     insurance = await insured(read, requesting_agency_id, window) if _insurance_matters(tried) else None
     joined: tuple[OtherWindow, ...] = ()
     if found.has_joined:
@@ -212,8 +218,9 @@ async def collect_page(
 ) -> list[Gathered]:
     """As `collect_facts` for a preview, of several assets, in their order: as many questions as for one.
 
-    One more is asked for each further category among them, and for each set of policies that this process does not know
-    yet. Of an asset of which there are fewer, as many are asked for as there are.
+    One more is asked for each further category among them, for each where a text changes before the window is over, and
+    for each set of policies that this process does not know yet. Of an asset of which there are fewer, as many are
+    asked for as there are.
     """
     beside = near(window)
     asked = {
@@ -227,11 +234,13 @@ async def collect_page(
     facts = {asset_id: as_facts(row) for asset_id, row in rows.items()}
     with_certificates = [each.id for each in facts.values() if each.has_certificates]
     certificates = await certificates_of_several(read, with_certificates) if with_certificates else {}
+    lasting = lasting_from(window, now)
     tried: dict[tuple[UUID, str], list[AgreementCandidate]] = {}
     for category in sorted({each.category for each in facts.values()}):
         owners = {each.agency_id for each in facts.values() if each.category == category}
         of_owners = await candidates_of_several(read, requesting_agency_id, owners, category, now)
-        tried |= {(owner, category): of_owners.get(owner, []) for owner in owners}
+        ahead = await texts_ahead(read, requesting_agency_id, of_owners, category, now, lasting.end)
+        tried |= {(owner, category): governed(owner, of_owners.get(owner, []), ahead, now, lasting) for owner in owners}
     cycles = {one.id for its in tried.values() for one in its if one.review_every_months is not None}
     due = await reviews_due(read, sorted(cycles))
     matters = any(_insurance_matters(each) for each in tried.values())
@@ -271,6 +280,12 @@ async def collect_page(
             )
         )
     return gathered
+
+
+def lasting_from(window: Window, now: datetime) -> Lasting:
+    """From when the text governs that the decision goes by: the start of the window, or now where it has begun."""
+    start = max(window.start, now)
+    return Lasting(start=start, end=max(window.end, start))
 
 
 class _Asking(Struct, kw_only=True, frozen=True):
@@ -402,6 +417,7 @@ def _agreement(candidate: AgreementCandidate, insurance: bool | None, review: Re
         restricted=tuple(sorted(_TERM_OF.get(term, term) for term in candidate.restricted_terms)),
         review_due_on=None if review is None else review.on,
         review_due_at=None if review is None else day_ends_at(review.on, review.time_zone),
+        texts=tuple(TextFromFacts(version_no=each.version_no, starts_at=each.starts_at) for each in candidate.texts),
     )
 
 
