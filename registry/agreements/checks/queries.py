@@ -37,6 +37,7 @@ from registry.agreements.instruments.tables import (
     agreement,
     agreement_coverage,
     agreement_party,
+    agreement_text_window,
     agreement_version,
     agreement_version_dates,
     provision,
@@ -120,6 +121,7 @@ async def get_completeness(
     document = await _document(read, principal, row, version)
     lists = await _lists(read, row, document, query.checklist)
     otherwise = _remarks(document, version)
+    coming = [] if query.version_no is not None else await _remarks_to_come(read, principal, row, version, now)
     # A long agreement takes a tenth of a second, and others must not wait for it.
     findings = await asyncio.to_thread(examine, document, lists, RECOGNITION)
     return AgreementCompleteness(
@@ -131,6 +133,7 @@ async def get_completeness(
         remarks=[
             *about_papers(version.no, await _recorded_from(read, principal, row, version)),
             *otherwise,
+            *coming,
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, _readable(document)),
         ],
     )
@@ -173,13 +176,42 @@ def _remarks(document: CheckedText, version: Row[Any]) -> tuple[Remark, ...]:
     )
 
 
+_TO_COME = (
+    sa.select(agreement_version.c.no)
+    .join(agreement_text_window, agreement_text_window.c.version_id == agreement_version.c.id)
+    .where(
+        agreement_text_window.c.agreement_id == _ID,
+        agreement_text_window.c.starts_at > sa.bindparam("at", type_=agreement_text_window.c.starts_at.type),
+    )
+    .distinct()
+    .order_by(agreement_version.c.no)
+)
+
+
+async def _remarks_to_come(
+    read: Read, principal: Principal, row: Row[Any], shown: Row[Any], now: datetime
+) -> list[Remark]:
+    """What the texts that are signed and still to take effect say otherwise: each remark names its version."""
+    found: list[Remark] = []
+    for each in await read.all(_TO_COME, {"id": row.id, "at": now}):
+        version = None if each.no == shown.no else await _legible(read, principal, row, each.no)
+        if version is not None:
+            remarks = _remarks(await _document(read, principal, row, version), version)
+            found += (msgspec.structs.replace(remark, version_no=each.no) for remark in remarks)
+    return found
+
+
 async def _version(read: Read, principal: Principal, row: Row[Any], no: int) -> Row[Any]:
     """One version, as far as the caller may read it. Raises NotFound."""
-    reader = {"custodian": row.custodian_id == principal.agency_id, "viewer": principal.agency_id}
-    version = await read.first(_VERSION, {"id": row.id, "no": no, **reader})
+    version = await _legible(read, principal, row, no)
     if version is None:
         raise NotFound("version")
     return version
+
+
+async def _legible(read: Read, principal: Principal, row: Row[Any], no: int) -> Row[Any] | None:
+    reader = {"custodian": row.custodian_id == principal.agency_id, "viewer": principal.agency_id}
+    return await read.first(_VERSION, {"id": row.id, "no": no, **reader})
 
 
 async def _document(read: Read, principal: Principal, row: Row[Any], version: Row[Any]) -> CheckedText:

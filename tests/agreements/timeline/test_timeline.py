@@ -13,7 +13,7 @@ from tests.agreements.instruments.reporting import DAY, answer, letter, report
 from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import PROVISIONS, agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
-from tests.support.consent import agree_to_publish, all_consent, end_agreement
+from tests.support.consent import all_consent, end_agreement
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
@@ -256,7 +256,6 @@ class TestOthers:
         hand = {"signatory_title": "Sheriff", "signed_on": str(today()), "agrees_to_publish": True}
         hand["version_sha256"] = made["amendment"]["version_sha256"]
         await two.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
-        await agree_to_publish(found["id"], one, two, version_no=2)
         expected = [(1, "2025-01-01", str(ahead - timedelta(days=1))), (2, str(ahead), str(last))]
         inside, outside = [await timeline(each.legal, found) for each in (two, cast.stranger)]
         for party in (one, two):
