@@ -105,9 +105,9 @@ _HEAD = (
     "it must leave alone, and the service does not start with a rule that does otherwise. A decision cites the law of",
     "the states of its two sides alone, and federal law.",
     "",
-    "A rule whose own wording was read (`primary`) is on. One that is known only from what others say of it",
-    "(`secondary`) is off; an installation turns it on by its code in `REGISTRY_RULES_ON`, and its citation then says",
-    "on what it rests.",
+    "A rule whose own wording was read (`primary`) is on. One that is known only from what others say of it, or from a",
+    "text too old to show what is in force (`secondary`), is off; an installation turns it on by its code in",
+    "`REGISTRY_RULES_ON`, and its citation then says on what it rests.",
     "",
 )
 

@@ -39,6 +39,16 @@ def test_a_rule_that_is_off_says_that_its_source_is_secondary() -> None:
     assert all("secondary source" in rule.law.cited for rule in off)
 
 
+def test_a_rule_that_is_on_rests_on_no_text_that_was_not_read() -> None:
+    by_code = {rule.code: rule for rule in RULES}
+    for code in ("mt_44_11_309_attorney_general", "mt_attorney_general_lends", "mt_attorney_general_borrows"):
+        assert not by_code[code].on, "a text of 2001 does not show what is in force"
+    for code in ("equitable_sharing_use", "leso_property_approval"):
+        assert by_code[code].on
+        assert "U.S.C." not in by_code[code].law.citation, "the section was not read"
+        assert "not read" in by_code[code].law.left_out
+
+
 def test_an_installation_turns_rules_of_any_kind_on(tmp_path: Path, turned_on: TurnOn) -> None:
     turned_on()
     demo = {"REGISTRY_DEMO": "1", "REGISTRY_DATA_DIR": str(tmp_path)}

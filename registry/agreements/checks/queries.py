@@ -26,7 +26,7 @@ from registry.agreements.checks.schemas import (
 )
 from registry.agreements.instruments.queries.conditions import remarks_on_conditions
 from registry.agreements.instruments.queries.evidence import papers_on_file, shown_evidence
-from registry.agreements.instruments.queries.in_force import OPEN_END
+from registry.agreements.instruments.queries.in_force import OPEN_END, party_windows
 from registry.agreements.instruments.queries.provisions import may_read_restricted
 from registry.agreements.instruments.queries.rows import agreement_row_at
 from registry.agreements.instruments.queries.visibility import legible_to, reads_restricted, shared_with
@@ -37,7 +37,7 @@ from registry.agreements.instruments.tables import (
     agreement,
     agreement_coverage,
     agreement_party,
-    agreement_party_window,
+    agreement_text_window,
     agreement_version,
     agreement_version_dates,
     provision,
@@ -121,6 +121,7 @@ async def get_completeness(
     document = await _document(read, principal, row, version)
     lists = await _lists(read, row, document, query.checklist)
     otherwise = _remarks(document, version)
+    coming = [] if query.version_no is not None else await _remarks_to_come(read, principal, row, version, now)
     # A long agreement takes a tenth of a second, and others must not wait for it.
     findings = await asyncio.to_thread(examine, document, lists, RECOGNITION)
     return AgreementCompleteness(
@@ -132,6 +133,7 @@ async def get_completeness(
         remarks=[
             *about_papers(version.no, await _recorded_from(read, principal, row, version)),
             *otherwise,
+            *coming,
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, _readable(document)),
         ],
     )
@@ -174,13 +176,42 @@ def _remarks(document: CheckedText, version: Row[Any]) -> tuple[Remark, ...]:
     )
 
 
+_TO_COME = (
+    sa.select(agreement_version.c.no)
+    .join(agreement_text_window, agreement_text_window.c.version_id == agreement_version.c.id)
+    .where(
+        agreement_text_window.c.agreement_id == _ID,
+        agreement_text_window.c.starts_at > sa.bindparam("at", type_=agreement_text_window.c.starts_at.type),
+    )
+    .distinct()
+    .order_by(agreement_version.c.no)
+)
+
+
+async def _remarks_to_come(
+    read: Read, principal: Principal, row: Row[Any], shown: Row[Any], now: datetime
+) -> list[Remark]:
+    """What the texts that are signed and still to take effect say otherwise: each remark names its version."""
+    found: list[Remark] = []
+    for each in await read.all(_TO_COME, {"id": row.id, "at": now}):
+        version = None if each.no == shown.no else await _legible(read, principal, row, each.no)
+        if version is not None:
+            remarks = _remarks(await _document(read, principal, row, version), version)
+            found += (msgspec.structs.replace(remark, version_no=each.no) for remark in remarks)
+    return found
+
+
 async def _version(read: Read, principal: Principal, row: Row[Any], no: int) -> Row[Any]:
     """One version, as far as the caller may read it. Raises NotFound."""
-    reader = {"custodian": row.custodian_id == principal.agency_id, "viewer": principal.agency_id}
-    version = await read.first(_VERSION, {"id": row.id, "no": no, **reader})
+    version = await _legible(read, principal, row, no)
     if version is None:
         raise NotFound("version")
     return version
+
+
+async def _legible(read: Read, principal: Principal, row: Row[Any], no: int) -> Row[Any] | None:
+    reader = {"custodian": row.custodian_id == principal.agency_id, "viewer": principal.agency_id}
+    return await read.first(_VERSION, {"id": row.id, "no": no, **reader})
 
 
 async def _document(read: Read, principal: Principal, row: Row[Any], version: Row[Any]) -> CheckedText:
@@ -230,20 +261,20 @@ async def _lists(read: Read, row: Row[Any], document: CheckedText, code: str | N
     return applicable(CHECKLISTS.values(), matter)
 
 
-_SPAN = sa.select(
-    sa.func.min(agreement_party_window.c.starts_at, type_=agreement.c.starts_at.type).label("start"),
-    sa.func.max(agreement_party_window.c.ends_at, type_=agreement.c.starts_at.type).label("end"),
-).where(
-    agreement_party_window.c.agreement_id == _ID,
-    agreement_party_window.c.ends_at > sa.bindparam("at", type_=agreement.c.starts_at.type),
-)
+@cache
+def _span_statement() -> sa.Select[Any]:
+    window, instant = party_windows("its_window", to_come=True), agreement.c.starts_at.type
+    return sa.select(
+        sa.func.min(window.c.starts_at, type_=instant).label("start"),
+        sa.func.max(window.c.ends_at, type_=instant).label("end"),
+    ).where(window.c.agreement_id == _ID, window.c.ends_at > sa.bindparam("at", type_=instant))
 
 
-async def _span(read: Read, row: Row[Any], at: datetime) -> tuple[datetime, datetime] | None:
+async def _span(read: Read, row: Row[Any], at: datetime, now: datetime) -> tuple[datetime, datetime] | None:
     """From when until when the agreement binds anybody from `at` on: by its windows, or as a draft by its dates."""
     start, end = row.starts_at, row.its_ends_at or OPEN_END
     if row.executed_at is not None:
-        windows = await read.first(_SPAN, {"id": row.id, "at": at})
+        windows = await read.first(_span_statement(), {"id": row.id, "at": at, "now": now})
         if windows is None or windows.start is None:
             return None
         start, end = windows.start, windows.end
@@ -257,12 +288,14 @@ _ORDERS = Orders(ContradictionQuery, created_at=agreement.c.id)
 def _others_statement(sort: str, *, after: bool) -> sa.Select[Any]:
     """The viewer's other agreements that bind two of this one's parties together while this one does.
 
+    By what the parties have done so far: reports that have not taken effect bind nobody, and free nobody.
+
     Whether two windows of one text meet is found by counting, not by pairing: each window adds one as it opens and
     takes one away as it closes, and where two are open the parties are bound together. Nine hundred parties would make
     400,000 pairs of each agreement; counted, they are 1,800 rows to sort.
     """
-    window, its_party = agreement_party_window.alias("window"), agreement_party.alias("its_party")
-    own_window, holding = agreement_party_window.alias("own_window"), agreement_party_window.alias("holding")
+    its_party = agreement_party.alias("its_party")
+    window, own_window, holding = (party_windows(each, to_come=True) for each in ("window", "own_window", "holding"))
     instant = agreement.c.starts_at.type
     lower, upper = sa.bindparam("from", type_=instant), sa.bindparam("until", type_=instant)
     still_bound = (
@@ -389,7 +422,7 @@ async def list_contradictions(
         version = await _version(read, principal, row, query.version_no)
         version_id, no, text = version.id, version.no, version.terms
         cleared = may_read_restricted(principal, version)
-    span = await _span(read, row, at)
+    span = await _span(read, row, at, now)
     parameters = {
         "id": agreement_id,
         "viewer": principal.agency_id,
@@ -400,7 +433,7 @@ async def list_contradictions(
     rows: Rows = ()
     if span is not None:
         statement = _others_statement(query.sort, after=query.cursor is not None)
-        rows = await read.all_slowly(statement, {**parameters, "from": span[0], "until": span[1]})
+        rows = await read.all_slowly(statement, {**parameters, "from": span[0], "until": span[1], "now": now})
     kept, next_cursor = _ORDERS.cut(rows, query)
     terms = msgspec.json.decode(text, type=Terms)
     secret = [] if cleared else await _restricted_terms(read, version_id, terms)

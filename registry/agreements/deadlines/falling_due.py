@@ -42,7 +42,7 @@ def _all(record: Record, now: datetime) -> Iterator[Due]:
     if term is not None and term_at is not None and (ending is None or _reaches(ending, term_at)):
         yield from _of_term(record, term, over, now)
     if ending is not None and (term_at is None or ending.by != "expiry" or not _reaches(ending, term_at)):
-        settled = ending.by == "expiry" and record.let_end
+        settled = ending.by == "expiry" and _lets_end(record, ending.at, now)
         yield Due(
             DeadlineKind.EXPIRY,
             ending.on,
@@ -104,6 +104,11 @@ def _reaches(ending: Ending, term_at: datetime) -> bool:
     return ending.at > term_at or (ending.at == term_at and ending.by == "expiry")
 
 
+def _lets_end(record: Record, at: datetime, now: datetime) -> bool:
+    """Whether nobody has anything to do about its last day: a review let it end, or it is over and bound nobody."""
+    return record.let_end or (not record.binds and now >= at)
+
+
 def _today(record: Record, now: datetime) -> date:
     return civil_day(now, record.time_zone)
 
@@ -116,16 +121,16 @@ def _of_term(record: Record, term: Term, over: datetime | None, now: datetime) -
         if renews(record.renewal, term.renewals):
             yield Due(DeadlineKind.RENEWAL, term.ends_on, at, zone, term=term.renewals)
         else:
-            met = record.let_end and now >= at
+            settled = _lets_end(record, at, now)
             yield Due(
                 DeadlineKind.EXPIRY,
                 term.ends_on,
                 at,
                 zone,
-                met,
+                settled and now >= at,
                 term=term.renewals,
                 ended_by="expiry",
-                settled=record.let_end,
+                settled=settled,
             )
     yield from _of_notice(record, over, now)
 

@@ -162,7 +162,8 @@ class Record(Struct, kw_only=True, frozen=True):
 
     `over_at` is when it ends, by `over_by`, and `own_over_at` when that is before for the party that asks: see
     `instruments.ends`. None of it rests on what others reported and has not taken effect, for which there is `reports`.
-    `let_end` says that the last periodic review decided to let the agreement end.
+    `let_end` says that the last periodic review decided to let the agreement end; `binds` that two at least came to be
+    parties to it, for one that bound nobody to another lapses without anybody's having missed a day.
 
     `expires_on`, `renewal` and `notice` are of the texts that bind the party that asks, else of the agreement's own;
     `beside` are other texts that bind it to some of the others. `leaves_at`: when that party leaves, by its notice or
@@ -188,6 +189,7 @@ class Record(Struct, kw_only=True, frozen=True):
     review_every_months: int | None = None
     last_reviewed_on: date | None = None
     let_end: bool = False
+    binds: bool = True
     ratify_by: datetime | None = None
     ratified: bool = True
     over_at: datetime | None = None

@@ -231,6 +231,8 @@ def _expiry(record: Record, due: Due) -> Words:
     basis = "Its last day in force, with no renewal to follow."
     if record.renewal is not None and record.renewal.is_silent:
         basis = "Its last day in force: how often it renews itself is entered as not said, and one renewal is counted."
+    if due.settled and not record.let_end:
+        return Words("It is over, and bound nobody: fewer than two came to be parties to it.", None, "Nothing.")
     if due.settled:
         return Words(basis, None, "Nothing: the last review decided to let it end.")
     return Words(basis, None, "Renew or replace it before then, or enter a review that lets it end.")

@@ -108,10 +108,10 @@ def why_unconfirmed(
     """Why a report does not have effect by silence; None where it has once its time has run out.
 
     Not where the party has said no in the matter before, in whatever way. Not while it may not act in the registry, or
-    has suspended its participation: it could not contest, or does not look. Not to what would bind it, where it
-    says that its own word alone does (`own_word`, by `binds_or_widens`). Not before a person of it was ever seen in the
-    registry: nobody has told it. Not for an office that may not sign today, where a register says who may. And not
-    without a document that it can read.
+    has suspended its participation: it could not contest, or does not look. Not to what would bind it, or free it,
+    where it says that its own word alone does (`own_word`, by `takes_own_word`). Not before a person of it was ever
+    seen in the registry: nobody has told it. Not for an office that may not sign today, where a register says who may.
+    And not without a document that it can read.
     """
     if said_no:
         return Unconfirmed.SAID_NO
@@ -140,19 +140,15 @@ class ProposalKind(StrEnum):
     EARLIER_DAY = "earlier_day"
 
 
-# A yes to these binds a party to more others, again, or for days that are over; to the rest it is bound to less.
-_WIDENING = (ProposalKind.NEWCOMERS, ProposalKind.REINSTATEMENT, ProposalKind.EARLIER_DAY)
+def takes_own_word(kind: ReportedKind, proposed: ProposalKind | None = None) -> bool:
+    """Whether what is reported takes the word of a party that lets no silence count; a consent by what was `proposed`.
 
-
-def binds_or_widens(kind: ReportedKind, proposed: ProposalKind | None = None) -> bool:
-    """Whether what is reported of a party would bind it, or bind it to more; of a consent by what was `proposed`.
-
-    What ends or narrows that does not: that it left, an end or a suspension for all, another's leaving. Nor does it
-    that another text takes this one's place, for what binds it there is its signature to that one.
+    Whatever would bind it, or bind it to more, or take it out of what binds it. Not another's leaving, which is that
+    one's to do, nor that a notice came to it, or that it did what it owes: of these nobody waits for its leave.
     """
     if kind in OF_CONSENT:
-        return proposed in _WIDENING
-    return kind in BINDING or kind is ReportedKind.OWES_DUTY
+        return proposed is not ProposalKind.DEPARTURE
+    return kind in (*BINDING, *LEAVING) or kind is ReportedKind.OWES_DUTY
 
 
 # What one party did, and does not wait for: that it counts from its own day is put to those whose days it touches.

@@ -1,6 +1,6 @@
 """What clauses say in words, held against the codes of the terms: who pays, commands and is liable, what
 renews, how a party leaves, from what its notice counts, whether it may suspend its participation, whether a loan needs
-an approval.
+an approval, whether insurance is to be shown.
 
 What a sentence is known by is data (`worded.yaml`): words, the codes that they agree with, and how often they were read
 rightly on texts that agencies signed. A denial is never read as what it denies; where it says a thing of its own (“no
@@ -27,7 +27,17 @@ from registry.agreements.instruments.written import TermDates, WrittenClause, wr
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.yaml_text import read_yaml
 
-Matter = Literal["reimbursement", "command", "liability", "renewal", "suspension", "notice", "counted_from", "approval"]
+Matter = Literal[
+    "reimbursement",
+    "command",
+    "liability",
+    "renewal",
+    "suspension",
+    "notice",
+    "counted_from",
+    "approval",
+    "insurance",
+]
 _CALLED: Final[dict[Matter, str]] = {
     "reimbursement": "reimbursement",
     "command": "command",
@@ -37,8 +47,12 @@ _CALLED: Final[dict[Matter, str]] = {
     "notice": "notice",
     "counted_from": "from what a period of notice counts",
     "approval": "a loan's approval",
+    "insurance": "proof of insurance",
 }
-_OF_APPROVAL: Final = ("approval_required", "approval_over_hours")
+_NAMES: Final[dict[Matter, tuple[str, ...]]] = {
+    "approval": ("approval_required", "approval_over_hours"),
+    "insurance": ("insurance_required",),
+}
 _READ_AT_MOST: Final = 20_000
 _NEGATIVE = frozenset({"no", "not", "neither", "cannot", "without", "nothing"})
 _FOLLOWING: Final = 5
@@ -48,7 +62,9 @@ class Statement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """One thing that a sentence can say of a term, and the codes that it agrees with.
 
     `unless`: words of the sentence that set an exception or another subject; `not_followed`: words, or beginnings, of
-    which none is among the next few. `when_unsaid`: whether it is remarked on where the term is not entered.
+    which none is among the next few. `yields_to`: statements beside which it says something of its own, as that what
+    renews itself may be extended by agreement too. `when_unsaid`: whether it is remarked on where the term is not
+    entered.
     """
 
     code: Annotated[str, Meta(pattern=r"\A[a-z_]{3,40}\Z")]
@@ -59,6 +75,7 @@ class Statement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     patterns: Annotated[tuple[Pattern, ...], Meta(min_length=1)]
     unless: tuple[Pattern, ...] = ()
     not_followed: tuple[str, ...] = ()
+    yields_to: tuple[str, ...] = ()
     when_unsaid: bool = False
     read: int = 0
     right: int = 0
@@ -148,6 +165,12 @@ def said_in_words(clauses: Sequence[WrittenClause], terms: Terms, notice_clause:
 
     `notice_clause`: the one that is named for the notice.
     """
+    made = list(_made(clauses, terms, notice_clause))
+    codes = {each.statement.code for each in made}
+    return (each for each in made if codes.isdisjoint(each.statement.yields_to))
+
+
+def _made(clauses: Sequence[WrittenClause], terms: Terms, notice_clause: str | None) -> Iterator[Said]:
     spoken_of = {heading for each in statements() for heading in each.headings}
     named_for = {number for each in statements() for number in _named(each.term, terms, notice_clause)}
     clauses = list(_short_of(each for each in clauses if each.heading in spoken_of or each.number in named_for))
@@ -172,7 +195,7 @@ def _named(term: Matter, terms: Terms, notice_clause: str | None) -> set[str]:
     """The clauses that are named for the matter."""
     if term in ("notice", "counted_from"):
         return set() if notice_clause is None else {notice_clause}
-    return {terms.clauses[name] for name in (_OF_APPROVAL if term == "approval" else (term,)) if name in terms.clauses}
+    return {terms.clauses[name] for name in _NAMES.get(term, (term,)) if name in terms.clauses}
 
 
 def _short_of(clauses: Iterable[WrittenClause]) -> Iterator[WrittenClause]:
@@ -220,6 +243,8 @@ def _coded(term: Matter, terms: Terms, dates: TermDates) -> str | None:
             return _notice_coded(dates)
         case "approval":
             return _approval_coded(terms)
+        case "insurance":
+            return {None: None, True: "required", False: "not required"}[terms.insurance_required]
     return None if code == "silent" else code
 
 

@@ -31,6 +31,7 @@ _LONGEST: Final = (
     *("maximum", "at most", "not to exceed"),
     *(f"no {what} {may} exceed" for what in ("loan", "deployment", "assistance") for may in ("shall", "may", "will")),
     *(f"no {what} exceeds" for what in ("loan", "deployment", "assistance")),
+    *(f"no {what} {lasts} longer" for what in ("loan", "deployment") for lasts in ("lasts", "shall last", "may last")),
 )
 _LENT: Final = ("assistance", "loan", "lent", "deploy", "personnel", "resource", "equipment", "mutual aid", "officer")
 _AHEAD: Final = ("in advance", "prior to", "before", "ahead of", "notice")
@@ -328,6 +329,8 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
                 elsewhere=elsewhere,
                 about=about,
                 also=also,
+                anywhere=("loan",) if name == "max_duration_hours" else (),
+                not_under=("reimbursement", "termination", "term", "notices"),
                 units=("hours", "days") if name != "reimbursement" else ("hours",),
                 values=() if said is None else _in_hours_or_days(said),
                 says=_NO_LIMIT

@@ -25,7 +25,8 @@ Source = Annotated[
     Literal["primary", "secondary"],
     Meta(
         description="`primary`: its own wording was read, in the official publication or a copy of it. `secondary`: "
-        "what others say of it; such a rule is off unless the installation turns it on."
+        "what others say of it, or a text so old that it does not show what is in force; such a rule is off unless the "
+        "installation turns it on."
     ),
 ]
 Beyond = Literal["other_state", "federal"]

@@ -4,7 +4,7 @@ Shown is what the agreement itself shows its reader: without the reports that ha
 the parties, nothing of a text that is not published and no party's own act.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -62,6 +62,7 @@ from registry.agreements.timeline.rules import (
     in_common,
     renewals,
     replacements,
+    taken_over,
     text_edges,
     told_to_others,
 )
@@ -261,23 +262,34 @@ async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: 
     published = await publications_of(read, list(numbers))
     told = {no for each, no in numbers.items() if each in published and published[each].published_at is not None}
     signatures = await read.all(_SIGNATURES, {"id": found.id})
-    begins = await _beginning(read, found, [text for text in texts if text.no in told], without, now)
+    published_texts = [text for text in texts if text.no in told]
+    leaving = await _leaving(read, found, without)
+    begins = _beginning(found, published_texts, leaving, now)
+    coming = {text.no: text for text in published_texts if text.starts_at > now}
+    signed = _signed(found, signatures, texts[0].no)
     shown = {
-        party.agency.id: told_to_others(
-            bound.get(party.agency.id, ()),
-            told,
-            now,
-            bound=party.bound,
-            until=party.bound_until,
-            begins=begins.get(party.agency.id),
+        party.agency.id: taken_over(
+            told_to_others(
+                bound.get(party.agency.id, ()),
+                told,
+                now,
+                bound=party.bound,
+                until=party.bound_until,
+                begins=begins.get(party.agency.id),
+            ),
+            _to_come(found, [coming[no] for no in its if no in coming], leaving, party.agency.id),
         )
-        for party in found.parties
+        for party, its in zip(found.parties, signed, strict=True)
     }
     edges = [
         each
         for each in _edges(found, executed_at, found.ends_at, texts, shown, without, signatures, now)
         if {each.version_no, each.next_no} <= {*told, None}
-        and (each.at <= now or (each.kind is ActKind.TEXT_EXPIRES and each.version_no == found.version_no))
+        and (
+            each.at <= now
+            or (each.kind is ActKind.TEXT_EXPIRES and each.version_no == found.version_no)
+            or (each.kind in _TAKES_OVER and _begins_then(coming.get(each.next_no or each.version_no), each.at))
+        )
     ]
     acts = Acts(found, days)
     of_texts(acts, edges, by_no)
@@ -285,8 +297,51 @@ async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: 
     return timeline_shown(found, days, shown, {}, acts.numbered())
 
 
-async def _beginning(
-    read: Read, found: Agreement, texts: Sequence[Row[Any]], without: Without | None, now: datetime
+_TAKES_OVER = (ActKind.TEXT_BEGINS, ActKind.TEXT_REPLACED)
+
+
+def _begins_then(text: Row[Any] | None, at: datetime) -> bool:
+    """Whether it is the own first day of a published text to come, which anybody may know."""
+    return text is not None and text.starts_at == at
+
+
+async def _leaving(read: Read, found: Agreement, without: Without | None) -> dict[UUID, Any]:
+    """By party when it joined and when it leaves, as others may know."""
+    did: dict[UUID, Any] = {each.agency_id: each for each in await read.all(_PARTIES, {"id": found.id})}
+    return did | {each.agency_id: each for each in (() if without is None else without.parties)}
+
+
+def _public_days(found: Agreement, starts_at: datetime, text: Row[Any], leaving: Mapping[UUID, Any]) -> PublicDays:
+    return PublicDays(
+        starts_at=starts_at,
+        text_starts_at=text.starts_at,
+        text_ends_at=text.ends_at,
+        ended_at=found.terminated_at,
+        superseded=False,
+        suspensions=tuple(Interval(start=each.start, end=each.end) for each in found.suspensions),
+        alone_at=alone_at(leaving.values()),
+    )
+
+
+def _gone_at(its: Any) -> datetime | None:
+    return earliest(its.leaves_at, its.released_at)
+
+
+def _to_come(
+    found: Agreement, texts: Iterable[Row[Any]], leaving: Mapping[UUID, Any], agency_id: UUID
+) -> Iterator[Bound]:
+    """From when until when the party is bound by published texts to come that it signed, by days that are public."""
+    its = leaving.get(agency_id)
+    if found.starts_at is None or its is None or not its.joined_at:
+        return
+    for text in texts:
+        until = _public_days(found, found.starts_at, text, leaving).until(text.starts_at, _gone_at(its))
+        if until is None or until > text.starts_at:
+            yield Bound(start=text.starts_at, end=until, version_no=text.no)
+
+
+def _beginning(
+    found: Agreement, texts: Sequence[Row[Any]], leaving: Mapping[UUID, Any], now: datetime
 ) -> dict[UUID, Bound]:
     """By party the stretch that begins, or goes on, on a public day to come, by the published texts: see `told`."""
     shown = [text for text in texts if text.no == found.version_no]
@@ -294,21 +349,11 @@ async def _beginning(
         shown = sorted((text for text in texts if text.starts_at > now), key=lambda text: text.starts_at)
     if not shown or found.starts_at is None or found.status not in {each.value for each in DerivedStatus}:
         return {}
-    did: dict[UUID, Any] = {each.agency_id: each for each in await read.all(_PARTIES, {"id": found.id})}
-    did |= {each.agency_id: each for each in (() if without is None else without.parties)}
-    public = PublicDays(
-        starts_at=found.starts_at,
-        text_starts_at=shown[0].starts_at,
-        text_ends_at=shown[0].ends_at,
-        ended_at=found.terminated_at,
-        superseded=False,
-        suspensions=tuple(Interval(start=each.start, end=each.end) for each in found.suspensions),
-        alone_at=alone_at(did.values()),
-    )
+    public = _public_days(found, found.starts_at, shown[0], leaving)
     begins_at = public.begins_at(DerivedStatus(found.status), now)
     if begins_at is None or not binds_some(status_then(DerivedStatus(found.status), public, now, begins_at)):
         return {}
-    gone = {agency_id: earliest(each.leaves_at, each.released_at) for agency_id, each in did.items() if each.joined_at}
+    gone = {agency_id: _gone_at(each) for agency_id, each in leaving.items() if each.joined_at}
     return {
         agency_id: Bound(start=begins_at, end=public.until(begins_at, at), version_no=shown[0].no)
         for agency_id, at in gone.items()

@@ -268,6 +268,21 @@ def told_to_others(
     return joined_up(over)
 
 
+def taken_over(windows: Sequence[Bound], coming: Iterable[Bound]) -> tuple[Bound, ...]:
+    """What others are told of a party, given way to each text to come from its own first day on.
+
+    `coming`: the published texts that it has signed and that begin on a public day to come, each until when it binds.
+    """
+    found = list(windows)
+    for each in sorted(coming, key=lambda text: (text.start, text.version_no or 0)):
+        if found and found[-1].contains(each.start):
+            before = found.pop()
+            if before.start < each.start:
+                found.append(Bound(start=before.start, end=each.start, version_no=before.version_no))
+            found.append(each)
+    return tuple(found)
+
+
 def _unnamed(stretch: Interval) -> Bound:
     return Bound(start=stretch.start, end=stretch.end, version_no=None)
 

@@ -118,7 +118,11 @@ async def activate_agency(
     if_match: Supplied[Expected],
     agency_status_followed: Supplied[StatusFollowed],
 ) -> Answer[Agency]:
-    """Let a listed agency take part."""
+    """Let a listed agency take part.
+
+    From now on what others report of it counts after 14 days without an answer, once a person of it was seen here. Tell
+    it of the choice that it has: `require-own-word`, by which only its own word binds it, or takes it out of anything.
+    """
     return _answer(
         await registering.change_status(
             write,
@@ -279,12 +283,12 @@ async def require_own_word(
     if_match: Supplied[Expected],
     own_word_followed: Supplied[OwnWordFollowed],
 ) -> Answer[Agency]:
-    """Let your agency's silence never bind it: only its own word does.
+    """Let your agency's silence never bind it, nor take it out of anything: only its own word does.
 
-    What others report of its signing, of its word, of its yes to newcomers, to a reinstatement or to another's earlier
-    day, and of what its text asks of it, stands unconfirmed (`own_word_required`) until your agency confirms it; so
-    does what was reported before and may still be contested. Of its leaving, and of what ends or suspends an agreement,
-    silence counts as before.
+    What others report of its signing, of its word, of its leaving, of its yes to an end, a suspension, newcomers or
+    whatever else is put to all, and of what its text asks of it, stands unconfirmed (`own_word_required`) until your
+    agency confirms it; so does what was reported before and may still be contested. Another's leaving, and that its
+    notice came to your agency, count by silence as before: nobody is held by your agency's.
     """
     return _answer(await own_word.require_own_word(write, caller, own_word_followed, agency_id, data.reason, if_match))
 

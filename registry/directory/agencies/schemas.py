@@ -133,8 +133,8 @@ class Agency(Struct, kw_only=True, frozen=True):
     own_word_only: Annotated[
         OwnWordOnly | None,
         Meta(
-            description="Where the agency says that its silence never binds it: what others report of its signing or "
-            "agreeing waits for its own confirmation. Null where silence counts after 14 days."
+            description="Where the agency says that its silence never counts: what others report of its signing, "
+            "agreeing or leaving waits for its own confirmation. Null where silence counts after 14 days."
         ),
     ]
     relaxed_separations: Annotated[

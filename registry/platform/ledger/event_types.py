@@ -130,7 +130,7 @@ class EventType(Meant):
     AGREEMENT_NOTICE_RESCINDED = "agreement.notice_rescinded", "A party took its notice back."
     AGREEMENT_OWN_WORD_REQUIRED = (
         "agreement.own_word_required",
-        "A party's silence binds it no more: what was said of it waits for its own word; `data` names the reports.",
+        "A party's silence counts no more: what was said of it waits for its own word; `data` names the reports.",
     )
     AGREEMENT_PARTICIPATION_REINSTATED = (
         "agreement.participation_reinstated",

@@ -60,6 +60,16 @@ def finding(
     return findings.items[0]
 
 
+@pytest.mark.parametrize(
+    "text", ["No certificate of insurance need be shown.", "The parties need not furnish certificates."]
+)
+def test_a_certificate_of_insurance_that_is_not_asked_for_denies_no_credentials(text: str) -> None:
+    (its,) = (each for each in CHECKLISTS["general"].items if each.id == "credentialing")
+    document = CheckedText(clauses=clauses(("insurance", text)), terms=terms())
+    (findings,) = examine(document, [CHECKLISTS["general"]], RECOGNITION)
+    assert next(each.status for each in findings.items if each.id == its.id) == "missing"
+
+
 SPLIT = terms(liability="split")
 
 

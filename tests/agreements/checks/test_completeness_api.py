@@ -1,13 +1,15 @@
 """Checking an agreement's completeness: which checklists, which version, by whom, and what stays unsaid."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from registry.platform.access.principals import Role
+from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import agreement_body, sign_agreement
-from tests.support.cast import Agency, Cast, make_agency
+from tests.support.cast import Agency, Cast, make_agency, today
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -83,6 +85,26 @@ async def test_a_frozen_version_keeps_its_own_answer_and_both_sides_read_it(serv
         assert item(second, "general", "liability")["provisions"] == []
         assert item(first, "general", "term")["terms"] == ["expires_on"], "the date it was frozen with"
         assert item(second, "general", "term")["status"] == "missing"
+
+
+async def test_what_a_text_to_come_says_otherwise_is_remarked_on_today(service: Service, cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, two)
+    free = {"number": "1", "heading": "reimbursement", "text": "Help is given free of charge."}
+    terms = {"categories": ["any"], "reimbursement": {"model": "full"}}
+    day: dict[str, Any] = {"effective_on": today() + timedelta(days=30), "signed_on": today()}
+    await amended_on_paper(found, one, **day, provisions=[free], terms=terms)
+    assert all(each["version_no"] != 2 for each in (await checked(two, found))["remarks"]), "it is not signed by all"
+    made = await two.legal.done("GET", f"{PATH}/{found['id']}")
+    hand = {"version_sha256": made["amendment"]["version_sha256"], "signatory_title": "Sheriff"}
+    signed = {**hand, "signed_on": str(today()), "evidence_location": "City clerk (demo)"}
+    await two.legal.done("POST", f"{PATH}/{found['id']}/confirm", signed)
+    its = await checked(two, found)
+    assert its["version_no"] == 1
+    (remark,) = (each for each in its["remarks"] if each["version_no"] == 2)
+    assert (remark["code"], remark["clause"]) == ("says_otherwise", "1")
+    (own,) = (each for each in (await checked(two, found, "?version_no=2"))["remarks"] if each["clause"] == "1")
+    assert own == {**remark, "version_no": None}
 
 
 async def test_a_version_that_is_not_frozen_is_its_custodians_alone(cast: Cast) -> None:

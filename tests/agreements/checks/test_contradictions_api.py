@@ -1,6 +1,6 @@
 """Contradictions with other agreements that bind the same parties: which are compared, and by whom it can be asked."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +11,7 @@ from registry.agreements.instruments.tables import agreement_party, agreement_pa
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import format_instant, utc_now
+from tests.agreements.instruments.reporting import letter, report
 from tests.agreements.instruments.test_amendments import hand, opened_tomorrow, out_for_signature
 from tests.support.agreements import agreement_body, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, make_agency, today
@@ -115,6 +116,18 @@ async def test_one_that_will_bind_is_compared_from_the_day_it_does(service: Serv
     )
     (found,) = await compared(cast.assisting, await draft(cast.assisting, cast.requesting, terms=SENDING))
     assert (found["agreement_id"], found["bound_together_from"]) == (soon["id"], soon["starts_at"])
+
+
+async def test_one_that_rests_on_a_report_without_effect_is_not_compared(service: Service, cast: Cast) -> None:
+    found = await record_agreement(cast.assisting, cast.requesting, terms=RECEIVING)
+    drafted = await draft(cast.assisting, cast.requesting, terms=SENDING)
+    more = {"kind": "signed", "signatory_title": "Chief", "version_sha256": found["version_sha256"]}
+    _, path = await report(cast.assisting, found, letter(cast.requesting, date(2025, 2, 1), **more))
+    assert await compared(cast.assisting, drafted) == []
+    assert await compared(cast.assisting, found) == []
+    await cast.requesting.legal.done("POST", f"{path}/confirm")
+    (meets,) = await compared(cast.assisting, drafted)
+    assert meets["agreement_id"] == found["id"]
 
 
 async def test_two_that_never_bind_at_the_same_time_do_not_meet(service: Service, cast: Cast) -> None:

@@ -10,7 +10,7 @@ from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import RemarkCode
 from registry.agreements.instruments.terms import Reimbursement, Terms
 from registry.agreements.instruments.worded import said_in_words, statements, worded_otherwise
-from registry.agreements.instruments.written import TermDates, WrittenClause
+from registry.agreements.instruments.written import TermDates, WrittenClause, written_otherwise
 from tests.agreements.checks.corpus import DATA, document, held_out, sections
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Cast, today
@@ -27,13 +27,18 @@ SAYING = {
     ),
     "each_bears_its_own": (
         "Each party shall bear its own costs.",
+        "Every member jurisdiction, and each agency, shall absorb its own expenses.",
+    ),
+    "no_charge": (
         "No charge shall be made for services rendered under this agreement.",
+        "Assistance is given free of charge.",
         "Assistance is rendered without reimbursement.",
         "The assisting agency is not entitled to any reimbursement.",
     ),
     "assisting_commands": (
         "Command of the personnel sent remains with the assisting agency.",
         "Officers shall be under the command of their own agency.",
+        "The assisting agency commands its personnel at all times.",
     ),
     "requesting_commands": (
         "The Requesting Party shall be in command of all situations.",
@@ -47,6 +52,7 @@ SAYING = {
     "requesting_is_liable": (
         "The requesting agency shall assume all liability arising from the assistance.",
         "The Receiving Party shall indemnify and hold harmless the other.",
+        "The requesting agency is liable for all acts of the officers lent to it.",
     ),
     "sending_is_liable": ("The responding agency shall be liable for the negligence of its people.",),
     "does_not_renew": (
@@ -61,6 +67,18 @@ SAYING = {
         "This agreement shall automatically renew for one year.",
         "It renews automatically on each anniversary.",
         "It is deemed renewed unless a party objects.",
+    ),
+    "renews_by_agreement": (
+        "This agreement may be renewed twice by mutual written agreement.",
+        "The parties may renew by a written agreement.",
+        "The term may be extended with the written consent of all parties.",
+        "It is renewed only by a signed instrument.",
+    ),
+    "no_proof_of_insurance": (
+        "No certificate of insurance need be shown.",
+        "The parties need not furnish certificates.",
+        "Proof of insurance is not required.",
+        "A party shall not be required to furnish evidence of insurance.",
     ),
     "suspends_at_once": (
         "Any party may immediately suspend its participation in this agreement.",
@@ -128,6 +146,8 @@ SAYING = {
         "It ends sixty days from the date of receipt of the notice.",
         "Termination is effective ninety days after the notice is received.",
         "It terminates upon receipt of ten days' written notice.",
+        "The notice ends it thirty days after it is received.",
+        "The period of notice runs from its receipt.",
     ),
     "counts_from_giving": (
         "A party may withdraw thirty (30) days after giving written notice.",
@@ -198,6 +218,11 @@ def test_what_looks_alike_says_none_of_it(sentence: str) -> None:
     assert {code for heading in {*HEADINGS.values()} for code in made(heading, sentence)} <= {"does_not_renew"}
 
 
+def test_what_renews_itself_may_be_extended_by_agreement_too() -> None:
+    both = "It shall automatically renew for one year. It may be extended further by mutual written agreement."
+    assert made("renewal", both) == ["renews"]
+
+
 def coded(**terms: Any) -> Terms:
     return Terms(categories=["any"], **terms)
 
@@ -234,6 +259,49 @@ def test_a_renewal_is_held_against_the_dates() -> None:
     assert len(remarked("renewal", always, coded(), **ends)) == 1
     assert remarked("renewal", always, coded(), **ends, auto_renew_months=12) == []
     assert remarked("renewal", always, coded()) == [], "without an end there is nothing to renew"
+
+
+@pytest.mark.parametrize(
+    ("heading", "sentence", "terms"),
+    [
+        ("reimbursement", "No charge shall be made.", {"reimbursement": Reimbursement(model="actual_after_hours")}),
+        (
+            "reimbursement",
+            "Help is given free of charge.",
+            {"reimbursement": Reimbursement(model="actual_after_hours")},
+        ),
+        ("insurance", "No certificate of insurance need be shown.", {"insurance_required": True}),
+        ("insurance", "The parties need not furnish certificates.", {"insurance_required": True}),
+        (
+            "command_and_control",
+            "The assisting agency commands its personnel at all times.",
+            {"command": "requesting"},
+        ),
+        ("liability", "The requesting agency is liable for all acts.", {"liability": "respective"}),
+    ],
+)
+def test_a_text_that_says_another_thing_is_remarked_on_named_or_under_its_heading(
+    heading: str, sentence: str, terms: dict[str, Any]
+) -> None:
+    (name,) = terms
+    assert len(remarked(heading, sentence, coded(**terms))) == 1
+    assert len(remarked("general", sentence, coded(**terms, clauses={name: "7"}))) == 1
+
+
+@pytest.mark.parametrize("sentence", SAYING["renews_by_agreement"])
+def test_a_renewal_by_agreement_is_none_by_itself(sentence: str) -> None:
+    ends: dict[str, Any] = {"expires_on": date(2098, 12, 31)}
+    assert len(remarked("renewal", sentence, coded(), **ends, auto_renew_months=12)) == 1
+    assert len(remarked("term", sentence, coded(), **ends, auto_renew_months=12, auto_renew_times="no_limit")) == 1
+    assert remarked("renewal", sentence, coded(), **ends) == []
+
+
+def test_a_longest_loan_is_read_wherever_it_stands() -> None:
+    clause = WrittenClause(number="7", heading="general", text="No loan lasts longer than 48 hours.")
+    dates = TermDates(notice=Notice(), effective_on=date(2098, 1, 1))
+    (remark,) = written_otherwise([clause], coded(max_duration_hours=72), dates)
+    assert (remark.code, remark.clause) == ("says_otherwise", "7")
+    assert [*written_otherwise([clause], coded(max_duration_hours=48), dates)] == []
 
 
 def test_a_suspension_is_held_against_its_term() -> None:
@@ -317,7 +385,10 @@ def test_an_approval_in_words_is_held_against_the_terms_of_approval() -> None:
         ("No party may terminate this agreement without notice.", "leaves_without_notice"),
         ("Requests need not be approved by the Chief of Police.", "needs_approval"),
         ("Assistance may not be sent without prior approval.", "needs_no_approval"),
-        ("Nothing is lent without reimbursement.", "each_bears_its_own"),
+        ("Nothing is lent without reimbursement.", "no_charge"),
+        ("The requesting agency is not liable for the acts of officers lent.", "requesting_is_liable"),
+        ("This agreement may not be renewed by mutual agreement.", "renews_by_agreement"),
+        ("The assisting agency does not command its personnel.", "assisting_commands"),
     ],
 )
 def test_a_denial_is_never_read_as_the_statement_that_it_denies(sentence: str, denied: str) -> None:

@@ -195,6 +195,17 @@ def test_a_lapsed_agreement_is_overdue_until_somebody_concludes_it_or_it_is_long
     assert status_at(due(record(let_end=True), K.EXPIRY), NOW) is S.UPCOMING
 
 
+def test_one_that_bound_nobody_lapses_and_nothing_of_it_is_overdue() -> None:
+    lapsed = datetime(2027, 2, 1, tzinfo=UTC)
+    unbound = record(binds=False)
+    expiry = due(unbound, K.EXPIRY, lapsed)
+    assert status_at(expiry, lapsed) is S.MET
+    assert not asks_for_an_act(expiry)
+    assert "bound nobody" in words(unbound, expiry).basis
+    before = due(unbound, K.EXPIRY)
+    assert (before.settled, status_at(before, NOW)) == (False, S.UPCOMING)
+
+
 @pytest.mark.parametrize(
     ("stage", "by"), [(Stage.TERMINATED, "termination"), (Stage.SUPERSEDED, "supersession"), (Stage.EXECUTED, "notice")]
 )

@@ -50,6 +50,17 @@ async def test_an_agreements_deadlines_name_day_instant_basis_and_what_to_do(cas
     assert once["expiry"]["action"].endswith(".")
 
 
+async def test_of_a_paper_that_only_its_recorder_signed_no_last_day_is_overdue(cast: Cast) -> None:
+    found = await record_agreement(
+        cast.assisting, cast.requesting, effective_on="2025-01-01", expires_on=today() - timedelta(days=9)
+    )
+    its = await deadlines_of(cast.assisting, kind="expiry", agreement_id=found["id"])
+    assert [each["status"] for each in its] == ["met"]
+    await confirm_agreement(found, cast.requesting)
+    its = await deadlines_of(cast.assisting, kind="expiry", agreement_id=found["id"])
+    assert [each["status"] for each in its] == ["overdue"]
+
+
 async def test_reading_deadlines_needs_a_token_a_role_and_a_scope(service: Service, cast: Cast) -> None:
     assert_problem(await service.anonymous.get(PATH), 401, "unauthenticated")
     assert_problem(await cast.assisting.as_().get(PATH), 403, "forbidden")

@@ -22,6 +22,7 @@ from tests.support.cast import Agency, Cast, make_agency
 from tests.support.consent import proof
 from tests.support.deadlines import days_ahead, deadlines_of
 from tests.support.duties import FLORIDA, PROOF, WASHINGTON, WHY, duties_of, path_of
+from tests.support.law import TurnOn
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.service import Service
@@ -61,8 +62,13 @@ async def test_where_several_are_there_it_is_the_custodians(service: Service, se
     assert duty["agency"] == tacoma.reference
 
 
-async def test_an_interstate_agreement_has_the_duty_of_its_montana_party(service: Service, cast: Cast) -> None:
+async def test_an_interstate_agreement_has_the_duty_of_its_montana_party_where_that_rule_is_on(
+    service: Service, cast: Cast, turned_on: TurnOn
+) -> None:
     montana = await make_agency(service, "Big Sky", "MT")
+    found = await sign_agreement(service, cast.assisting, montana, kind="mutual_aid")
+    assert await duties_of(montana, found) == []
+    turned_on("mt_44_11_309_attorney_general")
     (duty,) = await duties_of(montana, await sign_agreement(service, cast.assisting, montana, kind="mutual_aid"))
     assert (duty["rule"], duty["agency"]) == ("mt_44_11_309_attorney_general", montana.reference)
     assert "sixty days" in duty["note"]

@@ -238,6 +238,8 @@ class Play:
                 else self.midnight(on)
             )
             said = self.known.needs_council.setdefault(party, [])
+            if days <= 0 and on is None:  # who waives without a day waives what is to begin, too
+                said[:] = [(each, needed and each <= since) for each, needed in said]
             said.append((since, days > 0))
             said.sort(key=lambda each: each[0])
 

@@ -166,6 +166,27 @@ class TestGoverningBodies:
         (due,) = (await cast.requesting.legal.done("GET", "/v1/deadlines?kind=approval"))["items"]
         assert due["due_on"] == str(begins)
 
+    async def test_who_waives_without_a_day_waives_what_is_still_to_begin(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 60})
+        rule = {"required": True, "effective_on": None, "citation": "Charter (demo)", "reason": "it was changed"}
+        await act(cast.requesting, found, "set-approval-rule", rule)
+        council = {"version_no": 1, "body": "City council", "approved_on": str(today())}
+        lasts = {**council, "expires_on": str(today() + timedelta(days=90))}
+        bound = await act(cast.requesting, found, "record-approval", lasts)
+        begins = await unpacked(cast.requesting.legal, found["id"])
+        assert bound["parties"][1]["bound_until"] is not None
+        waiver = {"required": False, "effective_on": None, "reason": "the charter was changed again"}
+        after = await act(cast.requesting, found, "set-approval-rule", waiver)
+        party = after["parties"][1]
+        assert (party["approval_required"], party["bound_until"]) == (False, None)
+        assert len(await in_force(cast.requesting, cast.assisting, utc_now() + timedelta(days=120))) == 1
+        assert (await cast.requesting.legal.done("GET", "/v1/deadlines?kind=approval"))["items"] == []
+        asked = data(begins, "approvals.json")["approval_rules"][0]
+        told = data(await unpacked(cast.requesting.legal, found["id"]), "approvals.json")["approval_rules"]
+        assert [each["required"] for each in told if each["effective_on"] == asked["effective_on"]] == [True, False]
+        again = await act(cast.requesting, found, "set-approval-rule", rule)
+        assert again["parties"][1]["bound_until"] is not None, "what is asked for later counts again"
+
     async def test_an_approval_names_its_text_and_is_shown_with_it(self, service: Service, cast: Cast) -> None:
         found = await sign_agreement(service, cast.assisting, cast.requesting)
         path = f"{PATH}/{found['id']}"

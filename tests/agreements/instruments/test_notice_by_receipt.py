@@ -91,6 +91,36 @@ def test_a_notice_counts_from_the_day_on_which_the_last_of_those_received_it_to_
     assert found == (None if counted is None else CountedOn(date(2099, 1, counted), gone))
 
 
+async def test_it_waits_for_the_receipt_of_who_is_named_where_nobody_else_is_bound_yet(
+    service: Service, cast: Cast
+) -> None:
+    one, two, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await record_agreement(one, two, three, **BY_RECEIPT)
+    said = await give(one, found, today())
+    assert (party(said, one)["leaves_at"], party(said, one)["bound_until"]) == (None, None)
+    assert receipts(said, one) == {two.name: None, three.name: None}
+    (detail,) = awaited(said)
+    assert two.name in detail
+    shown = await one.legal.done("GET", f"{PATH}/{found['id']}/timeline")
+    its = next(each for each in shown["parties"] if each["agency"]["id"] == str(one.id))
+    assert its["awaiting_receipt"] is not None
+    await received(two, found, one, today())
+    ran = await received(three, found, one, today())
+    assert party(ran, one)["leaves_at"] == runs_out(today(), 30)
+
+
+async def test_what_is_reported_of_its_receipt_by_who_is_not_bound_yet_has_effect_like_any(
+    service: Service, cast: Cast
+) -> None:
+    one, two = cast.assisting, cast.requesting
+    found = await record_agreement(one, two, **BY_RECEIPT)
+    await give(one, found, today() - 3 * DAY)
+    told, path = await came(one, found, two, today() - 2 * DAY)
+    assert party(told, one)["leaves_at"] is None
+    ran = await two.legal.done("POST", f"{path}/confirm")
+    assert party(ran, one)["leaves_at"] == runs_out(today() - 2 * DAY, 30)
+
+
 async def test_a_notice_runs_out_by_the_last_receipt_and_waits_until_that_is_on_record(
     service: Service, cast: Cast
 ) -> None:

@@ -1,4 +1,4 @@
-"""Of an agency that says that only its own word binds it no silence counts on what binds it, or binds it to more."""
+"""Of an agency that says that only its own word counts no silence binds it, or takes it out of anything."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from registry.agreements.instruments.commands import holding
 from registry.agreements.instruments.commands.own_word import follow_own_word
-from registry.agreements.instruments.consent import CONTEST_PERIOD, ProposalKind, ReportedKind, binds_or_widens
+from registry.agreements.instruments.consent import CONTEST_PERIOD, ProposalKind, ReportedKind, takes_own_word
 from registry.directory.agencies.commands import own_word
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
@@ -18,7 +18,7 @@ from tests.agreements.instruments.test_in_force import in_force
 from tests.agreements.instruments.test_silence import signed, stands
 from tests.support.agreements import confirm_alone, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, inside, make_agency, today
-from tests.support.consent import consent, proof
+from tests.support.consent import consent, proof, propose_end
 from tests.support.service import Service
 
 WHY = {"reason": "By the charter only the council binds the city (demo)."}
@@ -30,12 +30,12 @@ async def requires(party: Agency, verb: str = "require-own-word") -> dict[str, A
     return said
 
 
-def test_what_binds_or_widens_takes_its_word_and_what_ends_or_narrows_does_not() -> None:
-    reported = {kind for kind in ReportedKind if binds_or_widens(kind)}
-    assert reported == {ReportedKind.SIGNED, ReportedKind.AGREED_VERBALLY, ReportedKind.OWES_DUTY}
+def test_what_binds_or_frees_it_takes_its_word_and_what_another_does_does_not() -> None:
+    reported = {kind for kind in ReportedKind if takes_own_word(kind, ProposalKind.DEPARTURE)}
+    binds = {ReportedKind.SIGNED, ReportedKind.AGREED_VERBALLY, ReportedKind.OWES_DUTY}
+    assert reported == {*binds, ReportedKind.GAVE_NOTICE, ReportedKind.WITHDREW}
     for kind in (ReportedKind.CONSENTED, ReportedKind.WAS_NOTIFIED):
-        proposed = {each for each in ProposalKind if binds_or_widens(kind, each)}
-        assert proposed == {ProposalKind.NEWCOMERS, ProposalKind.REINSTATEMENT, ProposalKind.EARLIER_DAY}
+        assert {each for each in ProposalKind if not takes_own_word(kind, each)} == {ProposalKind.DEPARTURE}
 
 
 async def test_a_signature_that_is_reported_of_it_waits_for_its_own_word(service: Service, cast: Cast) -> None:
@@ -97,12 +97,31 @@ async def test_neither_a_paper_filed_later_nor_a_person_seen_later_begins_the_da
     assert stands(await one.legal.done("GET", f"{PATH}/{its['id']}")) == WAITS
 
 
-async def test_of_its_leaving_silence_counts_as_before(cast: Cast) -> None:
+async def test_of_its_leaving_no_silence_counts_either(service: Service, cast: Cast) -> None:
     one, other = cast.assisting, cast.requesting
-    found = await sign_agreement(one.service, one, other)
+    found = await sign_agreement(service, one, other, notice={"days": 5})
+    before, path = await report(one, found, letter(other, today()))
+    assert stands(before)[0] == "open"
     await requires(other)
-    seen, _ = await report(one, found, letter(other, today()))
-    assert stands(seen)[0] == "open"
+    assert stands(await one.legal.done("GET", f"{PATH}/{found['id']}")) == WAITS
+    later = utc_now() + 2 * CONTEST_PERIOD
+    await holding.settle_all_due(service.database, later)
+    assert (await seen_at(service, one, found, later)).parties[1].bound
+    left = await other.legal.done("POST", f"{path}/confirm")
+    assert left["parties"][1]["leaves_at"] is not None
+
+
+async def test_nor_of_an_end_for_all(service: Service, cast: Cast) -> None:
+    one, other = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, other)
+    await requires(other)
+    proposed = (await propose_end(one, found))["proposals"][-1]
+    yes = {**letter(other, today()), "kind": "consented", "proposal_id": proposed["id"]}
+    seen, _ = await report(one, found, yes)
+    assert stands(seen) == WAITS
+    later = utc_now() + 2 * CONTEST_PERIOD
+    await holding.settle_all_due(service.database, later)
+    assert (await seen_at(service, one, found, later)).status == "in_force"
 
 
 async def test_no_silence_binds_it_backwards_either(service: Service, cast: Cast) -> None:

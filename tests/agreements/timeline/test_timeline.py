@@ -246,6 +246,25 @@ class TestOthers:
             ("text_expires", 1),
         ], "as their text says, and not that another follows"
 
+    async def test_a_published_text_to_come_ends_the_earlier_one_for_others_too(
+        self, service: Service, cast: Cast
+    ) -> None:
+        one, two, last = cast.assisting, cast.requesting, today() + timedelta(days=400)
+        found = await sign_agreement(service, one, two)
+        ahead = today() + timedelta(days=20)
+        made = await amended_on_paper(found, one, effective_on=str(ahead), expires_on=str(last), signed_on=str(today()))
+        hand = {"signatory_title": "Sheriff", "signed_on": str(today()), "agrees_to_publish": True}
+        hand["version_sha256"] = made["amendment"]["version_sha256"]
+        await two.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
+        expected = [(1, "2025-01-01", str(ahead - timedelta(days=1))), (2, str(ahead), str(last))]
+        inside, outside = [await timeline(each.legal, found) for each in (two, cast.stranger)]
+        for party in (one, two):
+            assert [each[:3] for each in lines(inside, party)] == expected
+            assert [each[:3] for each in lines(outside, party)] == expected
+        told = [(each["kind"], each["version_no"]) for each in outside["acts"]]
+        assert ("text_begins", 2) in told
+        assert ("text_replaced", 1) in told
+
     async def test_whom_it_does_not_concern_it_is_not_there(self, service: Service, cast: Cast) -> None:
         private = await sign_agreement(service, cast.assisting, cast.requesting, provisions=PROVISIONS[1:])
         path = f"{PATH}/{private['id']}/timeline"

@@ -15,6 +15,7 @@ from registry.agreements.timeline.rules import (
     ends_by,
     in_common,
     replacements,
+    taken_over,
     text_edges,
     told_to_others,
 )
@@ -126,6 +127,18 @@ def test_of_what_is_to_come_others_hear_what_their_text_says() -> None:
     assert told(3, None, is_bound=False) == (bound(0, 2),), "what begins on a day that is not public is not told"
     assert told(3, None, is_bound=False, begins=bound(4, 30)) == (bound(0, 2), bound(4, 30))
     assert told(5, None, is_bound=False) == (bound(0, 2),)
+
+
+def test_a_published_text_to_come_takes_over_on_its_own_first_day() -> None:
+    assert taken_over([bound(0, None)], [bound(9, None, 2)]) == (bound(0, 9), bound(9, None, 2))
+    assert taken_over([bound(0, 30)], [bound(20, 40, 3), bound(9, None, 2)]) == (
+        bound(0, 9),
+        bound(9, 20, 2),
+        bound(20, 40, 3),
+    )
+    assert taken_over([bound(9, None)], [bound(9, None, 2)]) == (bound(9, None, 2),)
+    assert taken_over([bound(0, 5)], [bound(9, None, 2)]) == (bound(0, 5),), "it has left before"
+    assert taken_over([], [bound(9, None, 2)]) == ()
 
 
 def test_texts_that_are_not_published_have_no_number_and_none_beside_one_that_is() -> None:

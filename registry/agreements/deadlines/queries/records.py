@@ -158,6 +158,16 @@ def _held_by() -> sa.ScalarSelect[Any]:
     )
 
 
+def _joined() -> sa.ScalarSelect[Any]:
+    """How many have come to be parties, bound still or not."""
+    return (
+        sa.select(sa.func.count())
+        .where(_of(agreement_party), agreement_party.c.joined_at.is_not(None))
+        .correlate(agreement)
+        .scalar_subquery()
+    )
+
+
 def _unratified() -> sa.ColumnElement[bool]:
     """A party that agreed by word of mouth has not signed yet what it agreed to, or what that became."""
     signed = (
@@ -210,6 +220,7 @@ _RECORDS = (
         last_review(agreement_periodic_review.c.reviewed_on).label("reviewed_on"),
         last_review(agreement_periodic_review.c.outcome).label("outcome"),
         _held_by().label("held_by"),
+        _joined().label("joined"),
         is_superseded().label("superseded"),
         _gap_from().label("gap_from"),
         _gap_until().label("gap_until"),
@@ -544,6 +555,7 @@ def _record(
         gap=None if row.gap_from is None else Gap(row.gap_from, row.gap_until),
         review_every_months=row.review_every_months,
         last_reviewed_on=row.reviewed_on,
+        binds=row.joined >= 2,
         let_end=row.outcome == ReviewOutcome.TERMINATE,
         ratify_by=row.ratify_by,
         ratified=not row.unratified,

@@ -53,6 +53,17 @@ _TEXT = sa.select(agreement_version.c.sha256, *STOOD_SINCE).where(
     agreement_version.c.agreement_id == sa.bindparam("id", type_=agreement_version.c.agreement_id.type),
     agreement_version.c.no == sa.bindparam("no"),
 )
+_RULES_TO_COME = (
+    sa.select(agreement_approval_rule.c.starts_at, agreement_approval_rule.c.effective_on)
+    .where(
+        agreement_approval_rule.c.agreement_id == sa.bindparam("id", type_=agreement_approval_rule.c.agreement_id.type),
+        agreement_approval_rule.c.agency_id == sa.bindparam("agency", type_=agreement_approval_rule.c.agency_id.type),
+        agreement_approval_rule.c.starts_at > sa.bindparam("from", type_=agreement_approval_rule.c.starts_at.type),
+    )
+    .group_by(agreement_approval_rule.c.starts_at, agreement_approval_rule.c.effective_on)
+    .having(sa.func.count().filter(agreement_approval_rule.c.required) > 0)
+    .order_by(agreement_approval_rule.c.starts_at)
+)
 _INSERT_RULE = agreement_approval_rule.insert()
 _INSERT_APPROVAL = agreement_approval.insert()
 
@@ -106,7 +117,8 @@ async def set_approval_rule(
 ) -> Agreement:
     """Say from which day on the own agency is bound only while its governing body's approval lasts, or is so no more.
 
-    Without a day it is from the beginning, whatever texts come to light of days before.
+    Without a day it is from the beginning, whatever texts come to light of days before. One that waives without a day
+    waives also what would begin later, each from its own day: nobody else relies on a condition of its own.
 
     Who has signed, or is said to have, cannot say it of a day that is over: the others relied on what held then, and no
     citation makes one party the judge of that. Nor is anybody who is bound freed sooner than by a notice given today:
@@ -136,20 +148,25 @@ async def set_approval_rule(
     if joined_at is not None and rule.required:
         starts_at = await _runs_as_a_notice(write, caller, row, rule, starts_at, today)
         effective_on = civil_day(starts_at, row.time_zone)
-    await write.run(
-        _INSERT_RULE,
-        {
-            "id": new_id(),
-            "agreement_id": row.id,
-            "agency_id": caller.agency_id,
-            "required": rule.required,
-            "each_text": rule.each_text,
-            "effective_on": effective_on,
-            "starts_at": starts_at,
-            "citation": rule.citation,
-            "recorded_at": caller.now,
-        },
-    )
+    days = [(starts_at, effective_on)]
+    if not rule.required and rule.effective_on is None:
+        later = {"id": row.id, "agency": caller.agency_id, "from": starts_at}
+        days += [(each.starts_at, each.effective_on) for each in await write.all(_RULES_TO_COME, later)]
+    for begins_at, begins_on in days:
+        await write.run(
+            _INSERT_RULE,
+            {
+                "id": new_id(),
+                "agreement_id": row.id,
+                "agency_id": caller.agency_id,
+                "required": rule.required,
+                "each_text": rule.each_text,
+                "effective_on": begins_on,
+                "starts_at": begins_at,
+                "citation": rule.citation,
+                "recorded_at": caller.now,
+            },
+        )
     told = {
         "agency_id": str(caller.agency_id),
         "required": rule.required,

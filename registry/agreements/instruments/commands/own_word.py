@@ -1,7 +1,7 @@
 """What follows for what others reported once an agency says that its silence never binds it.
 
-The days of what would bind it, or bind it to more, end: that waits for the agency's own word from now on. They begin
-anew by no later change of its mind, for nobody would have told it that they do: who wants them to run reports it again.
+The days of what would bind it, or free it, end: that waits for the agency's own word from now on. They begin anew by
+no later change of its mind, for nobody would have told it that they do: who wants them to run reports it again.
 """
 
 from datetime import datetime
@@ -39,7 +39,7 @@ _OF_AGREEMENT = _WAITING.where(
 
 
 async def follow_own_word(write: Write, agency_id: UUID, now: datetime) -> None:
-    """Let what is reported of the agency, and would bind it or widen what binds it, wait for its own word.
+    """Let what is reported of the agency, and would bind it or free it, wait for its own word.
 
     What was due before has had effect. Each agreement tells in its own history which reports these are.
     """

@@ -25,7 +25,7 @@ from registry.agreements.instruments.consent import (
     ReportedKind,
     ReportStatus,
     Unconfirmed,
-    binds_or_widens,
+    takes_own_word,
     why_unconfirmed,
 )
 from registry.agreements.instruments.consent_tables import (
@@ -132,7 +132,7 @@ async def unconfirmed_because(
     its = {"id": agreement_id, "agency_ids": sorted(parties)}
     said = await _said_no(read, agreement_id, acts, reporter_id, now)
     active = {row.id: row.own_word_since for row in await read.all(_ACTIVE, {"agency_ids": its["agency_ids"]})}
-    binds = any(active.values()) and binds_or_widens(ReportedKind(act.kind), await _proposed(read, act))
+    binds = any(active.values()) and takes_own_word(ReportedKind(act.kind), await _proposed(read, act))
     suspended = {row.agency_id for row in await read.all(_SUSPENDED, {**its, "now": now})}
     reached = await seen_of(read, parties)
     on_file: Collection[UUID] = ()
@@ -170,7 +170,7 @@ async def needs_own_word(read: Read, report: Row[Any], *, by: datetime | None = 
     since = await read.value(_OWN_WORD_SINCE, {"agency_id": report.agency_id})
     if since is None or (by is not None and since >= by):
         return False
-    return binds_or_widens(ReportedKind(report.kind), await _proposed(read, report))
+    return takes_own_word(ReportedKind(report.kind), await _proposed(read, report))
 
 
 async def _proposed(read: Read, act: Reported | Row[Any]) -> ProposalKind | None:

@@ -76,21 +76,34 @@ def approval_needed_at(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     return sa.func.coalesce(approval_rule_at(at), sa.false())
 
 
+def _stands() -> sa.ColumnElement[bool]:
+    """Whether a rule that asks for an approval was not waived later from the day on which it begins."""
+    waiver = agreement_approval_rule.alias("waiver")
+    waived = sa.select(sa.literal(1)).where(
+        waiver.c.agreement_id == _RULE.c.agreement_id,
+        waiver.c.agency_id == _RULE.c.agency_id,
+        waiver.c.starts_at == _RULE.c.starts_at,
+        waiver.c.recorded_at > _RULE.c.recorded_at,
+        sa.not_(waiver.c.required),
+    )
+    return sa.and_(_RULE.c.required, sa.not_(waived.correlate(_RULE).exists()))
+
+
 def needed_from() -> sa.ScalarSelect[Any]:
     """The day from which the last rule that asks for an approval does, however far ahead; None without one."""
     return (
         sa.select(sa.func.max(_RULE.c.effective_on))
-        .where(_of_party(_RULE), _RULE.c.required)
+        .where(_of_party(_RULE), _stands())
         .correlate(agreement_party)
         .scalar_subquery()
     )
 
 
 def will_be_needed(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Whether a rule that begins after `at` asks for an approval."""
+    """Whether a rule that begins after `at` asks for an approval, and was not waived."""
     return (
         sa.select(sa.literal(1))
-        .where(_of_party(_RULE), _RULE.c.required, _RULE.c.starts_at > at)
+        .where(_of_party(_RULE), _stands(), _RULE.c.starts_at > at)
         .correlate(agreement_party)
         .exists()
     )

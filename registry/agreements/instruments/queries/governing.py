@@ -40,7 +40,8 @@ def governing(
 
     By all of them it gives notice. An amendment that the party did not sign changes nothing for it, and one that
     another has not signed changes nothing for that one, whenever it is recorded; nor does what either signed only on
-    that day, or since. Whose first hand is of a later day is nobody to whom it was bound then.
+    that day, or since. Whose first hand is of a later day is nobody to whom it was bound then. Where nobody else is
+    bound yet its notice goes to each that is named: what counts from receipt does not run out unreceived.
     """
     dates, at = dates_of(row, texts, ()), day_starts_at(day, ZoneInfo(row.time_zone))
     hands = {
@@ -53,6 +54,8 @@ def governing(
     over_at = day_ends_at(day, row.time_zone)
     there = {each for each, its in hands.items() if any(since < over_at for since in its.values())}
     common = {each: latest_in_common_with(dates, own, its, at) for each, its in bound.items() if each in there}
+    if there <= {agency_id}:
+        return [BindingText(texts[n], frozenset(bound)) for n in latest_in_common(dates, own, bound.values(), at)]
     return [
         BindingText(texts[n], frozenset(each for each, its in common.items() if its == n))
         for n in latest_in_common(dates, own, bound.values(), at)

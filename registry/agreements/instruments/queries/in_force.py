@@ -126,7 +126,7 @@ def same_text(one: FromClause, other: FromClause) -> sa.ColumnElement[bool]:
     )
 
 
-def windows(name: str, *, to_come: bool) -> FromClause:
+def party_windows(name: str, *, to_come: bool) -> FromClause:
     """When each party is bound, and by which text; `to_come`, by what the parties have done so far."""
     if not to_come:
         return agreement_party_window.alias(name)
@@ -146,7 +146,7 @@ def _pairs(*, among: bool = False, helping: bool = False, to_come: bool = False)
     With `helping`, only those under which the other assists the viewer. Selected are the others, or, `among` them, that
     there is one.
     """
-    mine, theirs = (windows(name, to_come=to_come) for name in ("mine", "theirs"))
+    mine, theirs = (party_windows(name, to_come=to_come) for name in ("mine", "theirs"))
     statement = (
         sa.select(sa.literal(1) if among else theirs.c.agency_id)
         .select_from(mine.join(theirs, same_text(theirs, mine)))
@@ -163,7 +163,7 @@ def bound_under(*, to_come: bool = False) -> sa.Select[Any]:
 
 def _binding(*, to_come: bool) -> tuple[FromClause, sa.ColumnElement[bool]]:
     """The viewer's windows, and which of them contain the instant and bind it to some other party."""
-    mine, theirs = (windows(name, to_come=to_come) for name in ("mine", "theirs"))
+    mine, theirs = (party_windows(name, to_come=to_come) for name in ("mine", "theirs"))
     another = sa.select(sa.literal(1)).where(
         same_text(theirs, mine), _holds(theirs), theirs.c.agency_id != mine.c.agency_id
     )
@@ -225,7 +225,7 @@ def covers_loan(lent: FromClause, at: sa.ColumnElement[Any]) -> sa.ColumnElement
 
     `lent` has the columns of a loan. Reports that have not taken effect free nobody.
     """
-    mine, theirs = (windows(name, to_come=True) for name in ("requesting_bound", "assisting_bound"))
+    mine, theirs = (party_windows(name, to_come=True) for name in ("requesting_bound", "assisting_bound"))
     holds = [sa.and_(its.c.starts_at <= at, its.c.ends_at > at) for its in (mine, theirs)]
     endless = sa.literal(OPEN_END, type_=agreement_party_window.c.ends_at.type)
     long_enough = [sa.func.coalesce(its.c.bound_until, endless) >= lent.c.planned_end_at for its in (mine, theirs)]

@@ -25,7 +25,7 @@ from registry.agreements.instruments.queries.in_force import (
     end_of,
     first_end,
     same_text,
-    windows,
+    party_windows,
 )
 from registry.agreements.instruments.tables import agreement_party_window, agreement_version
 from registry.agreements.instruments.terms import Terms
@@ -58,7 +58,7 @@ def _later_start(one: FromClause, other: FromClause) -> sa.ColumnElement[datetim
 
 @cache
 def _texts_statement() -> sa.Select[Any]:
-    mine, theirs = (windows(name, to_come=True) for name in ("mine", "theirs"))
+    mine, theirs = (party_windows(name, to_come=True) for name in ("mine", "theirs"))
     now, until = (sa.bindparam(name, type_=_INSTANT) for name in ("now", "until"))
     version = agreement_version
     return (

@@ -252,8 +252,9 @@ class ApprovalRule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
             description="The first day of the rule, in the agreement's time zone; null is from the beginning: of an "
             "agency that has signed, or is said to have, from now on, and where it asks one that is bound for an "
             "approval, when a notice given today would have run out, and never sooner; where notice counts from its "
-            "receipt it would not, and the rule is refused. A day that is over needs the citation, and is refused of "
-            "an agency that has signed."
+            "receipt it would not, and the rule is refused. Where it asks for none, null waives also each rule that "
+            "is still to begin; with a day, what begins later stands. A day that is over needs the citation, and is "
+            "refused of an agency that has signed."
         ),
     ]
     citation: Citation | None = None
