@@ -89,6 +89,8 @@ def _statement(filters: frozenset[str], sort: str = "") -> sa.Select[Any]:
     worded_at = sa.func.coalesce(said.c.edited_at, said.c.created_at)
     # Who answers in a thread that an outsider opened, one that has left or is not bound yet, speaks to it.
     of_outsider = sa.and_(opening.c.agency_id == viewer, ~reaches_parties(opening.c.agreement_id, opening.c.created_at))
+    # And who answers in any thread speaks to who opened it: nobody's agreement is needed for that.
+    made_by = sa.case((opening.c.agency_id == viewer, sa.null()), else_=said.c.agency_id)
     statement = (
         sa.select(
             said,
@@ -114,7 +116,7 @@ def _statement(filters: frozenset[str], sort: str = "") -> sa.Select[Any]:
                 said.c.agency_id == viewer,
                 sa.and_(
                     said.c.audience == Audience.PARTIES,
-                    sa.or_(reaches_parties(said.c.agreement_id, worded_at), of_outsider),
+                    sa.or_(reaches_parties(said.c.agreement_id, worded_at, made_by=made_by), of_outsider),
                 ),
             ),
         )
