@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.agreements.dossier.test_agreement_file import unpacked
+from tests.agreements.instruments.test_amendments_in_review import amended
 from tests.agreements.instruments.test_let_in_by_a_later_text import LAW, PATH, WHY, let_in, opened, signs
 from tests.support.agreements import confirm_agreement, record_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.documents import file_document
+from tests.support.review import reviewer, reviews_of
 from tests.support.service import Service
-
-pytestmark = pytest.mark.second_later
 
 VAULT, LEDGER, REMARK, DOCKET = "Aardwolf vault", "Binturong ledger", "Cassowary remark", "Dhole docket"
 SCHEDULE, PAUSE = "Fossa schedule", "Gerenuk inquiry"
@@ -42,8 +42,9 @@ class Made:
         found = set()
         for name, place in self.places.items():
             for caller in (reader.legal, reader.coordinator, reader.auditor):
-                text = (await caller.get(place)).text
-                if any(word in text for word in (*WORDS, PAUSE, self.secret["id"], self.paper["id"])):
+                answer = await caller.get(place)
+                ids = (self.secret["id"], self.paper["id"])
+                if answer.status_code == 200 and any(word in answer.text for word in (*WORDS, PAUSE, *ids)):
                     found.add(name)
         for each in (self.secret, self.paper):
             if (await reader.auditor.get(f"/v1/documents/{each['id']}/history")).status_code == 200:
@@ -54,12 +55,12 @@ class Made:
         return found
 
 
-async def made(by: Agency, found: dict[str, Any], *, on_version: int) -> Made:
+async def made(by: Agency, found: dict[str, Any], *, on_version: int, paper_of: int = 1) -> Made:
     """What the party files and says once the newcomer was named."""
     path = f"{PATH}/{found['id']}"
-    its = {"title": VAULT, "sensitivity": "restricted", "exemption": LAW, "version_no": 1}
+    its: dict[str, Any] = {"title": VAULT, "sensitivity": "restricted", "exemption": LAW, "version_no": paper_of}
     secret = await file_document(by.legal, found["id"], f"{VAULT}.", **its)
-    paper = await file_document(by.legal, found["id"], f"{LEDGER}.", title=LEDGER, version_no=1)
+    paper = await file_document(by.legal, found["id"], f"{LEDGER}.", title=LEDGER, version_no=paper_of)
     said = {"version_no": on_version, "audience": "parties", "provision": "1", "text": REMARK}
     await by.legal.done("POST", f"{path}/comments", said)
     await by.legal.done("POST", f"{path}/place-hold", {"authority": DOCKET, "reason": DOCKET})
@@ -106,7 +107,7 @@ async def test_who_reads_it_reads_what_those_made_who_let_it_in_and_what_it_make
     await let_in(cast, found)
     await signs(new, found, places["hand"])
     for by, reader in ((cast.requesting, new), (new, cast.requesting), (new, third)):
-        its = await made(by, found, on_version=2)
+        its = await made(by, found, on_version=2, paper_of=2)
         assert its.secret["kept_from"] == []
         assert {"secret", "paper", "comments", "retention", "file.zip"} <= await its.told(reader)
 
@@ -148,3 +149,21 @@ async def test_what_one_makes_that_was_unbound_as_others_let_one_in_waits_for_it
     await third.legal.done("POST", f"{path}/proposals/{its_own['id']}/consent", {})
     for its in (unbound, bound):
         assert {"secret", "paper", "listed", "comments", "retention", "file.zip"} <= await its.told(new)
+
+
+async def test_how_a_reviewer_answers_is_heard_by_all_and_its_words_by_whom_it_agreed_to(
+    service: Service, cast: Cast
+) -> None:
+    found, places = await opened(service, cast)
+    third, new, path = cast.neighbour, cast.stranger, f"{PATH}/{found['id']}"
+    await let_in(cast, found)
+    await signs(new, found, places["hand"])
+    await amended(cast.assisting, found, {"reviewers": [reviewer(third)]})
+    (review,) = await reviews_of(third, found)
+    await third.legal.done("POST", f"{path}/reviews/{review['id']}/request-changes", {"reason": REMARK})
+    for reader, words in ((cast.requesting, REMARK), (third, REMARK), (new, None)):
+        (seen,) = await reviews_of(reader, found)
+        alone = await reader.legal.done("GET", f"{path}/reviews/{review['id']}")
+        for each in (seen, alone):
+            assert (each["verdict"], each["words"]) == ("changes_requested", words)
+        assert (REMARK in (await reader.legal.get(f"{path}/history")).text) == (words is not None)
