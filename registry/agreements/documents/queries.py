@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.documents.rules import DocumentKind, DocumentStatus, TextLayer
@@ -32,6 +33,7 @@ from registry.agreements.instruments.queries.visibility import (
     closed_to,
     is_published,
     keeps,
+    kept_from,
     legible_to_parties,
     past_or_to_come,
     reads_restricted,
@@ -43,7 +45,13 @@ from registry.agreements.instruments.queries.visibility import (
 )
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.consenting import Publication
-from registry.agreements.instruments.tables import agreement, agreement_hold, agreement_version, document_repetition
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_hold,
+    agreement_party,
+    agreement_version,
+    document_repetition,
+)
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, Relation, refusal
@@ -60,7 +68,8 @@ STAYS = "Your agency is not bound by the agreement now, and the record of those 
 
 RESTRICTED = (
     "The document is restricted: it is for legal staff and auditors of its filer, of the parties that were named or "
-    "bound as it was filed and had not left, and of those bound since to whom each party of then has agreed."
+    "bound as it was filed and had not left, and of those bound since; of whoever was let in after others once each "
+    "party has agreed to it that was there before, and for what was filed since, the filer."
 )
 _UUID = document.c.id.type
 _LONG_AGO = sa.bindparam("long_enough_ago", type_=document.c.filed_at.type)
@@ -187,8 +196,8 @@ async def get_document(
     Whoever reveals records the reading first: the answers to changes do not, since they are kept to be repeated.
     """
     row = await document_row(read, principal, document_id, now)
-    published, repeated = await _publications(read, [row]), await _repeated(read, principal, [row])
-    return _as_document(principal, row, published, repeated, reveal=reveal), row
+    about = await _about(read, principal, [row])
+    return _as_document(principal, row, about, reveal=reveal), row
 
 
 async def list_documents(
@@ -212,8 +221,8 @@ async def list_documents(
         filters.add("administrator")
     rows = await read.all(_list_statement(frozenset(filters), query.sort), parameters)
     kept, next_cursor = _ORDERS.cut(rows, query)
-    published, repeated = await _publications(read, kept), await _repeated(read, principal, kept)
-    items = [_as_document(principal, row, published, repeated, reveal=True) for row in kept]
+    about = await _about(read, principal, kept)
+    items = [_as_document(principal, row, about, reveal=True) for row in kept]
     return DocumentPage(items=items, next_cursor=next_cursor), list(kept)
 
 
@@ -263,7 +272,7 @@ _REPEATED = (
         document_repetition.c.document_id.in_(sa.bindparam("ids", type_=_UUID, expanding=True)),
         shared_with(),
         sa.case(
-            (_other.c.id.is_not(None), reads_restricted_document(_other.c.filed_at)),
+            (_other.c.id.is_not(None), reads_restricted_document(_other.c.filed_at, _other.c.filed_by_id)),
             else_=sa.and_(sa.or_(legible_to_parties(), keeps()), ~closed_to(), reads_restricted()),
         ),
     )
@@ -282,6 +291,48 @@ async def _repeated(read: Read, principal: Principal, rows: Sequence[Row[Any]]) 
     return found
 
 
+_KEPT_FROM = (
+    sa.select(document.c.id.label("document_id"), agency.c.id, agency.c.name)
+    .select_from(document)
+    .join(agreement, agreement.c.id == document.c.agreement_id)
+    .join(agreement_party, agreement_party.c.agreement_id == agreement.c.id)
+    .join(agency, agency.c.id == agreement_party.c.agency_id)
+    .where(
+        document.c.id.in_(sa.bindparam("ids", type_=_UUID, expanding=True)),
+        sa.or_(document.c.sensitivity == Sensitivity.RESTRICTED, agency.c.id != agreement.c.custodian_id),
+        agency.c.id != document.c.filed_by_id,
+        kept_from(agreement_party, document.c.filed_at, document.c.filed_by_id),
+    )
+    .order_by(document.c.id, agreement_party.c.ordinal)
+)
+
+
+async def _kept_from(read: Read, principal: Principal, rows: Sequence[Row[Any]]) -> dict[UUID, list[AgencyReference]]:
+    """By document of the caller's own agency, the parties that do not read it. Of a public one each party is asked."""
+    ids = [row.id for row in rows if _own(principal, row) and row.sensitivity != Sensitivity.PUBLIC]
+    found: dict[UUID, list[AgencyReference]] = {}
+    if ids:
+        for row in await read.all(_KEPT_FROM, {"ids": ids}):
+            found.setdefault(row.document_id, []).append(AgencyReference(id=row.id, name=row.name))
+    return found
+
+
+class _About(Struct, frozen=True):
+    """What is read beside documents' own rows, by document."""
+
+    published: Mapping[UUID, Publication]
+    repeated: Mapping[UUID, list[RepeatedWording]]
+    kept_from: Mapping[UUID, list[AgencyReference]]
+
+
+async def _about(read: Read, principal: Principal, rows: Sequence[Row[Any]]) -> _About:
+    return _About(
+        await _publications(read, rows),
+        await _repeated(read, principal, rows),
+        await _kept_from(read, principal, rows),
+    )
+
+
 def _publication(principal: Principal, row: Row[Any], found: Publication | None) -> Publication | None:
     """Whose word is outstanding is for the parties and who filed it."""
     if found is None or row.shared or _own(principal, row):
@@ -292,8 +343,7 @@ def _publication(principal: Principal, row: Row[Any], found: Publication | None)
 def _as_document(
     principal: Principal,
     row: Row[Any],
-    published: Mapping[UUID, Publication],
-    repeated: Mapping[UUID, list[RepeatedWording]],
+    about: _About,
     *,
     reveal: bool,
 ) -> Document:
@@ -317,11 +367,12 @@ def _as_document(
         pages=row.pages if legible else None,
         text=TextLayer(row.text_layer),
         remarks=msgspec.json.decode(row.remarks, type=list[FileRemark]) if legible else [],
-        repeats=repeated.get(row.id, []),
+        repeats=about.repeated.get(row.id, []),
+        kept_from=about.kept_from.get(row.id, []),
         filed_by=AgencyReference(id=row.filed_by_id, name=row.filed_by_name),
         filed_at=row.filed_at,
         updated_at=row.withdrawn_at or row.filed_at,
-        publication=_publication(principal, row, published.get(row.id)),
+        publication=_publication(principal, row, about.published.get(row.id)),
         withdrawn_at=row.withdrawn_at,
         withdrawn_reason=row.withdrawn_reason if row.shared or _own(principal, row) else None,
         allowed_actions=_allowed(principal, row),

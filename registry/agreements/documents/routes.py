@@ -32,7 +32,7 @@ def document_answer(found: Document, *, created: bool = False, restricted: bool 
     """The document with its tag."""
     return Answer(
         found,
-        etag=entity_tag(found.version, found.status, found.publication, found.allowed_actions),
+        etag=entity_tag(found.version, found.status, found.publication, found.kept_from, found.allowed_actions),
         location=f"/v1/documents/{found.id}" if created else None,
         restricted=restricted,
     )

@@ -103,6 +103,14 @@ class Document(Struct, kw_only=True, frozen=True):
             "where it stands, else empty."
         ),
     ]
+    kept_from: Annotated[
+        list[AgencyReference],
+        Meta(
+            description="For its filer: the parties that do not read it, since your agency has not agreed to their "
+            "being let in, or another that was there before them has not. One reads it once each of these has agreed, "
+            "and before that where it is not restricted and is put to it as evidence. Of a public one all are asked."
+        ),
+    ]
     filed_by: AgencyReference
     filed_at: Instant
     updated_at: Annotated[Instant, Meta(description="When it was filed, or withdrawn.")]

@@ -58,7 +58,10 @@ _STORED = sa.select(agreement_duty).where(agreement_duty.c.agreement_id.in_(_IDS
 _CLOSED_BY_IT = agreement_duty.c.closed_by == sa.bindparam("viewer", type_=agreement.c.id.type)
 _STORED_AS_TOLD = _STORED.add_columns(
     sa.or_(_CLOSED_BY_IT, told_of_act(agreement_duty, agreement_duty.c.entered_at)).label("told"),
-    sa.or_(_CLOSED_BY_IT, told_of_act(agreement_duty, agreement_duty.c.closed_at)).label("end_told"),
+    sa.or_(
+        _CLOSED_BY_IT,
+        told_of_act(agreement_duty, agreement_duty.c.closed_at, made_by=agreement_duty.c.closed_by),
+    ).label("end_told"),
 )
 _REPORTED = (
     sa.select(agreement_reported_act)

@@ -150,7 +150,11 @@ _NOTICES = (
         *(ledger_event.c[name] for name in ("type", "canonical", "recorded_at", "actor_agency_id")),
         sa.or_(
             ledger_event.c.actor_agency_id == sa.bindparam("viewer", type_=ledger_event.c.actor_agency_id.type),
-            reaches_parties(sa.bindparam("id", type_=ledger_event.c.subject_id.type), ledger_event.c.recorded_at),
+            reaches_parties(
+                sa.bindparam("id", type_=ledger_event.c.subject_id.type),
+                ledger_event.c.recorded_at,
+                made_by=ledger_event.c.actor_agency_id,
+            ),
         ).label("told"),
     )
     .where(

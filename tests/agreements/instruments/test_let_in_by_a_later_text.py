@@ -127,8 +127,10 @@ async def test_what_was_made_under_a_text_reaches_nobody_that_only_a_later_one_l
         assert [word for word in (CLOSED, SECRET, PAPER, SAID, HELD) if word in parts] == []
         if step == "let in":
             await signs(new, found, places["hand"])
-    later = await file_document(third.legal, found["id"], "Kakapo list (demo).")
-    assert (await new.legal.get(f"/v1/documents/{later['id']}/content")).status_code == 200, "it is filed for it too"
+    for by, status in ((third, 404), (cast.requesting, 200)):
+        later = await file_document(by.legal, found["id"], f"Kakapo list of {by.name} (demo).")
+        answer = await new.legal.get(f"/v1/documents/{later['id']}/content")
+        assert answer.status_code == status, "who has agreed to it files for it too"
     refused = await cast.assisting.legal.post(f"{path}/offer-custody", {"agency_id": str(new.id), "reason": "moves"})
     assert_problem(refused, 409, "wrong_status")
 

@@ -30,6 +30,7 @@ from tests.support.agreements import record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import consent, in_force_once, named, proof, propose_end
 from tests.support.policy import acting_for
+from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
 
 pytestmark = pytest.mark.second_long
@@ -186,6 +187,19 @@ class TestAConsentReportedByAnother:
         assert await due(cast.assisting, found, "expiry") == []
         ended = await consent(cast.requesting, found, end)
         assert (ended["stage"], ended["terminated_at"] is None) == ("terminated", False)
+
+    async def test_it_is_of_no_day_before_that_on_which_it_was_proposed(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting)
+        proposed = await propose_end(cast.assisting, found)
+        about = {"kind": "consented", "proposal_id": proposed["proposals"][0]["id"]}
+        early = letter(cast.requesting, today() - 2 * DAY, **about)
+        refused = assert_problem(
+            await cast.assisting.legal.post(f"{PATH}/{found['id']}/report-act", early), 422, "not_then"
+        )
+        assert f"this was proposed on {today()} where the party is" in refused["detail"]
+        assert [each["pointer"] for each in refused["errors"]] == ["/acted_on"]
+        seen, _ = await report(cast.assisting, found, letter(cast.requesting, today(), **about))
+        assert [each["kind"] for each in seen["reported_acts"]] == ["consented"]
 
     async def test_what_is_agreed_without_it_stays_agreed(self, service: Service, cast: Cast) -> None:
         found = await sign_agreement(service, cast.assisting, cast.requesting)

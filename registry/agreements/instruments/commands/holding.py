@@ -73,12 +73,13 @@ _PARTIES = (
 )
 
 _AT = sa.bindparam("at", type_=agreement_party.c.leaves_at.type)
-_AUDIENCE = _PARTIES.where(of_audience(agreement_party, _AT))
+_MAKER = sa.bindparam("maker", type_=agreement_party.c.agency_id.type)
+_AUDIENCE = _PARTIES.where(of_audience(agreement_party, _AT, _MAKER))
 _is_asked = sa.exists().where(
     agreement_consent.c.proposal_id == sa.bindparam("proposal_id", type_=agreement_consent.c.proposal_id.type),
     agreement_consent.c.agency_id == agreement_party.c.agency_id,
 )
-_TOLD = _PARTIES.add_columns(sa.or_(of_audience(agreement_party, _AT), _is_asked).label("reached"))
+_TOLD = _PARTIES.add_columns(sa.or_(of_audience(agreement_party, _AT, _MAKER), _is_asked).label("reached"))
 
 
 async def held(
@@ -212,7 +213,7 @@ async def audience_of(write: Write, caller: Caller, row: Row[Any]) -> list[UUID]
 
     See `visibility.reaches_parties`.
     """
-    told = await write.all(_AUDIENCE, {"id": row.id, "at": caller.now})
+    told = await write.all(_AUDIENCE, {"id": row.id, "at": caller.now, "maker": caller.agency_id})
     return list(dict.fromkeys([row.custodian_id, caller.agency_id, *(each.agency_id for each in told)]))
 
 
@@ -228,14 +229,35 @@ _OF_TEXT = frozenset(
 )
 
 
+# What becomes of the agreement, or of its file, concerns whoever is bound by then, whichever party does it.
+_OF_THE_WHOLE = frozenset(
+    {
+        *(EventType.AGREEMENT_CUSTODY_OFFERED, EventType.AGREEMENT_CUSTODY_ACCEPTED),
+        *(EventType.AGREEMENT_CUSTODY_DECLINED, EventType.AGREEMENT_AMENDMENT_OPENED),
+        *(EventType.AGREEMENT_REVIEWER_NAMED, EventType.AGREEMENT_REVIEWER_RELEASED),
+        *(EventType.AGREEMENT_REVIEW_COMPLETED, EventType.AGREEMENT_END_DECLARED, EventType.AGREEMENT_END_RECORDED),
+        *(EventType.AGREEMENT_AGREED_TO_PUBLISH, EventType.AGREEMENT_PUBLISHED),
+        *(EventType.AGREEMENT_PUBLISHING_STOPPED, EventType.AGREEMENT_SUCCESSOR_NAMED),
+    }
+)
+
+
 async def told_of(
-    write: Write, agreement_id: UUID, at: datetime, event: EventType, data: Mapping[str, object], *beside: UUID
+    write: Write,
+    agreement_id: UUID,
+    at: datetime,
+    event: EventType,
+    data: Mapping[str, object],
+    *beside: UUID,
+    made_by: UUID | None = None,
 ) -> list[UUID]:
     """The agencies that are told of what is done now, those `beside` first: see `visibility.reaches_parties`.
 
-    Beside whom that reaches, who is named in what is told or asked for its consent: that is put to it.
+    Beside whom that reaches, who is named in what is told or asked for its consent: that is put to it. `made_by`: the
+    party whose own act it is, where it is one's.
     """
-    rows = await write.all(_TOLD, {"id": agreement_id, "at": at, "proposal_id": _id_in(data.get("proposal_id"))})
+    its = {"maker": None if event in _OF_THE_WHOLE else made_by, "proposal_id": _id_in(data.get("proposal_id"))}
+    rows = await write.all(_TOLD, {"id": agreement_id, "at": at, **its})
     named = {str(each) for value in data.values() for each in (value if isinstance(value, list | tuple) else (value,))}
     return list(
         dict.fromkeys(
@@ -286,7 +308,8 @@ async def changed(
     )
     concerned = agencies
     if concerned is None:
-        concerned = [] if private else await told_of(write, row.id, caller.now, event, data, caller.agency_id)
+        its = (write, row.id, caller.now, event, data, caller.agency_id)
+        concerned = [] if private else await told_of(*its, made_by=caller.agency_id)
     record(
         write,
         caller,

@@ -59,6 +59,7 @@ from registry.agreements.instruments.consent import (
     LEAVING,
     NOT_ON_FILE,
     NOTHING_TO_SIGN,
+    OF_ONE,
     RECORDED_BY_YOURSELF,
     ClosedBecause,
     Reported,
@@ -74,6 +75,7 @@ from registry.agreements.instruments.delivery import check_deliveries, received_
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import digest_on_file, shown_on_file
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.lapsing import is_recorded
 from registry.agreements.instruments.queries.rows import row_whoever_asks
 from registry.agreements.instruments.queries.signing_power import authority_for, check_confirmed
 from registry.agreements.instruments.queries.texts import may_be_signed
@@ -98,6 +100,7 @@ from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.access.separation import Act
 from registry.platform.database.handles import Write
+from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import Conflict, Forbidden, RuleBroken, WrongStatus
 from registry.platform.kernel.time import day_after, day_starts_at
 from registry.platform.kernel.versions import Expected
@@ -111,7 +114,10 @@ _SIGNED = sa.select(agreement_signature.c.id).where(
     agreement_signature.c.agency_id == _AGENCY,
 )
 _ASKED = (
-    sa.select(agreement_consent.c.counts_from, agreement_proposal.c.kind)
+    sa.select(
+        agreement_consent.c.counts_from,
+        *(agreement_proposal.c[name] for name in ("kind", "proposed_at", "evidence_sha256", "evidence_location")),
+    )
     .join(agreement_proposal, agreement_proposal.c.id == agreement_consent.c.proposal_id)
     .where(
         agreement_proposal.c.id == sa.bindparam("proposal_id", type_=agreement_proposal.c.id.type),
@@ -443,9 +449,27 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
                 )
             if asked.counts_from is not None:
                 raise WrongStatus("That party has consented already.")
+            if new.kind is ReportedKind.CONSENTED:
+                _check_was_proposed(asked, new, theirs)
             return Reported(**said, proposal_id=new.proposal_id)
         case ReportedKind.FULFILLED_DUTY | ReportedKind.OWES_DUTY | ReportedKind.WAS_ASKED:
             raise AssertionError("nobody reports it here: see `check_members`")
+
+
+def _check_was_proposed(proposal: Row[Any], new: NewReportedAct, theirs: Today) -> None:
+    """Raises RuleBroken for a consent of a day before what it is to was proposed.
+
+    What records a paper, or says of what day one party did something, is of the days before, and so may a yes to it be.
+    """
+    then = replace(theirs, now=proposal.proposed_at)
+    if proposal.kind in OF_ONE or is_recorded(proposal) or not then.is_over(new.acted_on):
+        return
+    raise RuleBroken.at(
+        f"Nobody consents to what is not proposed yet: this was proposed on {then.at_agency} where the party is.",
+        "not_then",
+        f"{new.acted_on} is before it was proposed",
+        pointer="/acted_on",
+    )
 
 
 async def _evidence(write: Write, caller: Caller, row: Row[Any], new: NewReportedAct) -> str:

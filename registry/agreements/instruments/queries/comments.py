@@ -84,17 +84,18 @@ def told_of_comment(opening: sa.FromClause) -> sa.ColumnElement[bool]:
     """Comments that reach the agency (bind `viewer`), by themselves and the one that opened their thread.
 
     Its own, and those for the parties. Who answers in a thread that an outsider opened, one that has left or is not
-    bound yet, speaks to it.
+    bound yet, speaks to it; and who answers in any thread speaks to who opened it: nobody's agreement is needed for that.
     """
     said = _said
     viewer = sa.bindparam("viewer", type_=said.c.agency_id.type)
     worded_at = sa.func.coalesce(said.c.edited_at, said.c.created_at)
     of_outsider = sa.and_(opening.c.agency_id == viewer, ~reaches_parties(opening.c.agreement_id, opening.c.created_at))
+    made_by = sa.case((opening.c.agency_id == viewer, sa.null()), else_=said.c.agency_id)
     return sa.or_(
         said.c.agency_id == viewer,
         sa.and_(
             said.c.audience == Audience.PARTIES,
-            sa.or_(reaches_parties(said.c.agreement_id, worded_at), of_outsider),
+            sa.or_(reaches_parties(said.c.agreement_id, worded_at, made_by=made_by), of_outsider),
         ),
     )
 

@@ -121,16 +121,19 @@ _SHOWN_REPORTS = _with_known_successor(_REPORTS.add_columns(_successor.c.id.labe
 
 _VIEWER = sa.bindparam("viewer", type_=agreement.c.id.type)
 _asked_for = sa.exists().where(_consent.c.proposal_id == _proposal.c.id, _consent.c.agency_id == _VIEWER)
+_asked_with = sa.exists().where(_consent.c.proposal_id == _report.c.proposal_id, _consent.c.agency_id == _VIEWER)
+# What is reported together with a proposal, a departure, is put to all who are asked of that.
+_reporter = sa.case((_asked_with, sa.null()), else_=_report.c.recorded_by_id)
 _TOLD = sa.union_all(
     sa.select(_report.c.id).where(
         _report.c.agreement_id == _ID,
-        sa.or_(_report.c.recorded_by_id == _VIEWER, told_of_act(_report, _report.c.recorded_at)),
+        sa.or_(_report.c.recorded_by_id == _VIEWER, told_of_act(_report, _report.c.recorded_at, made_by=_reporter)),
     ),
     sa.select(_proposal.c.id).where(
         _proposal.c.agreement_id == _ID,
         sa.or_(
             _proposal.c.proposed_by_id == _VIEWER,
-            reaches_parties(_proposal.c.agreement_id, _proposal.c.proposed_at),
+            reaches_parties(_proposal.c.agreement_id, _proposal.c.proposed_at, made_by=_proposal.c.proposed_by_id),
             _asked_for,
         ),
     ),

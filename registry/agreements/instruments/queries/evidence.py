@@ -53,7 +53,7 @@ _named = sa.and_(~_paper.c.is_restricted, sa.or_(filed_by(_paper), shown_to(_pap
 
 def _not_kept_from(reader: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
     """Papers that the agency could read once they are put to it: that it filed itself, and not kept from it."""
-    reached = reads_restricted_document(_paper.c.filed_at, reader)
+    reached = reads_restricted_document(_paper.c.filed_at, _paper.c.filed_by_id, reader)
     kept = sa.or_(~_paper.c.is_restricted, reached)
     return sa.or_(_paper.c.filed_by_id == reader, sa.and_(shared_with(reader), kept))
 

@@ -24,8 +24,8 @@ from registry.agreements.instruments.queries.in_force import (
     covers_category,
     end_of,
     first_end,
-    same_text,
     party_windows,
+    same_text,
 )
 from registry.agreements.instruments.tables import agreement_party_window, agreement_version
 from registry.agreements.instruments.terms import Terms

@@ -11,11 +11,11 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.rows import agreement_row
-from registry.agreements.instruments.queries.visibility import reaches_parties
+from registry.agreements.instruments.queries.visibility import kept_from, reaches_parties
 from registry.agreements.instruments.review_tables import agreement_review_round, agreement_reviewer
 from registry.agreements.instruments.reviews import ReviewVerdict, review_overdue
 from registry.agreements.instruments.schemas.reviewing import Review, ReviewRound, ReviewRoundPage
-from registry.agreements.instruments.tables import agreement_version
+from registry.agreements.instruments.tables import agreement_party, agreement_version
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.acts import barred
@@ -47,8 +47,21 @@ _ROUNDS = (
     .where(_round.c.agreement_id == _ID, _told)
 )
 _ORDERS = Orders(NewestFirst, created_at=_round.c.no)
+_reading = agreement_party.alias("reading_words")
+# All hear how each answered; in which words, whom what that agency makes reaches.
+_kept = (
+    sa.select(sa.literal(1))
+    .where(
+        _reading.c.agreement_id == _round.c.agreement_id,
+        _reading.c.agency_id == sa.bindparam("viewer", type_=_reviewer.c.agency_id.type),
+        kept_from(_reading, sa.func.coalesce(_reviewer.c.decided_at, _reviewer.c.created_at), _reviewer.c.agency_id),
+    )
+    .correlate(_round, _reviewer)
+    .exists()
+    .label("words_kept")
+)
 _REVIEWS = (
-    sa.select(_reviewer, _round.c.closed_at, agency.c.name.label("agency_name"))
+    sa.select(_reviewer, _round.c.closed_at, agency.c.name.label("agency_name"), _kept)
     .join(_round, _round.c.id == _reviewer.c.round_id)
     .join(agency, agency.c.id == _reviewer.c.agency_id)
     .where(_round.c.id.in_(sa.bindparam("rounds", type_=_round.c.id.type, expanding=True)))
@@ -89,7 +102,9 @@ async def list_review_rounds(
     parameters = {"id": agreement_id, "viewer": principal.agency_id, **_ORDERS.parameters(query)}
     found = await read.all(_page(query.sort, after=query.cursor is not None), parameters)
     kept, next_cursor = _ORDERS.cut(found, query)
-    reviews = await read.all(_REVIEWS, {"rounds": [each.id for each in kept]}) if kept else []
+    reviews = (
+        await read.all(_REVIEWS, {"rounds": [each.id for each in kept], "viewer": principal.agency_id}) if kept else []
+    )
     separated = await _separated(read, principal, row, reviews)
     return ReviewRoundPage(
         items=[
@@ -113,7 +128,8 @@ async def get_review(read: Read, principal: Principal, agreement_id: UUID, revie
     """One reviewer's part in a round, for the parties. Raises NotFound, Forbidden."""
     row = await shared_agreement(read, principal, agreement_id)
     found = await read.first(
-        _REVIEW.where(_told), {"id": agreement_id, "review_id": review_id, "viewer": principal.agency_id}
+        _REVIEW.add_columns(_kept).where(_told),
+        {"id": agreement_id, "review_id": review_id, "viewer": principal.agency_id},
     )
     if found is None:
         raise NotFound("review")
@@ -150,7 +166,7 @@ def _review(found: Row[Any], principal: Principal, row: Row[Any], now: datetime,
         required=found.required,
         due_on=found.due_on,
         verdict=verdict,
-        words=found.words,
+        words=None if found.words_kept else found.words,
         decided_at=found.decided_at,
         overdue=is_open and review_overdue(verdict, found.due_on, ZoneInfo(row.time_zone), now),
         allowed_actions=_allowed(found, principal, row, separated),

@@ -21,6 +21,7 @@ from registry.agreements.instruments.queries.provisions import is_cleared
 from registry.agreements.instruments.queries.visibility import (
     administers,
     closed_to,
+    filer_of_passage,
     in_public_view,
     is_published,
     legible_to_parties,
@@ -89,7 +90,10 @@ def _readable(*, administrator: bool) -> sa.ColumnElement[bool]:
     as_party = sa.and_(
         shared_with(),
         sa.or_(no_version, sa.and_(sa.or_(frozen, custodian), ~closed_to())),
-        sa.or_(~of_document, reaches_parties(_passage.c.agreement_id, _passage.c.filed_at)),
+        sa.or_(
+            ~of_document,
+            reaches_parties(_passage.c.agreement_id, _passage.c.filed_at, made_by=filer_of_passage()),
+        ),
         sa.or_(_passage.c.sensitivity != Sensitivity.RESTRICTED, sa.and_(cleared, reads_restricted_passage())),
         ~sa.and_(of_title, _passage.c.sensitivity == Sensitivity.PUBLIC),
     )

@@ -24,7 +24,7 @@ def shown_to(paper: sa.FromClause, agency_bind: str = "viewer") -> sa.ColumnElem
     In a statement about the agreement; `paper` is the table of documents, or one like it. Who filed one always reads it
     (`filed_by`).
     """
-    for_it = reaches_parties(paper.c.agreement_id, paper.c.filed_at, agency_bind)
+    for_it = reaches_parties(paper.c.agreement_id, paper.c.filed_at, agency_bind, made_by=paper.c.filed_by_id)
     return sa.and_(shared_with(agency_bind), sa.or_(for_it, put_to_it(paper, agency_bind)))
 
 
@@ -35,8 +35,8 @@ def filed_by(paper: sa.FromClause, agency_bind: str = "viewer") -> sa.ColumnElem
 
 def reached_if_restricted(paper: sa.FromClause, agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
     """Papers that the agency's cleared staff read where they are restricted."""
-    reached = sa.and_(shown_to(paper, agency_bind), reads_restricted_document(paper.c.filed_at, agency_bind))
-    return sa.or_(filed_by(paper, agency_bind), reached)
+    reached = reads_restricted_document(paper.c.filed_at, paper.c.filed_by_id, agency_bind)
+    return sa.or_(filed_by(paper, agency_bind), sa.and_(shown_to(paper, agency_bind), reached))
 
 
 def put_to_it(paper: sa.FromClause, agency_bind: str = "viewer") -> sa.ColumnElement[bool]:

@@ -17,6 +17,7 @@ from registry.agreements.instruments.consent_tables import agreement_proposal, a
 from registry.agreements.instruments.signing_tables import agreement_declined
 from registry.agreements.instruments.tables import (
     agreement,
+    agreement_evidence,
     agreement_party,
     agreement_party_window,
     agreement_passage,
@@ -203,19 +204,23 @@ def gone_at(party: sa.FromClause, never: datetime, *, or_lapsed: bool = False) -
     return first
 
 
-def kept_from(party: sa.FromClause, made_at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Newcomers from which is kept what was made then for the parties of that day: one of these has not agreed to them.
+def kept_from(
+    party: sa.FromClause, made_at: sa.ColumnElement[Any], made_by: sa.ColumnElement[Any] | None = None
+) -> sa.ColumnElement[bool]:
+    """Newcomers from which is kept what was made then, since one that has not agreed to them was there or made it.
 
-    However they came: by consent of those bound, by a text's clause, or by another draft. What that party filed it
-    filed for those who were there; what is made once the newcomer is named is made in view of it.
+    However they came: by consent of those bound, by a text's clause, or by another draft. What was made before one was
+    named, any of those who were there made for the parties of that day. What is made since waits for its maker alone
+    (`made_by`: nobody in particular where that is None, or NULL): the others have agreed, and make theirs in view of
+    it. Whom a later draft of a text that nobody has executed names is named to all by the text that they sign.
     """
     its = agreement_unasked.c
+    before = sa.and_(made_at < party.c.named_at, its.since <= made_at, sa.or_(its.until.is_(None), its.until > made_at))
+    made: sa.ColumnElement[bool] = before
+    if made_by is not None:
+        made = sa.or_(before, sa.and_(made_at >= party.c.named_at, ~party.c.in_text, its.agency_id == made_by))
     there = sa.select(sa.literal(1)).where(
-        its.agreement_id == party.c.agreement_id,
-        its.newcomer_id == party.c.agency_id,
-        made_at < party.c.named_at,
-        its.since <= made_at,
-        sa.or_(its.until.is_(None), its.until > made_at),
+        its.agreement_id == party.c.agreement_id, its.newcomer_id == party.c.agency_id, made
     )
     return there.correlate_except(agreement_unasked).exists()
 
@@ -259,8 +264,10 @@ def reads_restricted(agency_bind: str = "viewer", of: sa.FromClause = agreement_
     )
 
 
-def reads_restricted_document(filed_at: sa.ColumnElement[Any], agency_bind: Who = "viewer") -> sa.ColumnElement[bool]:
-    """As `reads_restricted`, of a document filed then: who filed it knew all whom it would reach.
+def reads_restricted_document(
+    filed_at: sa.ColumnElement[Any], filed_by: sa.ColumnElement[Any], agency_bind: Who = "viewer"
+) -> sa.ColumnElement[bool]:
+    """As `reads_restricted`, of a document filed then by that agency: who filed it knew all whom it would reach.
 
     So it reaches who was a party by then, and who has been bound since with the consent of those (`kept_from`); nobody
     that had left.
@@ -273,7 +280,7 @@ def reads_restricted_document(filed_at: sa.ColumnElement[Any], agency_bind: Who 
             agreement_party.c.agency_id == _agency(agency_bind),
             sa.or_(agreement_party.c.joined_at.is_not(None), known),
             ~gone_by(agreement_party, filed_at),
-            ~kept_from(agreement_party, filed_at),
+            ~kept_from(agreement_party, filed_at, filed_by),
         )
         .correlate_except(agreement_party)
         .exists()
@@ -283,24 +290,41 @@ def reads_restricted_document(filed_at: sa.ColumnElement[Any], agency_bind: Who 
 def reads_restricted_passage() -> sa.ColumnElement[bool]:
     """Passages whose restricted words reach the agency's cleared staff: of a version, or of a document."""
     passage = agreement_passage
-    return sa.case(
-        (passage.c.document_id.is_not(None), reads_restricted_document(passage.c.filed_at)), else_=reads_restricted()
+    of_document = reads_restricted_document(passage.c.filed_at, filer_of_passage())
+    return sa.case((passage.c.document_id.is_not(None), of_document), else_=reads_restricted())
+
+
+def filer_of_passage() -> sa.ScalarSelect[Any]:
+    """Of a document's passage, which agency filed the document."""
+    filed = agreement_evidence.alias("filed_passage")
+    return (
+        sa.select(filed.c.filed_by_id)
+        .where(filed.c.document_id == agreement_passage.c.document_id)
+        .correlate(agreement_passage)
+        .scalar_subquery()
     )
 
 
 def reaches_parties(
-    agreement_id: sa.ColumnElement[Any], made_at: sa.ColumnElement[Any], agency_bind: str = "viewer"
+    agreement_id: sa.ColumnElement[Any],
+    made_at: sa.ColumnElement[Any],
+    agency_bind: str = "viewer",
+    *,
+    made_by: sa.ColumnElement[Any] | None = None,
 ) -> sa.ColumnElement[bool]:
     """What was made then for the parties, as far as it reaches the agency: it keeps the file, or is of the audience.
 
     The one rule of comments, documents and holds. The audience is whom the text names and who is bound, and of who has
     left whatever was made before. So who was let in and has not signed reads the text that it may sign, and of this
-    nothing until it is bound; and then nothing of what was made while one was there that was not asked (`kept_from`).
+    nothing until it is bound; and then nothing of what was made while one was there that was not asked, nor of what is
+    `made_by` one that has not agreed to it (`kept_from`).
     """
     kept, party = agreement.alias("kept_by_it"), agreement_party.alias("of_audience")
     keeps = sa.select(sa.literal(1)).where(kept.c.id == agreement_id, kept.c.custodian_id == _agency(agency_bind))
     among = sa.select(sa.literal(1)).where(
-        party.c.agreement_id == agreement_id, party.c.agency_id == _agency(agency_bind), of_audience(party, made_at)
+        party.c.agreement_id == agreement_id,
+        party.c.agency_id == _agency(agency_bind),
+        of_audience(party, made_at, made_by),
     )
     return sa.or_(keeps.correlate_except(kept).exists(), among.correlate_except(party).exists())
 
@@ -314,17 +338,27 @@ def past_or_to_come(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
 
 
 def told_of_act(
-    act: sa.FromClause, made_at: sa.ColumnElement[Any], agency_bind: str = "viewer"
+    act: sa.FromClause,
+    made_at: sa.ColumnElement[Any],
+    agency_bind: str = "viewer",
+    *,
+    made_by: sa.ColumnElement[Any] | None = None,
 ) -> sa.ColumnElement[bool]:
-    """Acts in rows that name the agency whose they are: its own, and what of others' reaches it."""
+    """Acts in rows that name the agency whose they are: its own, and what of others' reaches it.
+
+    `made_by`: who says so, where that is not the agency whose they are.
+    """
     own = act.c.agency_id == _agency(agency_bind)
-    return sa.or_(own, reaches_parties(act.c.agreement_id, made_at, agency_bind))
+    maker = act.c.agency_id if made_by is None else made_by
+    return sa.or_(own, reaches_parties(act.c.agreement_id, made_at, agency_bind, made_by=maker))
 
 
-def of_audience(party: sa.FromClause, made_at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+def of_audience(
+    party: sa.FromClause, made_at: sa.ColumnElement[Any], made_by: sa.ColumnElement[Any] | None = None
+) -> sa.ColumnElement[bool]:
     """Parties for which a thing is that was made then for the parties: see `reaches_parties`."""
     named = sa.or_(party.c.joined_at.is_not(None), party.c.in_text)
-    return sa.and_(named, ~gone_by(party, made_at), ~kept_from(party, made_at))
+    return sa.and_(named, ~gone_by(party, made_at), ~kept_from(party, made_at, made_by))
 
 
 def reads_text(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:

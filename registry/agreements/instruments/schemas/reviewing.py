@@ -75,7 +75,13 @@ class Review(Struct, kw_only=True, frozen=True):
     required: bool
     due_on: CivilDate | None
     verdict: ReviewVerdict
-    words: Annotated[str | None, Meta(description="The note or reason given with the verdict, or for the release.")]
+    words: Annotated[
+        str | None,
+        Meta(
+            description="The note or reason given with the verdict, or for the release; null, too, where it does not "
+            "reach you."
+        ),
+    ]
     decided_at: Instant | None
     overdue: Annotated[bool, Meta(description="The round is open, the due day is over, and nothing was said.")]
     allowed_actions: list[AllowedAction]
