@@ -248,7 +248,11 @@ class Loan(Struct, kw_only=True, frozen=True):
     ]
     lost_quantity: Lost
     returned_quantity: Annotated[
-        int, Meta(description="How many came back while others stayed out, see `partial_returns`.")
+        int,
+        Meta(
+            description="How many came back so far: while others are still out see `partial_returns`, and in the end "
+            "all that are not lost."
+        ),
     ]
     handler_id: Annotated[
         UUID | None,
