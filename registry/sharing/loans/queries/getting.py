@@ -35,6 +35,7 @@ from registry.sharing.loans.queries.asset_warnings import (
 from registry.sharing.loans.queries.contesting import TIMES_CONTESTED, as_time_contest, contests_of, facts_of
 from registry.sharing.loans.queries.extending import why_not_accepted
 from registry.sharing.loans.queries.hindrances import hindrance, moment
+from registry.sharing.loans.queries.over_limit import SEVERAL_OUT, over_limit_of
 from registry.sharing.loans.queries.papers import DOCUMENTED, documents_of
 from registry.sharing.loans.queries.used_hours import partial_returns_in
 from registry.sharing.loans.rules import (
@@ -64,6 +65,7 @@ from registry.sharing.loans.schemas.shown import (
     LoanExtension,
     MinimumOverride,
     NoShow,
+    OverLimit,
     Recall,
 )
 from registry.sharing.loans.tables import loan, loan_extension
@@ -96,6 +98,7 @@ SHOWN = sa.select(
         loan.c.status == LoanStatus.RESERVED.value,
         unavailable_during(loan.c.asset_id, loan.c.starts_at, loan.c.planned_end_at),
     ).label("now_planned"),
+    SEVERAL_OUT.label("several_out"),
     TIMES_CONTESTED.label("times_contested"),
     DOCUMENTED.label("documented"),
     hindrance().label("hindrance"),
@@ -183,6 +186,7 @@ async def get_loan(
         documents=documents,
         early=early,
         unagreed=unagreed,
+        over_limit=await over_limit_of(read, row),
     )
 
 
@@ -281,13 +285,15 @@ def as_loan(
     documents: Sequence[LoanDocumentReference] = (),
     early: str | None = None,
     unagreed: str | None = None,
+    over_limit: OverLimit | None = None,
 ) -> Loan:
     """The representation of a loan, with the caller's allowed actions at `now`.
 
     `rows` are as from `loan_rows`; empty for a new loan. `unaccepted` is whose approval its extension waits for,
     `planned` what is planned against the loan, `obligations` what it obliges either side to do,
     `contests` what is contested of its times, `documents` what is on file with it, `early` why it cannot leave long
-    before its start, `unagreed` why no contested time is accepted.
+    before its start, `unagreed` why no contested time is accepted, `over_limit` that it is
+    more than is lent at one time.
     """
     status = LoanStatus(row.status)
     overlays = overlays_of(row, rows, side_of(row, principal), now, facts_of(contests))
@@ -339,6 +345,7 @@ def as_loan(
         due_when_returned_at=row.due_when_returned_at,
         closed_at=row.closed_at,
         recall=_recall(row),
+        over_limit=over_limit,
         asset_warnings=warnings,
         obligations=list(obligations),
         extensions=[_extension(each) for each in rows if each.extension_id is not None],
