@@ -92,7 +92,7 @@ PURE_PARTS = {
         *("comparing", "differing", "entities", "standard_rules", "telling", "trial"),
         "vocabulary_page",
     },
-    "sharing/loans": {"edxl", "hindrances", "papers", "times"},
+    "sharing/loans": {"edxl", "hindrances", "papers", "times", "used_hours"},
     "sharing/notices": {"page", "writing"},
     "sharing/requests": {"need_rules"},
     "sharing/sheets": {"page", "qr"},

@@ -40,6 +40,7 @@ class InboxKind(StrEnum):
     NO_SHOW = "no_show"
     CONTESTED_TIME = "contested_time"
     DAMAGE_FOUND = "damage_found"
+    OVER_LIMIT = "over_limit"
     CLOSING = "closing"
     DAMAGE = "damage"
 

@@ -35,9 +35,10 @@ def _answer(found: ReserveMinimum, *, created: bool = False) -> Answer[ReserveMi
 async def list_reserve_minimums(
     read: Supplied[Read], filters: Supplied[ReserveMinimumQuery], caller: Supplied[Caller]
 ) -> Answer[ReserveMinimumPage]:
-    """List how many of which category your agency keeps at home. No other agency is told.
+    """List how many of which category your agency keeps at home. The numbers are shown to no other agency.
 
-    Others read in an asset's availability that less of it can be had (`held_back`), and not why.
+    Others read in an asset's availability how much less of it can be had (`free_quantity`, `held_back`), and not why:
+    who sees your assets of the category can work out from that how many of these you keep.
     """
     return Answer(await queries.list_minimums(read, caller, filters))
 

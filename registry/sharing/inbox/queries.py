@@ -18,6 +18,7 @@ from registry.platform.kernel.time import checked_instant
 from registry.resources.assets.queries.waiting import waiting_damage
 from registry.sharing.inbox.schemas import InboxCounts, InboxPage, InboxQuery
 from registry.sharing.loans.queries.contesting import waiting_words
+from registry.sharing.loans.queries.over_limit import waiting_over_limit
 from registry.sharing.loans.queries.waiting import waiting_on_loans
 from registry.sharing.obligations.queries import waiting_obligations
 from registry.sharing.requests.queries.lacking import waiting_for_help
@@ -26,6 +27,7 @@ from registry.sharing.requests.queries.waiting import waiting_on_requests
 SOURCES: Final[Sequence[Source]] = (
     waiting_on_loans,
     waiting_words,
+    waiting_over_limit,
     waiting_on_requests,
     waiting_for_help,
     waiting_obligations,

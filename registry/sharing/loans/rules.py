@@ -568,7 +568,13 @@ def quantity_sent(reserved: int, asked: int | None, *, together: bool) -> int:
 
 
 def quantity_received(out: int, asked: int | None) -> int:
-    """How many arrived of those that are out: all, unless it is said. Raises RuleBroken for more than that."""
+    """How many arrived of those that are out: all, unless it is said.
+
+    Raises RuleBroken for more than that, and `nothing_arrived` for none: then there is no arrival to confirm.
+    """
+    if asked == 0:
+        words = "Nothing arrived: confirm no arrival; contest that it left, have the loan ended, or report it lost."
+        raise RuleBroken.at(words, "nothing_arrived", "at least 1", pointer="/quantity")
     return _part_of(out, asked, "still out")
 
 

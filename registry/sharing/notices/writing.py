@@ -39,6 +39,7 @@ ASKS: Final[dict[InboxKind, str]] = {
     _K.NO_SHOW: "Accept or contest a reported no-show",
     _K.CONTESTED_TIME: "Answer a contested time",
     _K.DAMAGE_FOUND: "Accept or contest damage that was found later",
+    _K.OVER_LIMIT: "See to what is more than is agreed at one time",
     _K.CLOSING: "Close a loan that is back",
     _K.DAMAGE: "Assess what came back damaged",
 }

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.support.assets import make_asset
-from tests.support.loans import REASON, Partners, make_loan, see, step, under_way
+from tests.support.cast import Agency, Cast
+from tests.support.loans import REASON, Partners, make_loan, make_partners, see, step, under_way
 from tests.support.policy import make_decision
 from tests.support.problems import assert_problem
 
@@ -114,6 +115,31 @@ async def test_more_than_is_out_or_lost_is_refused_with_how_many_it_is(partners:
         assert refused.json()["errors"][0]["pointer"] == "/quantity"
         assert f"Of this loan {most} are" in refused.json()["detail"]
         assert_problem(await partners.requesting.coordinator.post(path, {**REASON, "quantity": 0}), 400)
+
+
+async def test_what_is_found_beyond_what_is_agreed_at_one_time_waits_for_both_until_enough_is_back(cast: Cast) -> None:
+    partners = await make_partners(cast, categories=["any"], max_quantity=3)
+    asset = await make_asset(partners.assisting, category="communications.radio_cache", capacity=10)
+    first = await make_loan(partners, "on_scene", asset=asset, quantity=3)
+    await step(partners.requesting, first, "report-lost", {**REASON, "quantity": 2})
+    second = await make_loan(partners, "on_scene", asset=asset, quantity=2)
+    both = (partners.assisting, partners.requesting)
+
+    async def waits(agency: Agency) -> list[dict[str, Any]]:
+        page = await agency.coordinator.done("GET", "/v1/inbox", params={"limit": 200})
+        return [each for each in page["items"] if each["kind"] == "over_limit"]
+
+    assert [await waits(agency) for agency in both] == [[], []], "three at one time are agreed"
+    found = await step(partners.requesting, first, "report-found")
+    assert (found["lost_quantity"], found["over_limit"]["quantity"], found["over_limit"]["most"]) == (0, 5, 3)
+    for agency in both:
+        assert (await see(agency, second["id"]))["over_limit"] == found["over_limit"]
+        (entry,) = await waits(agency)
+        assert entry["subject"]["id"] == second["id"]
+        assert entry["task"].startswith("5 are out, more than the 3 that are agreed at one time")
+    await step(partners.assisting, second, "return")
+    assert [await waits(agency) for agency in both] == [[], []]
+    assert (await see(partners.requesting, first["id"]))["over_limit"] is None
 
 
 async def test_a_find_is_offered_only_where_something_is_lost(partners: Partners) -> None:

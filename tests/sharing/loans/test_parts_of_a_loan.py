@@ -115,7 +115,7 @@ async def test_some_come_back_and_the_loan_goes_on_with_the_rest(partners: Partn
     assert extended["extension_pending"], "the rest may stay longer"
     await step(partners.requesting, loan, "report-lost", {**REASON, "quantity": 1})
     back = await step(partners.assisting, loan, "return")
-    assert (back["status"], back["returned_quantity"], back["lost_quantity"]) == ("returned", 4, 1)
+    assert (back["status"], back["returned_quantity"], back["lost_quantity"]) == ("returned", 5, 1), "all of it"
     assert await free(partners, asset) == 9
     events = (await partners.requesting.auditor.done("GET", f"/v1/loans/{loan['id']}/history?sort=version"))["items"]
     assert [each["type"] for each in events].count("loan.partly_returned") == 1
@@ -156,11 +156,15 @@ async def test_each_side_says_how_many_left_and_how_many_arrived(partners: Partn
     path = f"/v1/loans/{loan['id']}/receive"
     over = await partners.requesting.coordinator.post(path, {"quantity": 6})
     assert_problem(over, 422, "quantity_over_loan")
+    none = await partners.requesting.coordinator.post(path, {"quantity": 0})
+    assert assert_problem(none, 422, "nothing_arrived")["errors"][0]["pointer"] == "/quantity"
     await partners.requesting.coordinator.done("POST", path, {"quantity": 4})
     seen = await see(partners.assisting, loan["id"])
     assert (seen["quantity"], seen["received_quantity"]) == (5, 4)
     whole = await make_loan(partners, "on_scene", asset=await radios(partners), quantity=3)
-    assert whole["received_quantity"] == 3
+    assert (whole["received_quantity"], whole["returned_quantity"]) == (3, 0)
+    back = await step(partners.assisting, whole, "return")
+    assert (back["returned_quantity"], back["partial_returns"]) == (3, [])
 
 
 @pytest.mark.parametrize(("verb", "status"), [("dispatch", "reserved"), ("return", "on_scene")])

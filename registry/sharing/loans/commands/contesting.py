@@ -16,7 +16,9 @@ from registry.platform.kernel.versions import Expected
 from registry.resources.assets.commands.booking import lock_for_booking
 from registry.resources.assets.commands.planning import hold_from_return
 from registry.resources.assets.rules import Grade
+from registry.sharing.loans.commands.fitting_hours import check_agreed
 from registry.sharing.loans.commands.steps import begin_word, finish, noted, obliging
+from registry.sharing.loans.queries.used_hours import last_part
 from registry.sharing.loans.rules import LoanAction
 from registry.sharing.loans.schemas.given import TimeAnswer, TimeContestation
 from registry.sharing.loans.schemas.shown import Loan
@@ -112,6 +114,8 @@ async def _settle(
 ) -> Loan:
     row, caller, contests = await begin_word(write, caller, loan_id, action, answer.act, expected)
     found: Contested = contest_of(answer.act, contests)
+    if status is TimeContestStatus.ACCEPTED and found.act in (TimedAct.DISPATCH, TimedAct.RETURN):
+        await check_agreed(write, await lock_for_booking(write, row.asset_id), row, found, caller.now)
     await write.run(_SETTLE, {"contest_id": found.id, "status": status, "settled_at": caller.now})
     data = {**_words(found.act, found.said_at, found.other_said_at), **noted(answer.note)}
     agreed = {SAID_IN[found.act]: found.other_said_at} if status is TimeContestStatus.ACCEPTED else {}
@@ -124,7 +128,7 @@ async def _settle(
             caller,
             await lock_for_booking(write, row.asset_id),
             loan_id,
-            row.quantity - row.lost_quantity - row.returned_quantity,
+            last_part(row),
             owner_id=row.assisting_agency_id,
             said_at=found.said_at,
             returned_at=found.other_said_at,

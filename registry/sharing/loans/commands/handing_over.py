@@ -24,13 +24,15 @@ from registry.resources.assets.queries.describing import describe
 from registry.resources.assets.queries.facts import AssetRow, asset_facts
 from registry.resources.assets.rules import changed_since
 from registry.sharing.loans.commands.contesting import lapse_contests
+from registry.sharing.loans.commands.fitting_hours import check_left
 from registry.sharing.loans.commands.handlers import release_handler, send_handler
 from registry.sharing.loans.commands.leaving_early import told_early
 from registry.sharing.loans.commands.reserving import snapshot
 from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted, record_override
 from registry.sharing.loans.queries.asset_warnings import described_in
-from registry.sharing.loans.queries.getting import partial_returns_in, side_of
+from registry.sharing.loans.queries.getting import side_of
 from registry.sharing.loans.queries.papers import check_documents
+from registry.sharing.loans.queries.used_hours import partial_returns_in
 from registry.sharing.loans.rules import (
     DeclineReason,
     LoanAction,
@@ -79,8 +81,8 @@ async def dispatch(
     `quantity_over_loan` for more than are reserved, `people_not_named` for fewer people than go together,
     `window_too_long` when that is longer than any loan; Conflict when policy no longer permits the loan,
     `early_dispatch_not_permitted` when it does, but not from now on, `asset_changed` until the requesting agency
-    accepts the changed asset, when it is still out on another loan, or when leaving early would take what the agency
-    keeps, unless somebody who approves for it gives a reason to override that.
+    accepts the changed asset, when it is still out on another loan, or another one had it then, or when leaving early
+    would take what the agency keeps, unless somebody who approves for it gives a reason to override that.
     """
     row, status, caller, left_at = await begin_act(write, caller, loan_id, LoanAction.DISPATCH, expected, occurred_at)
     by_word = agreed_by_word(left_at, row.reserved_at, by_word)
@@ -99,6 +101,8 @@ async def dispatch(
     if sent < row.quantity:
         await hold_less(write, loan_id, row.quantity - sent)
     await mark_out(write, asset, loan_id, left_at)
+    if left_at < caller.now:
+        await check_left(write, asset, row, sent, left_at, caller.now)
     overridden: dict[str, object] = {}
     if left_at < row.starts_at:
         sooner = Window(start=left_at, end=row.starts_at)
@@ -169,7 +173,7 @@ async def receive(
 ) -> Loan:
     """Confirm the arrival for the requesting agency, how many came, and in the condition in which it found them.
 
-    Raises RuleBroken `quantity_over_loan` for more than were sent out.
+    Raises RuleBroken `quantity_over_loan` for more than were sent out, `nothing_arrived` for none.
     """
     row, status, caller, at = await begin_act(write, caller, loan_id, LoanAction.RECEIVE, expected, occurred_at)
     found, data = await _found(write, loan_id, condition)

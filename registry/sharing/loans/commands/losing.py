@@ -46,8 +46,9 @@ async def report_lost(write: Write, caller: Caller, loan_id: UUID, loss: LoanLos
 async def report_found(write: Write, caller: Caller, loan_id: UUID, found: LoanLoss, expected: Expected = None) -> Loan:
     """Put what was lost back: found again, or reported by mistake.
 
-    Until the rest is back, it is lent again with the rest. Raises RuleBroken `quantity_over_loan` for more than is
-    lost, WrongStatus for the requesting agency once the rest is back: then it is the other one that has it.
+    Until the rest is back, it is lent again with the rest, also where that is more than the agreement lends at one
+    time: both sides read so (`queries/over_limit`). Raises RuleBroken `quantity_over_loan` for more than is lost,
+    WrongStatus for the requesting agency once the rest is back: then it is the other one that has it.
     """
     row, status, caller, at = await begin_act(
         write, caller, loan_id, LoanAction.REPORT_FOUND, expected, found.occurred_at

@@ -16,6 +16,7 @@ from registry.platform.kernel.time import act_time
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
 from registry.platform.ledger.event_types import EventType
+from registry.sharing.loans.commands.fitting_hours import AWAY_UNTIL, check_away
 from registry.sharing.loans.edxl import STEPS, EdxlStep
 from registry.sharing.loans.queries.contesting import contests_of, facts_of
 from registry.sharing.loans.queries.getting import get_loan, loan_rows, overlays_of, permission_for, side_of
@@ -141,12 +142,15 @@ async def begin_act(
     """As `begin`, for an act that may be recorded later than it was done; returns when that was, too.
 
     What the time allows is asked of the time of the act. Raises RuleBroken `not_then` for a time before the act that
-    must precede it, which the sentence names, or yet to come. That act was done when both sides agree it was.
+    must precede it, which the sentence names, or yet to come, or at which another loan had it. That act was done when
+    both sides agree it was.
     """
     row, after, caller, _ = await _begin(write, caller, loan_id, action, expected)
     not_before, what = preceding(action, dict(row._mapping))
     done_at = act_time(occurred_at, caller.now, not_before, what)
     check_timing(action, done_at, row.starts_at, row.planned_end_at, row.reserved_at)
+    if action in AWAY_UNTIL:
+        await check_away(write, row, done_at, caller.now)
     return row, after, caller, done_at
 
 

@@ -24,6 +24,7 @@ from registry.sharing.loans.times import Contested, TimeContestStatus, TimedAct,
 _ID, _AT = loan.c.id.type, loan.c.updated_at.type
 _VIEWER = sa.bindparam("viewer", type_=_ID)
 _OPEN = sa.literal_column(f"'{TimeContestStatus.OPEN}'", sa.Text)
+_DISPATCH, _RETURN = (sa.literal_column(f"'{act}'", sa.Text) for act in (TimedAct.DISPATCH, TimedAct.RETURN))
 _OF_LOAN = (
     sa.select(loan_time_contest)
     .where(loan_time_contest.c.loan_id == sa.bindparam("loan_id", type_=_ID))
@@ -120,7 +121,7 @@ _LIMIT = sa.bindparam("limit", type_=sa.Integer)
 
 
 def _waiting(kind: InboxKind, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    names = ("id", "loan_id", "waiting_from", "is_contested")
+    names = ("id", "loan_id", "waiting_from", "is_contested", "met")
     return sa.select(
         sa.literal_column(f"'{kind}'", sa.Text).label("waits_for"),
         *(column.label(name) for name, column in zip(names, columns, strict=True)),
@@ -130,13 +131,26 @@ def _waiting(kind: InboxKind, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]
     )
 
 
+def _met() -> sa.ColumnElement[bool]:
+    """A criterion: another loan had some of the asset between the two times of a departure or a return."""
+    said, instead, other = loan_time_contest.c.said_at, loan_time_contest.c.other_said_at, loan.alias("other")
+    had_until = sa.func.coalesce(other.c.returned_at, other.c.lost_at, type_=_AT)
+    between = sa.exists().where(
+        other.c.asset_id == loan.c.asset_id,
+        other.c.id != loan.c.id,
+        other.c.dispatched_at < sa.case((said < instead, instead), else_=said),
+        sa.or_(had_until.is_(None), had_until > sa.case((said < instead, said), else_=instead)),
+    )
+    return sa.and_(loan_time_contest.c.act.in_([_DISPATCH, _RETURN]), between.correlate(loan, loan_time_contest))
+
+
 def _contested_times(*, own: bool) -> sa.Select[Any]:
     contest = loan_time_contest.c
     mine, other = contest.saying_agency_id, contest.contesting_agency_id
     if not own:
         mine, other = other, mine
     return (
-        _waiting(_K.CONTESTED_TIME, contest.id, contest.loan_id, contest.contested_at, sa.literal(True))
+        _waiting(_K.CONTESTED_TIME, contest.id, contest.loan_id, contest.contested_at, sa.true(), _met())
         .select_from(loan_time_contest.join(loan, loan.c.id == contest.loan_id).join(_partner, _partner.c.id == other))
         .where(mine == _VIEWER, contest.status == _OPEN, contest.id > sa.bindparam("after_contest", type_=_ID))
         .order_by(contest.id)
@@ -156,7 +170,7 @@ def _no_shows(mine: Side, *, own: bool) -> sa.Select[Any]:
     reporter, contester = (other.value, mine.value) if own else (mine.value, other.value)
     after = sa.tuple_(sa.bindparam("after_report", type_=_AT), sa.bindparam("after_loan", type_=_ID))
     return (
-        _waiting(_K.NO_SHOW, loan.c.id, loan.c.id, waits_from, contested)
+        _waiting(_K.NO_SHOW, loan.c.id, loan.c.id, waits_from, contested, sa.false())
         .select_from(loan.join(_partner, _partner.c.id == loan.c[f"{other}_agency_id"]))
         .where(
             loan.c[f"{mine}_agency_id"] == _VIEWER,
@@ -181,7 +195,7 @@ def _damages(mine: Side, *, own: bool) -> sa.Select[Any]:
     after = sa.tuple_(sa.bindparam("after_damage", type_=_AT), sa.bindparam("after_damaged", type_=_ID))
     waits = contested if (mine is Side.ASSISTING) is own else sa.not_(contested)
     return (
-        _waiting(_K.DAMAGE_FOUND, loan.c.id, loan.c.id, waits_from, contested)
+        _waiting(_K.DAMAGE_FOUND, loan.c.id, loan.c.id, waits_from, contested, sa.false())
         .select_from(loan.join(_partner, _partner.c.id == loan.c[f"{other}_agency_id"]))
         .where(
             loan.c[f"{mine}_agency_id"] == _VIEWER,
@@ -240,7 +254,7 @@ def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
     theirs, task, (operation, verb) = asked.whose == "partners", _TASKS[kind], _SETTLED_BY[kind]
     if kind in _ONCE_CONTESTED and row.is_contested:
         task, (operation, verb) = _ONCE_CONTESTED[kind]
-    offered = not theirs and _may(asked.principal, kind)
+    offered = not theirs and not row.met and _may(asked.principal, kind)  # where another had it, the loan says more
     return InboxEntry(
         id=row.id,
         kind=kind,

@@ -35,7 +35,9 @@ from registry.sharing.loans.queries.asset_warnings import (
 from registry.sharing.loans.queries.contesting import TIMES_CONTESTED, as_time_contest, contests_of, facts_of
 from registry.sharing.loans.queries.extending import why_not_accepted
 from registry.sharing.loans.queries.hindrances import hindrance, moment
+from registry.sharing.loans.queries.over_limit import SEVERAL_OUT, over_limit_of
 from registry.sharing.loans.queries.papers import DOCUMENTED, documents_of
+from registry.sharing.loans.queries.used_hours import partial_returns_in
 from registry.sharing.loans.rules import (
     NEVER_WAS,
     OUT,
@@ -63,7 +65,7 @@ from registry.sharing.loans.schemas.shown import (
     LoanExtension,
     MinimumOverride,
     NoShow,
-    PartialReturn,
+    OverLimit,
     Recall,
 )
 from registry.sharing.loans.tables import loan, loan_extension
@@ -96,6 +98,7 @@ SHOWN = sa.select(
         loan.c.status == LoanStatus.RESERVED.value,
         unavailable_during(loan.c.asset_id, loan.c.starts_at, loan.c.planned_end_at),
     ).label("now_planned"),
+    SEVERAL_OUT.label("several_out"),
     TIMES_CONTESTED.label("times_contested"),
     DOCUMENTED.label("documented"),
     hindrance().label("hindrance"),
@@ -145,10 +148,22 @@ WhyNotEarly: TypeAlias = Callable[[Row[Any]], Awaitable[str | None]]
 """Why a loan cannot leave long before its start, by its row: it is asked of the policies."""
 
 
+WhyNotAgreed: TypeAlias = Callable[[Row[Any], Sequence[Contested]], Awaitable[str | None]]
+"""Why no time that is contested can be accepted, by its row and what is contested: it is asked of other loans."""
+
+
 async def get_loan(
-    read: Read, principal: Principal, loan_id: UUID, now: datetime, why_not_early: WhyNotEarly | None = None
+    read: Read,
+    principal: Principal,
+    loan_id: UUID,
+    now: datetime,
+    why_not_early: WhyNotEarly | None = None,
+    why_not_agreed: WhyNotAgreed | None = None,
 ) -> Loan:
-    """One loan as this caller may see it, which offers to leave early where it may. Raises NotFound."""
+    """One loan as this caller may see it, which offers to leave early, or to accept a time, where it may.
+
+    Raises NotFound.
+    """
     row, *_ = rows = await loan_rows(read, principal, loan_id, now)
     unaccepted = await why_not_accepted(read, principal, row, rows)
     planned = await planned_against(read, row, now)
@@ -157,6 +172,7 @@ async def get_loan(
     named = named_in(row)
     documents = await documents_of(read, loan_id) if row.documented else ()
     early = None if why_not_early is None else await why_not_early(row)
+    unagreed = None if why_not_agreed is None else await why_not_agreed(row, facts_of(contests))
     return as_loan(
         row,
         rows,
@@ -169,6 +185,8 @@ async def get_loan(
         contests=contests,
         documents=documents,
         early=early,
+        unagreed=unagreed,
+        over_limit=await over_limit_of(read, row),
     )
 
 
@@ -266,13 +284,16 @@ def as_loan(
     contests: Sequence[Row[Any]] = (),
     documents: Sequence[LoanDocumentReference] = (),
     early: str | None = None,
+    unagreed: str | None = None,
+    over_limit: OverLimit | None = None,
 ) -> Loan:
     """The representation of a loan, with the caller's allowed actions at `now`.
 
     `rows` are as from `loan_rows`; empty for a new loan. `unaccepted` is whose approval its extension waits for,
     `planned` what is planned against the loan, `obligations` what it obliges either side to do,
     `contests` what is contested of its times, `documents` what is on file with it, `early` why it cannot leave long
-    before its start.
+    before its start, `unagreed` why no contested time is accepted, `over_limit` that it is
+    more than is lent at one time.
     """
     status = LoanStatus(row.status)
     overlays = overlays_of(row, rows, side_of(row, principal), now, facts_of(contests))
@@ -286,7 +307,7 @@ def as_loan(
         reserved_quantity=row.reserved_quantity,
         received_quantity=row.received_quantity,
         lost_quantity=row.lost_quantity,
-        returned_quantity=row.returned_quantity,
+        returned_quantity=_came_back(row, status),
         handler_id=row.handler_id,
         personnel_ids=[] if row.personnel_ids is None else msgspec.json.decode(row.personnel_ids, type=list[UUID]),
         requesting_agency=named.requesting_agency,
@@ -324,6 +345,7 @@ def as_loan(
         due_when_returned_at=row.due_when_returned_at,
         closed_at=row.closed_at,
         recall=_recall(row),
+        over_limit=over_limit,
         asset_warnings=warnings,
         obligations=list(obligations),
         extensions=[_extension(each) for each in rows if each.extension_id is not None],
@@ -349,6 +371,7 @@ def as_loan(
             planned,
             warned=bool(warnings),
             early=early,
+            unagreed=unagreed,
             hindered=row.hindrance if rows else None,
         ),
         version=row.version,
@@ -368,6 +391,7 @@ def _allowed(
     *,
     warned: bool,
     early: str | None,
+    unagreed: str | None,
     hindered: str | None,
 ) -> list[AllowedAction]:
     side = side_of(row, principal)
@@ -383,6 +407,8 @@ def _allowed(
             reason = why_unavailable(status, action, overlays) or late
             if action is LoanAction.ACCEPT_EXTENSION:
                 reason = reason or unaccepted
+            if action is LoanAction.ACCEPT_TIME:
+                reason = reason or unagreed
             if action is LoanAction.DISPATCH:
                 reason = reason or early or hand_over
             actions.append(offer(action, withheld=reason))
@@ -413,6 +439,12 @@ def no_show_of(
     )
 
 
+def _came_back(row: Row[Any], status: LoanStatus) -> int:
+    """How many came back so far: in the end all that are not lost."""
+    some: int = row.returned_quantity
+    return row.quantity - row.lost_quantity if status in (LoanStatus.RETURNED, LoanStatus.CLOSED) else some
+
+
 def _damage(row: Row[Any]) -> Damage | None:
     if row.damage_reported_at is None:
         return None
@@ -427,14 +459,6 @@ def _damage(row: Row[Any]) -> Damage | None:
         contested_reason=row.damage_contested_reason,
         withdrawn_at=row.damage_withdrawn_at,
     )
-
-
-def partial_returns_in(row: Row[Any]) -> list[PartialReturn]:
-    """What of the loan came back before the rest did."""
-    return [] if row.partial_returns is None else _read_partial_returns(row.partial_returns)
-
-
-_read_partial_returns = msgspec.json.Decoder(list[PartialReturn]).decode
 
 
 def _recall(row: Row[Any]) -> Recall | None:

@@ -44,7 +44,7 @@ async def contest_loan_time(
 @verb(
     "accept-time",
     Action.LOANS_CONTEST,
-    problems=("other_sides_action", "wrong_status"),
+    problems=("asset_not_free", "other_sides_action", "personnel_not_free", "wrong_status"),
     example={"act": "receive", "note": "The gate log says so, too (demo)."},
 )
 async def accept_loan_time(
@@ -56,8 +56,9 @@ async def accept_loan_time(
 ) -> Answer[Loan]:
     """Accept the time that the other agency says of your agency's act: it is the loan's time from now on.
 
-    Deadlines and obligations that count from the act move with it. What your agency said stays shown. It is for people,
-    not for services.
+    Deadlines and obligations that count from the act move with it. What your agency said stays shown. A time at which
+    another loan had it is not accepted (409 `asset_not_free`): both words stand until that one's time is agreed on. It
+    is for people, not for services.
     """
     return answer(await contesting.accept_time(write, caller, loan_id, data, if_match))
 

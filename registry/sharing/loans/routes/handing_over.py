@@ -75,7 +75,8 @@ async def dispatch_loan(
     than your agency keeps would stay at home until then, who approves for it may give an `override_reason`.
 
     Help that was given by word of mouth and reserved later is recorded when it left (`occurred_at`), from its agreed
-    start on, with how it was agreed (`agreed_by_word`). The other side may contest that time as any.
+    start on, with how it was agreed (`agreed_by_word`). The other side may contest that time as any. It cannot have
+    left while another loan had it (409 `asset_not_free`, with until when).
 
     Of several as many may leave as `quantity` says. The loan is of these from then on; the rest is released, and open
     on the line that it answers, to be asked for again.
@@ -108,7 +109,14 @@ async def accept_changed_asset(
     "receive",
     Action.LOANS_RECEIVE,
     example=CHECKED_EXAMPLE,
-    problems=("not_then", "other_sides_action", "quantity_over_loan", "unknown_document", "wrong_status"),
+    problems=(
+        "not_then",
+        "nothing_arrived",
+        "other_sides_action",
+        "quantity_over_loan",
+        "unknown_document",
+        "wrong_status",
+    ),
 )
 async def receive_loan(
     loan_id: FromPath[UUID],

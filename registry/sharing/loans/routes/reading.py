@@ -13,6 +13,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.http.answers import Answer
 from registry.platform.ledger.schemas import HistoryQuery
+from registry.sharing.loans.commands.fitting_hours import why_not_agreed
 from registry.sharing.loans.commands.leaving_early import why_not_early
 from registry.sharing.loans.queries import getting, listing
 from registry.sharing.loans.routes.answering import answer
@@ -39,8 +40,8 @@ async def get_loan(
     policies: Supplied[PolicySet],
 ) -> Answer[Loan]:
     """Read one loan. What would leave more than two hours before its start is weighed for the time from now on."""
-    why_not = partial(why_not_early, read, policies, caller)
-    return answer(await getting.get_loan(read, caller.principal, loan_id, caller.now, why_not))
+    early, agreed = partial(why_not_early, read, policies, caller), partial(why_not_agreed, read, caller)
+    return answer(await getting.get_loan(read, caller.principal, loan_id, caller.now, early, agreed))
 
 
 @operation("get", "/loans/{loan_id:uuid}/history", permission=Action.LEDGER_READ, query=HistoryQuery)

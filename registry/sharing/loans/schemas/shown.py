@@ -173,6 +173,20 @@ class MinimumOverride(Struct, kw_only=True, frozen=True):
     reserve_minimum_ids: list[UUID]
 
 
+class OverLimit(Struct, kw_only=True, frozen=True):
+    """That more of the asset is with the requesting agency, by all its loans, than the agreement lends at one time.
+
+    Nothing is lent beyond that; what was lost, and asked for again, may be found. It is to be sent back, or agreed on.
+    """
+
+    quantity: Annotated[int, Meta(description="How many it has.")]
+    most: Annotated[
+        int | None,
+        Meta(description="How many the agreement lends at one time; null where a restricted clause says so."),
+    ]
+    clause: Annotated[str | None, Meta(description="The number of the provision that says it, where one is named.")]
+
+
 class NoShow(Struct, kw_only=True, frozen=True):
     """That one agency reported a no-show (`ended_by`, `ended_reason`), and what the other one says of it.
 
@@ -248,7 +262,11 @@ class Loan(Struct, kw_only=True, frozen=True):
     ]
     lost_quantity: Lost
     returned_quantity: Annotated[
-        int, Meta(description="How many came back while others stayed out, see `partial_returns`.")
+        int,
+        Meta(
+            description="How many came back so far: while others are still out see `partial_returns`, and in the end "
+            "all that are not lost."
+        ),
     ]
     handler_id: Annotated[
         UUID | None,
@@ -310,6 +328,10 @@ class Loan(Struct, kw_only=True, frozen=True):
     ]
     closed_at: Instant | None
     recall: Recall | None
+    over_limit: Annotated[
+        OverLimit | None,
+        Meta(description="That more of it is out than the agreement lends at one time; null where that is not so."),
+    ]
     extensions: list[LoanExtension]
     asset_warnings: Annotated[
         list[AssetWarning], Meta(description="What stands against the hand-over; empty once the asset is back.")
