@@ -84,7 +84,7 @@ def told_of_comment(opening: sa.FromClause) -> sa.ColumnElement[bool]:
     """Comments that reach the agency (bind `viewer`), by themselves and the one that opened their thread.
 
     Its own, and those for the parties. Who answers in a thread that an outsider opened, one that has left or is not
-    bound yet, speaks to it; and who answers in any thread speaks to who opened it: nobody's agreement is needed for that.
+    bound yet, speaks to it; and who answers in any thread speaks to who opened it: nobody needs to agree to that.
     """
     said = _said
     viewer = sa.bindparam("viewer", type_=said.c.agency_id.type)
