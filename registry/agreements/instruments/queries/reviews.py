@@ -54,6 +54,7 @@ _kept = (
     .where(
         _reading.c.agreement_id == _round.c.agreement_id,
         _reading.c.agency_id == sa.bindparam("viewer", type_=_reviewer.c.agency_id.type),
+        _reviewer.c.verdict != ReviewVerdict.RELEASED,  # that is the custodian's word
         kept_from(_reading, sa.func.coalesce(_reviewer.c.decided_at, _reviewer.c.created_at), _reviewer.c.agency_id),
     )
     .correlate(_round, _reviewer)
