@@ -184,11 +184,12 @@ async def test_an_earlier_departure_is_not_agreed_on_while_another_loan_had_it(p
 async def test_what_is_entered_out_of_order_was_away_no_longer_than_until_the_next_had_it(
     partners: Partners, day: Day
 ) -> None:
-    """Of two loans the second is entered first: the first can still be entered as it was."""
+    """Of two loans the second is entered first: once it is back, the first can still be entered as it was."""
     asset = await make_asset(partners.assisting)
     first = await make_loan(partners, asset=asset, window=day.window(-240, -120), as_it_began=True)
     second = await make_loan(partners, asset=asset, window=day.window(-120))
     await step(partners.assisting, second, "dispatch", day.left(-110))
+    await step(partners.assisting, second, "return")
     await step(partners.assisting, first, "dispatch", {**CONDITION, **day.said(-230)})
     for agency, verb, body in (
         (partners.requesting, "receive", {}),
@@ -199,7 +200,6 @@ async def test_what_is_entered_out_of_order_was_away_no_longer_than_until_the_ne
         problem = await refused(agency, first, verb, body, 422, "not_then")
         assert f"from {day.at(-110):%Y-%m-%dT%H:%M}" in problem["detail"]
     await step(partners.requesting, first, "receive", day.said(-200))
-    await step(partners.assisting, second, "return")
     await refused(partners.assisting, first, "return", CONDITION, 422, "not_then")
     await step(partners.assisting, first, "return", day.back(-110))
 
