@@ -232,14 +232,19 @@ def unavailable_during(
 
 
 def lacking_for_loan(
-    loan: sa.FromClause, capacity: sa.Column[int], start: sa.ColumnElement[Any] | None = None
+    loan: sa.FromClause,
+    capacity: sa.Column[int],
+    start: sa.ColumnElement[Any] | None = None,
+    end: sa.ColumnElement[Any] | None = None,
 ) -> sa.ColumnElement[bool]:
     """A criterion: for some of a loan's time too little of the asset is left, and not because of other loans alone.
 
-    `loan` has the columns of a loan; out past its end is as known at `now`. What is held can only increase where a hold
-    begins, so that it is looked at there and at the loan's start, or at the later `start` that is given.
+    `loan` has the columns of a loan, or of what may become one: that is of an `end` that is given. Out past its end is
+    as known at `now`. What is held can only increase where a hold begins, so that it is looked at there and at the
+    loan's start, or at the later `start` that is given.
     """
     start = loan.c.starts_at if start is None else start
+    end = loan.c.planned_end_at if end is None else end
     one, other = allocation.alias("one"), allocation.alias("other")
 
     def of_others(held: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -261,7 +266,7 @@ def lacking_for_loan(
         sa.select(sa.literal(1))
         .where(
             of_others(one),
-            one.c.starts_at < loan.c.planned_end_at,
+            one.c.starts_at < end,
             holds_past(one, start),
             then.correlate(loan, one, capacity.table).scalar_subquery(),
         )

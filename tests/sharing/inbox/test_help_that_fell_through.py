@@ -165,3 +165,51 @@ async def test_a_need_whose_only_offer_is_gone_waits_on_the_request_for_who_aske
     work = partial(unit_of_work, service.database)
     await settle_offers_all_due(service.database.read(), work, policies_of(service), utc_now())
     assert await listed(partners.requesting, found)
+
+
+async def test_what_is_still_needed_and_cannot_come_goes_on_warning_with_a_step_that_works(partners: Partners) -> None:
+    """Cancelled by who still needs it, since its owner took the asset out of service: both sides read that on it."""
+    asset = await make_asset(partners.assisting)
+    given_up, changed = [await submitted(partners.requesting, asset) for _ in range(2)]
+    loan = await reserved(partners, given_up)
+    path = f"/v1/assets/{asset['id']}"
+    await partners.assisting.coordinator.done("POST", f"{path}/take-out-of-service", REASON)
+    (hindered,) = await waiting(partners.requesting, {"id": loan["id"]})
+    assert hindered["kind"] == "cannot_come"
+    await step(partners.requesting, loan, "cancel", {**REASON, "still_needed": True})
+    for found in (given_up, changed):
+        (entry,) = await waiting(partners.requesting, found)
+        assert (entry["kind"], entry["id"]) == ("help_lacking", found["lines"][0]["id"])
+        assert "out of service" in entry["task"]
+        assert await listed(partners.requesting, found)
+        (theirs,) = await waiting(partners.assisting, found)
+        assert (theirs["kind"], theirs["action"]["operation"]) == ("answer", "decline_request_line")
+        assert "out of service" in theirs["task"]
+    await partners.assisting.coordinator.done("POST", f"{path}/return-to-service", REASON)
+    assert [await waiting(partners.requesting, found) for found in (given_up, changed)] == [[], []]
+    await partners.assisting.coordinator.done("POST", f"{path}/take-out-of-service", REASON)
+    (entry,) = await waiting(partners.requesting, given_up)
+    assert (entry["action"]["operation"], entry["instead"]) == ("withdraw_request_line", None)
+    await partners.requesting.coordinator.done("POST", entry["action"]["path"], REASON)
+    (entry,) = await waiting(partners.requesting, changed)
+    line = f"/v1/requests/{changed['id']}/lines/{entry['id']}"
+    other = {"asset_id": (await make_asset(partners.assisting))["id"]}
+    await partners.requesting.coordinator.done("PATCH", line, other, if_match="*")
+    await act(partners.requesting.coordinator, changed, "submit", {})
+    for found in (given_up, changed):
+        assert await waiting(partners.requesting, found) == []
+        assert not await listed(partners.requesting, found)
+
+
+async def test_what_its_owner_uses_otherwise_is_lacking_too_and_what_is_lent_to_others_waits(
+    partners: Partners,
+) -> None:
+    held, taken = await make_asset(partners.assisting), await make_asset(partners.assisting)
+    in_maintenance, behind = [await submitted(partners.requesting, each) for each in (held, taken)]
+    await reserved(partners, await submitted(partners.requesting, taken))
+    assert await waiting(partners.requesting, behind) == [], "whoever has it may do without it"
+    window = in_maintenance["lines"][0]["window"]
+    body = {"kind": "maintenance", "window": window, "reason": "Inspection (demo)."}
+    await partners.assisting.coordinator.done("POST", f"/v1/assets/{held['id']}/unavailability", body)
+    (entry,) = await waiting(partners.requesting, in_maintenance)
+    assert (entry["kind"], entry["action"]["operation"]) == ("help_lacking", "withdraw_request_line")

@@ -130,3 +130,22 @@ async def test_what_is_not_free_is_not_offered_to_be_lent(partners: Partners) ->
     seen = await partners.assisting.coordinator.done("GET", f"/v1/requests/{all_of_it['id']}")
     assert not lending(seen)["allowed"]
     assert (await partners.assisting.coordinator.post(gone["action"]["path"], NO)).status_code == 200
+
+
+async def test_of_two_lines_for_one_asset_either_may_be_lent_and_request_and_inbox_agree(partners: Partners) -> None:
+    dog = await make_asset(partners.assisting)
+    owner = partners.assisting.coordinator
+    found = await submitted(partners.requesting, dog, lines=[line_for(dog), line_for(dog)])
+    entries = {each["action"]["decision_id"]: each for each in await waiting(partners.assisting, "answer")}
+    seen = await owner.done("GET", f"/v1/requests/{found['id']}")
+    assert [each["availability"]["available"] for each in seen["lines"]] == [True, False], "both at once cannot be had"
+    for line in seen["lines"]:
+        assert entries[line["decision"]["id"]]["action"]["operation"] == "create_loan"
+        assert {"action": "create_loan", "allowed": True, "reason": None} in line["allowed_actions"]
+    first, later = (line["decision"]["id"] for line in seen["lines"])
+    await owner.done("POST", "/v1/loans", {"decision_id": later})
+    (entry,) = await waiting(partners.assisting, "answer")
+    assert (entry["id"], entry["action"]["operation"]) == (found["lines"][0]["id"], "decline_request_line")
+    seen = await owner.done("GET", f"/v1/requests/{found['id']}")
+    assert not lending(seen)["allowed"]
+    assert_problem(await owner.post("/v1/loans", {"decision_id": first}), 409)

@@ -184,6 +184,31 @@ async def test_what_if_refuses_what_cannot_be_asked(cast: Cast) -> None:
     assert_problem(await cast.requesting.service.anonymous.post("/v1/policy-evaluations", question), 401)
 
 
+async def test_what_if_refuses_what_no_request_can_ask_for(cast: Cast) -> None:
+    """A time that is over, and more than there are, with the codes with which a request is refused; the last is not."""
+    question, ask = await _ask(cast, capacity=3), cast.requesting.coordinator
+    before = window_of(start_in_hours=-48, hours=8)
+    over = {**question, "window": {"start": before.start.isoformat(), "end": before.end.isoformat()}}
+    line = {"asset_id": question["asset_id"], "window": over["window"]}
+    body = {"purpose": "mutual_aid", "summary": "Search (demo)", "lines": [line]}
+    made = await ask.done("POST", "/v1/requests", body)
+    assert_problem(await ask.post(f"/v1/requests/{made['id']}/submit", {}), 422, "window_over")
+    problem = assert_problem(await ask.post("/v1/policy-evaluations", over), 422, "window_over")
+    assert problem["errors"][0]["pointer"] == "/window/end"
+    many = {**line, "window": question["window"], "quantity": 4}
+    refused = assert_problem(await ask.post("/v1/requests", {**body, "lines": [many]}), 422, "quantity_over_capacity")
+    problem = assert_problem(
+        await ask.post("/v1/policy-evaluations", {**question, "quantity": 4}), 422, "quantity_over_capacity"
+    )
+    assert (problem["detail"], problem["errors"][0]["pointer"]) == (refused["detail"], "/quantity")
+    answer = await ask.done("POST", "/v1/policy-evaluations", {**question, "quantity": 3})
+    assert answer["decision"]["outcome"] == "permitted"
+    begun = window_of(start_in_hours=-2, hours=8)
+    running = {"start": begun.start.isoformat(), "end": begun.end.isoformat()}
+    answer = await ask.done("POST", "/v1/policy-evaluations", {**question, "window": running})
+    assert answer["decision"]["outcome"] == "permitted"
+
+
 async def test_both_sides_read_a_decision_and_nobody_else(cast: Cast, service: Service) -> None:
     asset = {"id": (await _ask(cast))["asset_id"]}
     made = await make_decision(cast.requesting, asset)

@@ -200,7 +200,7 @@ async def halved(told: Callable[[int], Any], least: int, most: int) -> tuple[int
 
 async def test_by_asking_a_withheld_limit_is_found_no_nearer_than_the_outcome_tells(cast: Cast) -> None:
     await agreed(cast)
-    asset = await make_asset(cast.assisting)
+    asset = await make_asset(cast.assisting, capacity=2)
     asker = cast.requesting.coordinator
 
     def what_if(**given: Any) -> Callable[[int], Any]:

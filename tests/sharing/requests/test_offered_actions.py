@@ -173,6 +173,17 @@ async def half_declined(scene: Scene) -> Found:
     return await scene.lend(await half(scene, PERMITTED), 1, "cancel")
 
 
+async def back_and_declined(scene: Scene) -> Found:
+    """One line lent and closed, the other declined."""
+    found = await scene.of_line(scene.cast.assisting.coordinator, await scene.asked(8, 8), "decline", NO, 1)
+    return await scene.lend(found, 0, "dispatch", "return", "close")
+
+
+async def back_and_done_without(scene: Scene) -> Found:
+    """The same, and who asked does without what was declined."""
+    return await scene.of_line(scene.cast.requesting.coordinator, await back_and_declined(scene), "withdraw", WHY, 1)
+
+
 async def withdrawn(scene: Scene) -> Found:
     """Withdrawn as a whole."""
     return await act(scene.cast.requesting.coordinator, await scene.asked(PERMITTED, DENIED), "withdraw")
@@ -251,9 +262,16 @@ STATES: Mapping[str, tuple[str, str, Callable[[Scene], Awaitable[Found]]]] = {
     "a need filled": ("filled", "filled reserved", lambda scene: scene.filled(1)),
     "back": (
         "completed",
-        "reserved",
+        "filled",
         lambda scene: _after(scene.asked(8), lambda it: scene.lend(it, 0, "dispatch", "return", "close")),
     ),
+    "back, the rest refused": (
+        "partially_filled",
+        "filled denied",
+        lambda scene: _after(scene.asked(8, DENIED), lambda it: scene.lend(it, 0, "dispatch", "return", "close")),
+    ),
+    "back, the rest declined": ("partially_filled", "filled declined", back_and_declined),
+    "back, the rest given up": ("completed", "filled withdrawn", back_and_done_without),
     "withdrawn": ("withdrawn", "withdrawn denied", withdrawn),
     "over": ("expired", "expired", lambda scene: scene.asked(PERMITTED, over=True)),
     "over, and denied": ("denied", "denied", lambda scene: scene.asked(DENIED, over=True)),

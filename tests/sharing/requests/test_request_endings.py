@@ -68,7 +68,7 @@ async def test_a_request_is_filled_by_its_loans_and_completed_when_they_are_clos
     await walk(cast.assisting, second, "close")
     assert await status(cast, found) == "completed"
     seen = await cast.requesting.coordinator.done("GET", f"/v1/requests/{found['id']}")
-    assert [(line["status"], line["loan"]["status"]) for line in seen["lines"]] == [("reserved", "closed")] * 2
+    assert [(line["status"], line["loan"]["status"]) for line in seen["lines"]] == [("filled", "closed")] * 2
 
 
 async def test_a_line_that_is_still_needed_is_as_it_was_once_its_loan_is_cancelled(cast: Cast) -> None:

@@ -23,7 +23,7 @@ from registry.platform.access.principals import Caller, Principal
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import Orders, given
 from registry.platform.kernel.actions import AllowedAction, offer
-from registry.platform.kernel.errors import NotFound
+from registry.platform.kernel.errors import NotFound, RuleBroken
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import Window
 from registry.resources.assets.queries.facts import visible_asset
@@ -315,15 +315,21 @@ async def list_decisions(read: Read, caller: Caller, query: DecisionQuery) -> De
 async def evaluate(read: Read, caller: Caller, policies: PolicySet, question: PolicyQuestion) -> PolicyAnswer:
     """The decision that would be made if the caller's agency asked now. Stores nothing.
 
-    Raises RuleBroken for an unknown purpose, an impossible window, and an asset that does not exist or that the caller
-    may not see.
+    Raises RuleBroken for an unknown purpose, an impossible window or one that is over, an asset that does not exist or
+    that the caller may not see, and more of it than there are: whoever asks for that is refused, whatever is decided.
     """
     window = question.window.checked("/window")
+    if window.end <= caller.now:
+        words = "That time is over: ask for another time."
+        raise RuleBroken.at(words, "window_over", "not in the future", pointer="/window/end")
     await check_purpose(read, question.purpose)
     try:
-        await visible_asset(read, caller.principal, question.asset_id, caller.now)
+        found = await visible_asset(read, caller.principal, question.asset_id, caller.now)
     except NotFound as unknown:
         raise unknown.named_at("/asset_id") from None
+    if question.quantity > found.capacity:
+        words = f"The capacity of this asset is {found.capacity}."
+        raise RuleBroken.at(words, "quantity_over_capacity", "more than there are", pointer="/quantity")
     gathered = await collect_facts(
         read,
         policies,

@@ -35,7 +35,14 @@ from registry.sharing.policy.schemas.sets import (
     permission=Action.DECISIONS_EVALUATE,
     status=200,
     example=QUESTION_EXAMPLE,
-    problems=("unknown_asset", "unknown_purpose", "window_reversed", "window_too_long"),
+    problems=(
+        "quantity_over_capacity",
+        "unknown_asset",
+        "unknown_purpose",
+        "window_over",
+        "window_reversed",
+        "window_too_long",
+    ),
 )
 async def evaluate_policy(
     data: JSONBody[PolicyQuestion],
@@ -47,7 +54,8 @@ async def evaluate_policy(
     """Ask “what if”: how would this be decided now?
 
     The caller's agency is the requesting one. Nothing is stored of it; that somebody asked is counted by person, and
-    shown to the agency's auditors. A denial is a successful answer: it says why, and what would change it.
+    shown to the agency's auditors. A denial is a successful answer: it says why, and what would change it. A time that
+    is over, and more of an asset than there is, are refused here as they are in a request.
     """
     found = await getting.evaluate(read, caller, policies, data)
     await policy_questions.note(caller, data.asset_id)

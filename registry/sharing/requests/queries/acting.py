@@ -116,9 +116,16 @@ def offer_version_of(row: Row[Any]) -> int | None:
 
 
 def allowed_on_line(
-    row: Row[Any], principal: Principal, now: datetime, availability: AskAvailability | None
+    row: Row[Any],
+    principal: Principal,
+    now: datetime,
+    availability: AskAvailability | None,
+    alone: AskAvailability | None,
 ) -> list[AllowedAction]:
-    """What the caller can do with one line, and why not, where it is a matter of how things stand."""
+    """What the caller can do with one line, and why not, where it is a matter of how things stand.
+
+    `alone` is its availability if nothing is lent on the other lines: whoever lends chooses among them.
+    """
     side, status, of_request = side_of(row, principal), LineStatus(row.line_status), RequestStatus(row.status)
     replaced, left = row.replaced_by_no is not None, still_open(row) or 0
     actions = []
@@ -144,7 +151,7 @@ def allowed_on_line(
             actions.append(offer("refuse_offer", withheld=why_not_answered(of_request, status, left, accept=False)))
     if status in RESERVABLE and refusal(principal, Action.LOANS_RESERVE, [side]) is None:
         changed = changed_in(row)
-        gone = why_none_lent(availability, together=row.personnel_ids is not None)
+        gone = why_none_lent(alone, together=row.personnel_ids is not None)
         unlent = APPROVED_IT if row.approved_it else why_changed(changed) if changed else gone
         actions.append(offer("create_loan", withheld=unlent))
     if refusal(principal, Action.REQUESTS_ANSWER, [side]) is None:

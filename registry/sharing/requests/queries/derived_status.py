@@ -42,12 +42,14 @@ BIT = {
     status.value: 1 << position
     for position, status in enumerate(status for status in LineStatus if status is not LineStatus.WITHDRAWN)
 } | {"over": 1 << len(LineStatus)}
+# What was refused has another bit once it cannot be asked again, since its time is over: then it is open no more.
+_REFUSED_OVER = {status.value: 1 << position for position, status in enumerate(sorted(REFUSED), len(LineStatus) + 1)}
 _NEED, _CHILD, _CHILD_LOAN = request_line.alias("need"), request_line.alias("child"), loan.alias("child_loan")
 _GIVEN_UP_LOAN = loan.alias("given_up_loan")
 _AS_SHOWN = frozenset({"updated_at", "submitted_at", "head_changes", "head_changed_at", *AS_SENT})
 _WHOLE = BIT["reserved"] | BIT["over"]
 _WITH_LOAN = _WHOLE | BIT["partially_filled"]
-_OPEN = sum(BIT[status] for status in OPEN)
+_OPEN = sum(BIT[status] for status in OPEN | REFUSED)
 
 LIVE_LOAN = (
     sa.select(loan.c.id)
@@ -246,6 +248,11 @@ def refused() -> sa.ColumnElement[bool]:
     return sa.and_(in_force(), sa.not_(answers), answered_status().in_(sorted(REFUSED)))
 
 
+def _refused_for_good() -> sa.ColumnElement[bool]:
+    """A criterion: lines that, once refused, are not asked again: their time is over, or it answers a need."""
+    return sa.or_(request_line.c.ends_at <= NOW, request_line.c.fills_no.is_not(None))
+
+
 def _mark() -> sa.ColumnElement[int]:
     # To who asks, what agencies answer counts by what they lend; that they are asked, the line of the need says.
     only_asked = sa.and_(
@@ -259,10 +266,12 @@ def _mark() -> sa.ColumnElement[int]:
         (_rest_open(), BIT["partially_filled"]),
         (sa.and_(reservable(), has_loan(loan.c.status.not_in(sorted(OVER)))), BIT["reserved"]),
         (sa.and_(reservable(), has_loan()), BIT["over"]),
+        (sa.and_(reservable(), given_up(), _refused_for_good()), _REFUSED_OVER["declined"]),
         (sa.and_(reservable(), given_up()), BIT["declined"]),
         (revoked(), 0),
         (lapsed(request.c.status), BIT["expired"]),
         (unanswered(), BIT["unanswered"]),
+        *((sa.and_(request_line.c.status == name, _refused_for_good()), bit) for name, bit in _REFUSED_OVER.items()),
         *((request_line.c.status == name, bit) for name, bit in BIT.items()),
         else_=0,
     )
@@ -296,13 +305,13 @@ def status_of(found: FromClause) -> sa.ColumnElement[str]:
     def none(bits: int) -> sa.ColumnElement[bool]:
         return sa.not_(some(bits))
 
-    rest = sum(BIT.values()) - _WHOLE
+    rest = sum((*BIT.values(), *_REFUSED_OVER.values())) - _WHOLE
     over = sa.and_(none(BIT["reserved"] | BIT["partially_filled"]), none(_OPEN))
     return sa.case(
         (found.c.status.in_(sorted(SET_BY_PEOPLE)), found.c.status),
         (sa.and_(some(_WITH_LOAN), over), RequestStatus.COMPLETED.value),
         (sa.and_(some(_WITH_LOAN), none(rest)), RequestStatus.FILLED.value),
         (some(_WITH_LOAN), RequestStatus.PARTIALLY_FILLED.value),
-        *((some(BIT[line]), outcome.value) for line, outcome in LEAST_SETTLED_FIRST),
+        *((some(BIT[line] | _REFUSED_OVER.get(line, 0)), outcome.value) for line, outcome in LEAST_SETTLED_FIRST),
         else_=RequestStatus.WITHDRAWN.value,
     )

@@ -208,16 +208,16 @@ async def get_request(read: Read, principal: Principal, request_id: UUID, now: d
 
 async def shown(read: Read, rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> ResourceRequest:
     """The representation of a request's rows, with what of it can be had."""
-    return as_request(rows, principal, now, await _can_be_had(read, rows, principal, now))
+    return as_request(rows, principal, now, *await _can_be_had(read, rows, principal, now))
 
 
 async def _can_be_had(
     read: Read, rows: Sequence[Row[Any]], principal: Principal, now: datetime
-) -> dict[UUID, AskAvailability]:
+) -> tuple[dict[UUID, AskAvailability], dict[UUID, AskAvailability]]:
     """What lines ask for that may still lead to a loan, or be asked again: whether it can be had, by their ids.
 
     It is one question for all of them. Of what several open lines ask for at the same time, the first of them counts
-    for the next ones.
+    for the next ones; in the second answer none does, since whoever lends may choose the line on which it lends.
     """
     lines = [
         row
@@ -241,8 +241,13 @@ async def _can_be_had(
         )
         for row in lines
     ]
-    found = await can_be_had(read, principal.agency_id, asks, now)
-    return {row.line_id: each for row, each in zip(lines, found, strict=True)}
+    behind = [
+        (row, msgspec.structs.replace(ask, beside=())) for row, ask in zip(lines, asks, strict=True) if ask.beside
+    ]
+    found = await can_be_had(read, principal.agency_id, [*asks, *(ask for _, ask in behind)], now)
+    had = {row.line_id: each for row, each in zip(lines, found[: len(lines)], strict=True)}
+    alone = {row.line_id: each for (row, _), each in zip(behind, found[len(lines) :], strict=True)}
+    return had, {**had, **alone}
 
 
 def _window(row: Row[Any]) -> Window:
@@ -250,9 +255,16 @@ def _window(row: Row[Any]) -> Window:
 
 
 def as_request(
-    rows: Sequence[Row[Any]], principal: Principal, now: datetime, available: Mapping[UUID, AskAvailability]
+    rows: Sequence[Row[Any]],
+    principal: Principal,
+    now: datetime,
+    available: Mapping[UUID, AskAvailability],
+    alone: Mapping[UUID, AskAvailability],
 ) -> ResourceRequest:
-    """The representation of a request's rows, with the caller's allowed actions at `now`."""
+    """The representation of a request's rows, with the caller's allowed actions at `now`.
+
+    `available` is what of its lines can be had, `alone` the same with nothing but that line lent.
+    """
     row, numbers = rows[0], {each.no for each in rows}
     # Only lines that the viewer sees: another owner is not told that, nor of whom, something is asked in its place.
     replaced = {each.replaced_by_no: each.no for each in rows if each.replaced_by_no in numbers}
@@ -265,7 +277,9 @@ def as_request(
         priority=row.priority,
         incident_number=row.incident_number,
         summary=row.summary,
-        lines=[_line(each, principal, replaced, now, available.get(each.line_id)) for each in rows],
+        lines=[
+            _line(each, principal, replaced, now, available.get(each.line_id), alone.get(each.line_id)) for each in rows
+        ],
         refused_line_count=sum(is_refused(each, own=own) for each in rows),
         submitted_at=row.submitted_at,
         ended_reason=row.ended_reason or _last_withdrawn(rows),
@@ -291,6 +305,7 @@ def _line(
     replaced: Mapping[int, int],
     now: datetime,
     availability: AskAvailability | None,
+    alone: AskAvailability | None,
 ) -> RequestLine:
     located, own = row.place_latitude is not None, side_of(row, principal) == "requesting"
     changed = changed_in(row) if row.asset_name is not None else []
@@ -335,7 +350,7 @@ def _line(
         refused=_refusal(row),
         replaces_line_no=replaced.get(row.no),
         replaced_by_line_no=row.replaced_by_no if row.replaced_by_no in replaced else None,
-        allowed_actions=allowed_on_line(row, principal, now, availability),
+        allowed_actions=allowed_on_line(row, principal, now, availability, alone),
     )
 
 

@@ -14,9 +14,13 @@ from registry.directory.agencies.tables import agency
 from registry.directory.waiting import Asked, InboxAction, InboxEntry, InboxKind, InboxSubject
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.database.handles import Read
+from registry.resources.allocations.queries import lacking_for_loan
+from registry.resources.assets.rules import ServiceStatus
+from registry.resources.assets.tables import asset
 from registry.sharing.requests.queries.derived_status import (
     NOW,
     answered_status,
+    has_loan,
     in_force,
     line_status,
     marked_requests,
@@ -27,6 +31,7 @@ from registry.sharing.requests.queries.derived_status import (
 )
 from registry.sharing.requests.queries.visibility import VIEWER
 from registry.sharing.requests.rules import (
+    IN_PLAY,
     REFUSED,
     SET_BY_PEOPLE,
     STILL_ASKED,
@@ -46,6 +51,10 @@ _TASKS: Final = {
     _L.OPEN: "Nobody is asked for it: ask agencies, or take it back.",
     _L.PARTIALLY_FILLED: "Some of it is still lacking, and nobody is asked for that: ask agencies, or take it back.",
 }
+_CANNOT_COME: Final = (
+    "Its agency cannot lend it as it stands: it is out of service, or not to be had in that time. Ask for something "
+    "else in its place, or take it back."
+)
 _NOBODY_LEFT: Final = "Of the agencies that were asked none is to answer any more: ask others, or take it back."
 
 
@@ -63,8 +72,27 @@ def _asked(*criteria: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     )
 
 
+def _cannot_come() -> sa.ColumnElement[bool]:
+    """A criterion: lines that wait for an answer, of an asset that cannot be had in their time, whoever borrows it.
+
+    As in the loans that this hinders: it is out of service, or held otherwise, and not by other loans alone.
+    """
+    from_now = sa.case((request_line.c.starts_at > NOW, request_line.c.starts_at), else_=NOW)
+    lacking = lacking_for_loan(request_line, asset.c.capacity, from_now, request_line.c.ends_at)
+    its = sa.select(sa.literal(1)).where(
+        asset.c.id == request_line.c.asset_id,
+        sa.or_(asset.c.service_status != ServiceStatus.IN_SERVICE.value, lacking),
+    )
+    return sa.and_(
+        request_line.c.status.in_(sorted(IN_PLAY)), sa.not_(has_loan()), its.correlate(request_line).exists()
+    )
+
+
 def lacks_help() -> sa.ColumnElement[bool]:
-    """A criterion: lines whose time is not over, of which something is lacking, and that no agency is to answer."""
+    """A criterion: lines whose time is not over, of which something is lacking, and that no agency can bring as it is.
+
+    Nobody is to answer any more; or the asset that is asked for cannot be had.
+    """
     overdue = sa.and_(_ASKED.c.status == _L.ASKED.value, _ASKED.c.answer_due_at <= NOW)
     answering = _asked(_ASKED.c.status.in_(sorted(STILL_ASKED)), sa.not_(sa.func.coalesce(overdue, sa.false())))
     return sa.and_(
@@ -75,6 +103,7 @@ def lacks_help() -> sa.ColumnElement[bool]:
             answered_status().in_(sorted(REFUSED)),
             sa.and_(open_need(), remaining() > 0, sa.not_(answering)),
             sa.and_(request_line.c.ended_at.is_(None), partly_lent()),
+            _cannot_come(),
         ),
     )
 
@@ -136,7 +165,11 @@ def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
     status, path = LineStatus(row.line_status), f"/v1/requests/{row.request_id}"
     of_line = f"{path}/lines/{row.line_id}"
     back = InboxAction(operation="withdraw_request_line", path=f"{of_line}/withdraw")
-    if status in REFUSED:
+    instead: InboxAction | None = back
+    if status in IN_PLAY:
+        # Asking for something else is an edit of the line, which needs to be said; asking the same helps nobody.
+        action, instead = back, None
+    elif status in REFUSED:
         action = InboxAction(operation="ask_request_line_again", path=f"{of_line}/ask-again")
     else:
         action = InboxAction(operation="source_request_line", path=f"{of_line}/source")
@@ -146,11 +179,11 @@ def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
         id=row.line_id,
         kind=_K,
         subject=InboxSubject(kind="request", id=row.request_id, name=f"{row.summary} (line {row.no})", path=path),
-        task=_NOBODY_LEFT if status is _L.OPEN and row.was_asked else _TASKS[status],
+        task=_NOBODY_LEFT if status is _L.OPEN and row.was_asked else _TASKS.get(status, _CANNOT_COME),
         late=row.due_at <= asked.as_of,
         due_at=row.due_at,
         waiting_from=row.changed_at,
         partner=None if owner_id is None else AgencyReference(id=owner_id, name=row.assisting_name),
         action=action if mine else None,
-        instead=back if mine else None,
+        instead=instead if mine else None,
     )
