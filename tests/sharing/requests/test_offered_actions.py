@@ -275,7 +275,7 @@ STATES: Mapping[str, tuple[str, str, Callable[[Scene], Awaitable[Found]]]] = {
     "withdrawn": ("withdrawn", "withdrawn denied", withdrawn),
     "over": ("expired", "expired", lambda scene: scene.asked(PERMITTED, over=True)),
     "over, and denied": ("denied", "denied", lambda scene: scene.asked(DENIED, over=True)),
-    "closed by hand": ("closed_manually", "reserved denied withdrawn", closed),
+    "closed by hand": ("closed_manually", "filled denied withdrawn", closed),
     "closed, then the loan cancelled": ("closed_manually", "withdrawn denied withdrawn", closed_and_cancelled),
     "closed, then given up": ("closed_manually", "declined denied withdrawn", closed_and_given_up),
 }
