@@ -168,7 +168,7 @@ async def test_recording_what_all_agreed_on_paper(trips: RoundTrips, cast: Cast)
 
 
 async def test_reading_an_inbox(trips: RoundTrips, cast: Cast) -> None:
-    """However much waits: one question a room, two of requests, deadlines, damage to assess, and what is over a limit."""
+    """However much waits: one question a room, two of requests; deadlines, damage to assess, what is over a limit."""
     await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting)
     counted: list[int] = []
     for _ in range(3):
