@@ -4,6 +4,7 @@ Nothing is lent beyond that limit; but what was lost, and asked for again, may b
 both sides read that it is too many: worked out on reading, so that it is gone once enough of it is back.
 """
 
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -74,11 +75,12 @@ def _over(found: Row[Any]) -> OverLimit | None:
     return OverLimit(quantity=int(found.held), most=None if withheld else most, clause=terms.clauses.get(_TERM))
 
 
-def _statement(side: Side, *, own: bool) -> sa.Select[Any]:
+def _of_side(side: Side, *, own: bool) -> sa.Select[Any]:
     mine, other = (f"{each}_agency_id" for each in (side, _OTHER[side]))
     viewer, partner = (mine, other) if own else (other, mine)
     return (
         sa.select(
+            sa.literal_column(f"'{side}'", sa.Text).label("side"),
             *(loan.c.id, loan.c.asset_snapshot, loan.c.updated_at),
             *(_partner.c.id.label("partner_id"), _partner.c.name.label("partner_name")),
             *(_HELD.label("held"), agreement_version.c.terms, agreement_version.c.restricted_terms),
@@ -94,24 +96,27 @@ def _statement(side: Side, *, own: bool) -> sa.Select[Any]:
             SEVERAL_OUT,
             _IS_LAST,
         )
-        .order_by(loan.c.id)
     )
 
 
-_STATEMENTS: Final = {(side, own): _statement(side, own=own) for side in Side for own in (True, False)}
+@cache
+def _statement(sides: tuple[Side, ...], own: bool) -> sa.CompoundSelect[Any]:
+    """Of each of these sides, in one statement, each from its side's index."""
+    return sa.union_all(*(_of_side(side, own=own) for side in sides))
 
 
 async def waiting_over_limit(read: Read, asked: Asked) -> list[InboxEntry]:
     """What is too many at one time, for its owner and for who has it: the last loan of each asset tells of all."""
-    own, found = asked.whose != "partners", list[InboxEntry]()
+    own = asked.whose != "partners"
+    sides = tuple(
+        side for side in Side if asked.whose != "me" or refusal(asked.principal, _NEEDED[side], [side.value]) is None
+    )
+    if not sides:
+        return []
     parameters = {"viewer": asked.principal.agency_id, "after_id": asked.after_id(InboxKind.OVER_LIMIT)}
-    for side in Side:
-        if asked.whose == "me" and refusal(asked.principal, _NEEDED[side], [side.value]) is not None:
-            continue
-        for row in await read.all_slowly(_STATEMENTS[side, own], parameters):
-            over = _over(row)
-            if over is not None:
-                found.append(_entry(row, over, side, own=own))
+    rows = await read.all_slowly(_statement(sides, own), parameters)
+    told = ((row, over) for row in rows if (over := _over(row)) is not None)
+    found = [_entry(row, over, Side(row.side), own=own) for row, over in told]
     return sorted(found, key=lambda entry: entry.key)[: asked.limit]
 
 
