@@ -29,7 +29,7 @@ READ_BY: Mapping[str, Action] = {
     "import": Action.IMPORTS_RUN,
     "import_mapping": Action.IMPORTS_RUN,
     "insurance": Action.AGENCIES_READ,
-    "issuer": Action.ISSUERS_MANAGE,
+    "issuer": Action.PRINCIPALS_READ,  # an agency hears of who speaks for it, though the operator alone reads the list
     "ledger_key": Action.AUDIT_READ,
     "ledger_signing_key": Action.LEDGER_VERIFY,
     "loan": Action.LOANS_READ,
