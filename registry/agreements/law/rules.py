@@ -39,6 +39,7 @@ _NAMES_LAW: Final = re.compile(
     r"|\b(?:Gen|Rev|Comp|Ann|Stat|Admin|Const)\."
     r"|\bU\.?\s?S\.?\s?C\b|\bC\.?\s?F\.?\s?R\b|\bP(?:ub)?\.\s?L\."
     r"|\b[A-Z]{2,5}\s\d+[./-]\d|\b[A-Z](?:\.[A-Z])+\.\s\d"
+    r"|\bLESO\b|\bEquitable Sharing\b"  # programmes whose terms bind like law
     r"|\bCode\b|\b[A-Z]\w*\.?\s(?:Act|Compact)\b"
     r"|\b(?i:statut\w+|ordinances?|constitution\w*|laws?\b(?!\s+enforcement))"
 )

@@ -41,6 +41,8 @@ _READ_AT_ONCE = 8_192
 _MOST_ADDRESSES = 2
 _NAT64 = ip_network("64:ff9b::/96")
 _GIVEN_OUT = ip_network("2000::/3")  # all that IANA has given out of IPv6 for the public internet
+_FOR_PROTOCOLS = ip_network("192.0.0.0/24")  # RFC 6890; some versions of Python call a part of it global
+_HOST_SERVICE = ip_address("168.63.129.16")  # public by its number, and the machine's own host at a cloud provider
 _TUNNELS = (ip_network("2002::/16"), ip_network("2001::/32"))  # 6to4 and Teredo, to whatever address of IPv4
 _Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -71,7 +73,8 @@ class Reach:
 
 def _is_public(address: _Address) -> bool:
     # `is_global` alone is true of IPv6 that stands for an address of IPv4 in old or local ways, and of site-local ones.
-    given_out = address.version == 4 or address in _GIVEN_OUT
+    given_out = address in _GIVEN_OUT if address.version == 6 else address not in _FOR_PROTOCOLS
+    given_out = given_out and address != _HOST_SERVICE
     tunnelled = any(address in tunnel for tunnel in _TUNNELS)
     return given_out and address.is_global and not address.is_multicast and not tunnelled
 

@@ -258,23 +258,27 @@ async def test_webhook(write: Write, caller: Caller, making: WebhookMaking, id_:
             "attempts": 0,
             "next_try_at": caller.now,
             "created_at": caller.now,
+            "version": 1,
         },
     )
     return as_delivery(await delivery_row(write, id_, delivery_id), caller.principal)
 
 
-async def redeliver(write: Write, caller: Caller, id_: UUID, delivery_id: UUID) -> WebhookDelivery:
+async def redeliver(
+    write: Write, caller: Caller, id_: UUID, delivery_id: UUID, expected: Expected = None
+) -> WebhookDelivery:
     """Have a message sent again that was delivered, given up or missed; by its id a receiver knows that it is the same.
 
-    Raises NotFound, Forbidden, WrongStatus for one that waits.
+    Raises NotFound, Forbidden, StaleVersion, WrongStatus for one that waits.
     """
     await _locked(write, caller, id_)
     row = await delivery_row(write, id_, delivery_id)
     await write.once()
+    check_version(expected, row.version)
     if (why := why_not_again(row)) is not None:
         raise WrongStatus(f"That delivery is not sent again. {why}")
     again = {"status": DeliveryStatus.WAITING, "attempts": 0, "next_try_at": caller.now, "ended_at": None}
-    await write.run(_SEND_AGAIN.values(**again), {"its_id": delivery_id})
+    await write.run(_SEND_AGAIN.values(**again, version=row.version + 1), {"its_id": delivery_id})
     return as_delivery(await delivery_row(write, id_, delivery_id), caller.principal)
 
 

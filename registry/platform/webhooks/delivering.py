@@ -123,7 +123,11 @@ _NEXT = (
     .order_by(webhook_delivery.c.next_try_at, webhook_delivery.c.seq, webhook_delivery.c.id)
     .limit(1)
 )
-_CHANGE = webhook_delivery.update().where(webhook_delivery.c.id == sa.bindparam("its_id", type_=_ID), _WAITING)
+_CHANGE = (
+    webhook_delivery.update()
+    .where(webhook_delivery.c.id == sa.bindparam("its_id", type_=_ID), _WAITING)
+    .values(version=webhook_delivery.c.version + 1)
+)
 _CLAIM = _CHANGE.where(webhook_delivery.c.next_try_at == sa.bindparam("as_read", type_=_AT))
 _ONE = _ACTING.where(webhook.c.id == sa.bindparam("id", type_=_ID))
 _OLD = (
@@ -442,6 +446,7 @@ def _delivery_of(row: Row[Any], event: Told, now: datetime) -> dict[str, object]
         "subject_id": event.subject_id,
         "status": DeliveryStatus.WAITING,
         "attempts": 0,
+        "version": 1,
         "next_try_at": now,
         "created_at": now,
     }
@@ -463,6 +468,7 @@ def _digest_of(row: Row[Any], missed: Missed, feed: Feed, now: datetime) -> dict
         "told": told,
         "status": DeliveryStatus.WAITING,
         "attempts": 0,
+        "version": 1,
         "next_try_at": now,
         "created_at": now,
     }

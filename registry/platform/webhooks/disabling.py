@@ -29,7 +29,7 @@ _COUNT = (
     .where(_WAITING_EVENTS)
     .group_by(webhook_delivery.c.type)
 )
-_MISS = webhook_delivery.update().where(_WAITING_EVENTS)
+_MISS = webhook_delivery.update().where(_WAITING_EVENTS).values(version=webhook_delivery.c.version + 1)
 
 
 class Missed(Struct, kw_only=True):

@@ -217,6 +217,7 @@ def as_delivery(row: Row[Any], principal: Principal) -> WebhookDelivery:
         error=row.error,
         took_ms=row.took_ms,
         allowed_actions=[offer("redeliver", withheld=why_not_again(row))] if may_manage(principal) else [],
+        version=row.version,
         created_at=row.created_at,
     )
 

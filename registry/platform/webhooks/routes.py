@@ -38,6 +38,14 @@ def _answer(found: Webhook, *, created: bool = False) -> Answer[Webhook]:
     )
 
 
+def _delivery(found: WebhookDelivery, *, created: bool = False) -> Answer[WebhookDelivery]:
+    return Answer(
+        found,
+        etag=entity_tag(found.version, found.allowed_actions),
+        location=f"/v1/webhooks/{found.webhook_id}/deliveries/{found.id}" if created else None,
+    )
+
+
 @operation("get", "/webhooks", permission=Action.WEBHOOKS_READ, query=NewestFirst)
 async def list_webhooks(
     read: Supplied[Read], filters: Supplied[NewestFirst], caller: Supplied[Caller]
@@ -172,6 +180,7 @@ async def disable_webhook(
     "/webhooks/{webhook_id:uuid}/test",
     permission=Action.WEBHOOKS_MANAGE,
     problems=("webhooks_off",),
+    etag=True,
 )
 async def test_webhook(
     webhook_id: FromPath[UUID],
@@ -184,7 +193,7 @@ async def test_webhook(
     It is tried once, within seconds. Read the delivery to see what came of it.
     """
     made = await commands.test_webhook(write, caller, webhook_making, webhook_id)
-    return Answer(made, location=f"/v1/webhooks/{webhook_id}/deliveries/{made.id}")
+    return _delivery(made, created=True)
 
 
 @operation(
@@ -203,12 +212,14 @@ async def list_webhook_deliveries(
     return Answer(await queries.list_deliveries(read, caller, webhook_id, filters))
 
 
-@operation("get", "/webhooks/{webhook_id:uuid}/deliveries/{delivery_id:uuid}", permission=Action.WEBHOOKS_READ)
+@operation(
+    "get", "/webhooks/{webhook_id:uuid}/deliveries/{delivery_id:uuid}", permission=Action.WEBHOOKS_READ, etag=True
+)
 async def get_webhook_delivery(
     webhook_id: FromPath[UUID], delivery_id: FromPath[UUID], read: Supplied[Read], caller: Supplied[Caller]
 ) -> Answer[WebhookDelivery]:
     """Read one delivery, and what came of its last try. Nothing that the receiver said is kept but its status."""
-    return Answer(await queries.get_delivery(read, caller, webhook_id, delivery_id))
+    return _delivery(await queries.get_delivery(read, caller, webhook_id, delivery_id))
 
 
 @operation(
@@ -217,12 +228,17 @@ async def get_webhook_delivery(
     permission=Action.WEBHOOKS_MANAGE,
     status=200,
     problems=("wrong_status",),
+    etag=True,
 )
 async def redeliver_webhook_delivery(
-    webhook_id: FromPath[UUID], delivery_id: FromPath[UUID], write: Supplied[Write], caller: Supplied[Caller]
+    webhook_id: FromPath[UUID],
+    delivery_id: FromPath[UUID],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
 ) -> Answer[WebhookDelivery]:
     """Have a message sent again that was delivered, given up or missed, under the same `webhook-id`."""
-    return Answer(await commands.redeliver(write, caller, webhook_id, delivery_id))
+    return _delivery(await commands.redeliver(write, caller, webhook_id, delivery_id, if_match))
 
 
 router = Router(

@@ -131,6 +131,7 @@ class WebhookDelivery(Struct, kw_only=True, frozen=True):
     error: Annotated[str | None, Meta(description="Why the last try failed; null where it did not.")]
     took_ms: Annotated[int | None, Meta(description="How many milliseconds the last try took; null for none.")]
     allowed_actions: list[AllowedAction]
+    version: int
     created_at: Instant
 
 

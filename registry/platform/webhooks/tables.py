@@ -75,6 +75,7 @@ webhook_delivery = table(
     sa.Column("http_status", sa.Integer),
     sa.Column("error", sa.Text),
     sa.Column("took_ms", sa.Integer),
+    sa.Column("version", sa.Integer, nullable=False),
     one_of("kind", DeliveryKind),
     one_of("status", DeliveryStatus),
     sa.CheckConstraint("(status = 'waiting') = (ended_at IS NULL)", name="ended"),

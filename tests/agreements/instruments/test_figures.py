@@ -340,10 +340,10 @@ def test_words_and_figures_that_differ_are_told_whatever_the_clause_is_about() -
         *("ninety (60) days", "twelve (18) months", "forty-eight (72) hours"),
         *("five hundred (400) dollars", "Five hundred dollars ($400)", "$400 (five hundred dollars)"),
     ):
-        (told,) = otherwise(clause(f"The loan is for {words} at most.", "purpose", "3"))
+        (told,) = otherwise(clause(f"The trial is for {words} at most.", "purpose", "3"))
         assert told == f"Clause 3 says “{words}”: the word and the number differ."
     for words in ("ninety (90) days", "five hundred (500) dollars", "five hundred dollars ($500.25)", "$500"):
-        assert otherwise(clause(f"The loan is for {words} at most.", "purpose", "3")) == []
+        assert otherwise(clause(f"The trial is for {words} at most.", "purpose", "3")) == []
 
 
 def test_a_notice_to_leave_is_compared_under_whatever_heading_it_stands() -> None:

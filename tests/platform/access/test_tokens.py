@@ -66,6 +66,7 @@ def test_a_token_becomes_a_principal() -> None:
         scopes=frozenset({"loans:*", "assets:read"}),
         token_id="t1",
         issuer="https://id.example",
+        known_until=after(600 + SKEW).timestamp(),
     )
 
 

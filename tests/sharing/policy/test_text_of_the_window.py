@@ -1,5 +1,6 @@
 """A loan is decided by the text that binds both agencies when it begins, and names the one that takes its place."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -26,10 +27,23 @@ from tests.support.requests import line_for, need_line, submitted
 
 CHICAGO = ZoneInfo("America/Chicago")
 IN_DAYS = 20
-CHANGES = day_starts_at(days_ahead(IN_DAYS), CHICAGO)
-BEFORE = CHANGES - timedelta(days=9)
-WITHIN = CHANGES - timedelta(hours=20)
-AFTER = CHANGES + timedelta(days=3)
+
+
+def changes() -> datetime:
+    """When another text takes over."""
+    return day_starts_at(days_ahead(IN_DAYS), CHICAGO)
+
+
+def before() -> datetime:
+    return changes() - timedelta(days=9)
+
+
+def within() -> datetime:
+    return changes() - timedelta(hours=20)
+
+
+def after() -> datetime:
+    return changes() + timedelta(days=3)
 
 
 def lasting(start: datetime, hours: int = 80) -> Window:
@@ -68,40 +82,40 @@ def at(instant: datetime) -> str:
 async def test_the_text_at_the_start_decides(cast: Cast, now: int, then: int, outcomes: str) -> None:
     partners = await amended(cast, now, then)
     asset, found = await make_asset(partners.assisting), []
-    for start in (BEFORE, AFTER):
+    for start in (before(), after()):
         decision = (await make_decision(partners.requesting, asset, window=lasting(start))).decision
         found.append(decision.outcome)
         sides = f"requesting_agency_id={cast.requesting.id}&assisting_agency_id={cast.assisting.id}"
         asked = f"/v1/agreements/in-force?{sides}&as_of={start.isoformat().replace('+', '%2B')}"
         (binding,) = (await cast.requesting.legal.done("GET", asked))["items"]
-        assert version(decision) == binding["version_no"] == (1 if start == BEFORE else 2)
-        assert bool(of_texts(decision)) is (start == AFTER)
+        assert version(decision) == binding["version_no"] == (1 if start == before() else 2)
+        assert bool(of_texts(decision)) is (start == after())
     assert found == outcomes.split()
     (said,) = of_texts(decision)
     assert (said.policy_id, said.layer, said.title) == ("text_changes", "engine", "The agreement changes its text")
     number = partners.agreement["number"]
     assert said.reason == (
-        f"Version 2 of agreement {number} takes the place of version 1 on {at(CHANGES)}. "
+        f"Version 2 of agreement {number} takes the place of version 1 on {at(changes())}. "
         "This is decided by version 2, which binds both when this loan begins."
     )
 
 
 async def test_a_text_that_takes_over_while_the_loan_lasts_is_named(cast: Cast) -> None:
     partners = await amended(cast)
-    loan = await make_loan(partners, window=lasting(WITHIN))
+    loan = await make_loan(partners, window=lasting(within()))
     assert loan["agreement"]["version_no"] == 1, "it is lent under the text that binds as it begins"
     decision = await cast.requesting.coordinator.done("GET", f"/v1/decisions/{loan['decision_id']}")
     (said,) = [each for each in decision["decision"]["reasons"] if each["effect"] == "text"]
     number = partners.agreement["number"]
     assert said["reason"] == (
-        f"While this loan lasts, version 2 of agreement {number} takes the place of version 1 on {at(CHANGES)}. "
+        f"While this loan lasts, version 2 of agreement {number} takes the place of version 1 on {at(changes())}. "
         "This is decided by version 1, which binds both when this loan begins; a longer loan that is asked for after "
         "that is decided by the version that binds both then."
     )
     replayed = await cast.requesting.coordinator.done("GET", f"/v1/decisions/{loan['decision_id']}/replay")
     assert replayed["same"] is True
     ends_before = await make_decision(
-        partners.requesting, {"id": loan["asset"]["id"]}, window=Window(start=BEFORE, end=CHANGES)
+        partners.requesting, {"id": loan["asset"]["id"]}, window=Window(start=before(), end=changes())
     )
     assert of_texts(ends_before.decision) == [], "it is over as the other text begins"
 
@@ -110,7 +124,7 @@ async def test_a_loan_and_its_sheet_cite_the_version_that_binds_as_it_begins(cas
     clause = {"number": "7", "heading": "equipment", "text": "For ninety-six hours at most (demo)."}
     of_term = {"clauses": {"max_duration_hours": "7"}}
     partners = await amended(cast, 72, terms=terms(96, **of_term), provisions=[*PROVISIONS, clause])
-    loan = await make_loan(partners, window=lasting(AFTER))
+    loan = await make_loan(partners, window=lasting(after()))
     for side in (partners.assisting, partners.requesting):
         assert (await see(side, loan["id"]))["agreement"]["version_no"] == 2
         sheet = await side.coordinator.get(f"/v1/loans/{loan['id']}/sheet.html")
@@ -127,18 +141,18 @@ async def test_what_the_coming_text_covers_is_lent_from_then_on(cast: Cast) -> N
         terms=terms(96),
     )  # fmt: skip
     dog = await make_asset(partners.assisting)
-    assert (await make_decision(partners.requesting, dog, window=lasting(WITHIN))).outcome == "denied"
-    assert await hindered(partners, await make_loan(partners, asset=dog, window=lasting(AFTER))) is False
+    assert (await make_decision(partners.requesting, dog, window=lasting(within()))).outcome == "denied"
+    assert await hindered(partners, await make_loan(partners, asset=dog, window=lasting(after()))) is False
 
 
 async def test_what_the_coming_text_does_not_cover_any_more_cannot_come(cast: Cast) -> None:
     partners = await make_partners(cast, **terms(96))
-    before, after = [await make_loan(partners, window=lasting(start)) for start in (BEFORE, AFTER)]
+    earlier, later = [await make_loan(partners, window=lasting(start)) for start in (before(), after())]
     await amended_on_paper(
         partners.agreement, cast.assisting, cast.requesting, effective_on=days_ahead(IN_DAYS), signed_on="2025-06-01",
         terms=terms(96, categories=["vehicle"]),
     )  # fmt: skip
-    assert [await hindered(partners, loan) for loan in (before, after)] == [False, True]
+    assert [await hindered(partners, loan) for loan in (earlier, later)] == [False, True]
 
 
 async def hindered(partners: Partners, loan: dict[str, Any]) -> bool:
@@ -167,7 +181,7 @@ async def test_a_change_that_only_a_report_says_governs_nothing(cast: Cast) -> N
     path = f"/v1/agreements/{partners.agreement['id']}"
     await cast.assisting.legal.done("POST", f"{path}/record-amendment", paper)
     asset = await make_asset(partners.assisting)
-    decision = (await make_decision(partners.requesting, asset, window=lasting(AFTER))).decision
+    decision = (await make_decision(partners.requesting, asset, window=lasting(after()))).decision
     assert (decision.outcome, version(decision), of_texts(decision)) == ("permitted", 1, [])
 
 
@@ -179,16 +193,16 @@ async def test_who_has_not_signed_the_amendment_borrows_by_the_old_text(cast: Ca
     await amended_on_paper(found, *both, effective_on=day, signed_on="2025-06-01", terms=terms(72))
     asset = await make_asset(cast.assisting)
     for borrower, outcome, no in ((cast.requesting, "permitted", 1), (cast.neighbour, "denied", 2)):
-        decision = (await make_decision(borrower, asset, window=lasting(AFTER))).decision
+        decision = (await make_decision(borrower, asset, window=lasting(after()))).decision
         assert (decision.outcome, version(decision), bool(of_texts(decision))) == (outcome, no, no == 2)
 
 
-@pytest.mark.parametrize("start", [BEFORE, WITHIN, AFTER])
-async def test_what_if_a_page_and_what_is_asked_say_the_same(cast: Cast, start: datetime) -> None:
+@pytest.mark.parametrize("start", [before, within, after])
+async def test_what_if_a_page_and_what_is_asked_say_the_same(cast: Cast, start: Callable[[], datetime]) -> None:
     partners = await amended(cast)
     neighbours = await sign_agreement(cast.neighbour.service, cast.neighbour, cast.requesting, terms=terms(96))
     assets = [await make_asset(each) for each in (cast.assisting, cast.neighbour)]
-    window = lasting(start)
+    window = lasting(start())
     need = await submitted(cast.requesting, {}, lines=[need_line(window=window)])
     path = f"/v1/requests/{need['id']}/lines/{need['lines'][0]['id']}/candidates"
     items = (await cast.requesting.coordinator.done("GET", path))["items"]
@@ -210,7 +224,7 @@ async def test_what_if_a_page_and_what_is_asked_say_the_same(cast: Cast, start: 
 
 async def test_what_is_reserved_after_the_amendment_was_signed_is_decided_by_it(cast: Cast) -> None:
     partners = await make_partners(cast, **terms(96))
-    asked = await make_decision(partners.requesting, await make_asset(partners.assisting), window=lasting(AFTER))
+    asked = await make_decision(partners.requesting, await make_asset(partners.assisting), window=lasting(after()))
     assert (asked.outcome, version(asked.decision)) == ("permitted", 1)
     await amended_on_paper(
         partners.agreement, cast.assisting, cast.requesting, effective_on=days_ahead(IN_DAYS), signed_on="2025-06-01",
@@ -227,9 +241,9 @@ async def test_what_has_begun_and_what_leaves_early_is_decided_by_the_text_of_no
     under_way = await make_decision(partners.requesting, await make_asset(partners.assisting), window=window)
     handed_over = await decide_again(partners.assisting, under_way.id, "dispatch")
     assert (version(handed_over.decision), of_texts(handed_over.decision)) == (1, [])
-    later = await make_decision(partners.requesting, await make_asset(partners.assisting), window=lasting(AFTER, 60))
+    later = await make_decision(partners.requesting, await make_asset(partners.assisting), window=lasting(after(), 60))
     assert version((await decide_again(partners.assisting, later.id, "dispatch")).decision) == 2
-    from_now = Window(start=utc_now(), end=lasting(AFTER, 60).end)
+    from_now = Window(start=utc_now(), end=lasting(after(), 60).end)
     early = await decide_again(partners.assisting, later.id, "dispatch", window=from_now)
     assert (early.outcome, version(early.decision)) == ("permitted", 1)
     (said,) = of_texts(early.decision)
@@ -238,11 +252,11 @@ async def test_what_has_begun_and_what_leaves_early_is_decided_by_the_text_of_no
 
 async def test_a_longer_loan_is_decided_by_the_text_at_its_start(cast: Cast) -> None:
     partners = await amended(cast, 96, 72)
-    loan = await make_decision(partners.requesting, await make_asset(partners.assisting), window=lasting(AFTER, 60))
-    longer = await decide_again(partners.requesting, loan.id, "extend", window=lasting(AFTER, 70))
+    loan = await make_decision(partners.requesting, await make_asset(partners.assisting), window=lasting(after(), 60))
+    longer = await decide_again(partners.requesting, loan.id, "extend", window=lasting(after(), 70))
     assert (longer.outcome, version(longer.decision)) == ("permitted", 2)
     with pytest.raises(Conflict, match="allows at most 72 hours"):
-        await decide_again(partners.requesting, loan.id, "extend", window=lasting(AFTER, 80))
+        await decide_again(partners.requesting, loan.id, "extend", window=lasting(after(), 80))
 
 
 async def test_a_term_that_the_coming_text_restricts_is_told_of_that_text(cast: Cast) -> None:
@@ -251,14 +265,14 @@ async def test_a_term_that_the_coming_text_restricts_is_told_of_that_text(cast: 
     secret = terms(37, clauses={"max_duration_hours": "9"})
     partners = await amended(cast, terms=secret, provisions=[*PROVISIONS, clause])
     asset = await make_asset(partners.assisting)
-    denied = (await make_decision(partners.requesting, asset, window=lasting(AFTER))).decision
+    denied = (await make_decision(partners.requesting, asset, window=lasting(after()))).decision
     assert (denied.outcome, version(denied)) == ("denied", 2)
     told = str(denied)
     assert "restricted clause 9" in told
     assert "37 hours" not in str(
         [each.reason for each in denied.reasons] + [each.explanation for each in denied.near_misses]
     )
-    over = (await make_decision(partners.requesting, asset, window=lasting(BEFORE, 100))).decision
+    over = (await make_decision(partners.requesting, asset, window=lasting(before(), 100))).decision
     assert (over.outcome, version(over)) == ("denied", 1)
     assert "allows at most 96 hours" in str(over.reasons), "the present text tells its own"
 
@@ -267,7 +281,7 @@ async def test_what_a_draft_would_change_is_measured_by_the_text_at_the_start(ca
     partners = await amended(cast, 96, 72)
     owner = partners.assisting
     asked = {}
-    for name, start in (("before", BEFORE), ("within", WITHIN), ("after", AFTER)):
+    for name, start in (("before", before()), ("within", within()), ("after", after())):
         asked[name] = await submitted(
             cast.requesting, {}, lines=[line_for(await make_asset(owner), window=lasting(start, 70))]
         )

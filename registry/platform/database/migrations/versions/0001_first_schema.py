@@ -419,6 +419,7 @@ _table(
     sa.Column("http_status", sa.Integer),
     sa.Column("error", sa.Text),
     sa.Column("took_ms", sa.Integer),
+    sa.Column("version", sa.Integer, nullable=False),
     _one_of("kind", "event", "test", "missed"),
     _one_of("status", "waiting", "delivered", "failed", "missed", "withheld"),
     sa.CheckConstraint("(status = 'waiting') = (ended_at IS NULL)", name="ended"),
