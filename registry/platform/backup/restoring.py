@@ -2,7 +2,7 @@
 
 Everything is unpacked, checked and, where its schema is an earlier one, migrated in a folder of its own inside the data
 directory. Then the documents get their place, and the database last: before that there is nothing that could be
-served.
+served. A bucket gets its documents as they are read: what a refused archive left there is named by nothing.
 """
 
 import os
