@@ -10,6 +10,7 @@ that it wakes those whom it concerns. All end when the process does.
 """
 
 import asyncio
+import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime, timedelta
@@ -215,9 +216,11 @@ class Listeners:
         """What is sent: the first place, then events as they come, and a sign of life while none do."""
         agency_id = listener.principal.agency_id
         yield b"retry: 3000\nid: " + self.feed.places.cursor(agency_id, listener.place).encode() + b"\n\n"
-        checked_at = self._now()
+        checked_at, sent_at = self._now(), time.monotonic()
         while True:
-            now, block = self._now(), b":\n\n"
+            # Also who is woken again and again by what it is not told gets its sign of life.
+            silent = time.monotonic() - sent_at >= HEARTBEAT_SECONDS
+            now, block = self._now(), b""
             try:
                 if listener.to_check or now - checked_at > timedelta(seconds=RECHECK_SECONDS):
                     listener.to_check, checked_at = False, now
@@ -233,9 +236,10 @@ class Listeners:
             if listener.end is not None:
                 yield b'event: end\ndata: {"reason":"' + listener.end.encode() + b'"}\n\n'
                 return
-            if block:
-                yield block
-            await _wait(listener, self._now())
+            if block or silent:
+                yield block or b":\n\n"
+                sent_at = time.monotonic()
+            await _wait(listener, self._now(), sent_at + HEARTBEAT_SECONDS - time.monotonic())
 
     async def _new_to(self, listener: Listener, now: datetime) -> bytes:
         async with self._asking:
@@ -262,9 +266,8 @@ def _has_expired(principal: Principal, now: datetime) -> bool:
     return principal.known_until is not None and now.timestamp() >= principal.known_until
 
 
-async def _wait(listener: Listener, now: datetime) -> None:
-    """Wait for something to hear, for the next sign of life, or for the end of the token."""
-    seconds = HEARTBEAT_SECONDS
+async def _wait(listener: Listener, now: datetime, seconds: float) -> None:
+    """Wait for something to hear, for the next sign of life in so many seconds, or for the end of the token."""
     if listener.principal.known_until is not None:
         seconds = min(seconds, max(0.0, listener.principal.known_until - now.timestamp()))
     try:

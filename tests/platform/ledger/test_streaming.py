@@ -314,6 +314,25 @@ async def test_a_token_that_ends_while_nothing_happens_ends_the_stream(
     await task
 
 
+async def test_who_is_woken_by_what_it_is_not_told_still_gets_its_sign_of_life(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "HEARTBEAT_SECONDS", 0.05)
+    heard, task, left = await stage.listen(stage.principal(new_id()))
+    listening = next(iter(stage.listeners._all()))
+
+    async def wake() -> None:
+        while True:
+            listening.wake()
+            await asyncio.sleep(0.005)
+
+    waking = asyncio.create_task(wake())
+    assert [await heard.next(also_signs_of_life=True) for _ in range(2)] == [{}, {}]
+    waking.cancel()
+    left.set()
+    await task
+
+
 async def test_all_end_when_the_process_does(stage: Stage) -> None:
     running = [await stage.listen(stage.principal(new_id())) for _ in range(3)]
     stage.stopping = True
