@@ -159,6 +159,7 @@ class Loans:
             {
                 "id": loan_id,
                 **its,
+                "reserved_quantity": 1,
                 "asset_snapshot": lent.snapshot,
                 "asset_described": lent.described,
                 "agreement_id": cover.agreement_id,

@@ -179,7 +179,7 @@ async def test_an_approver_of_the_requesting_side_closes_what_stays_open_and_loa
     assert (await colleague.post(path, REASON, key=f"close-{found['id']}")).content == first.content
     closed = first.json()
     assert closed["status"] == "closed_manually"
-    assert [line["status"] for line in closed["lines"]] == ["reserved", "withdrawn"]
+    assert [line["status"] for line in closed["lines"]] == ["filled", "withdrawn"]
     refused = await cast.assisting.coordinator.post("/v1/loans", {"decision_id": found["lines"][1]["decision"]["id"]})
     assert_problem(refused, 409, "decision_withdrawn")
     await walk(cast.assisting, loan, "dispatch", "return", "close")
