@@ -47,7 +47,7 @@ SWEEP_SECONDS = 3600.0
 SETTLE_SECONDS = 300.0
 POLICIES_SECONDS = 60.0
 DENIALS_SECONDS = 15.0
-RATES_SECONDS = 1.0
+RATES_SECONDS, RATES_LATE_SECONDS = 1.0, 60.0
 EXPIRE_SECONDS = 60.0
 RELEASE_SECONDS = 600.0
 SIGHTINGS_SECONDS = 15.0
@@ -80,7 +80,7 @@ def recurring_tasks(
         Task(name="sign_ins", interval_seconds=DENIALS_SECONDS, run=_summer(sign_ins)),
         Task(name="questions", interval_seconds=DENIALS_SECONDS, run=_summer(questions)),
         Task(name="sightings", interval_seconds=SIGHTINGS_SECONDS, run=sightings.store),
-        *([Task(name="rates", interval_seconds=RATES_SECONDS, run=_sharer(database, counts))] if counts else []),
+        *([_rates(database, counts)] if counts else []),
         Task(name="keys", interval_seconds=LOOK_SECONDS, run=verifier.refresh),
         Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database), when_due=True),
         Task(name="policies", interval_seconds=POLICIES_SECONDS, run=_policies_noter(database, policies)),
@@ -236,6 +236,16 @@ def _summer(sums: Denials | SignInSums | QuestionSums) -> Any:
         await sums.record_sums(utc_now())
 
     return run
+
+
+def _rates(database: Database, counts: Sequence[RateLimits | FailedAttempts]) -> Task:
+    # Until counts are shared again each process counts for itself: that is no reason to take it out at once.
+    return Task(
+        name="rates",
+        interval_seconds=RATES_SECONDS,
+        run=_sharer(database, counts),
+        late_after_seconds=RATES_LATE_SECONDS,
+    )
 
 
 def _sharer(database: Database, counts: Sequence[RateLimits | FailedAttempts]) -> Any:
