@@ -174,7 +174,12 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
         mail=MailWaiting(mailer=state.mailer, waiting=none_wait),
     )
     try:
-        assert b"registry_ready 1.0" in await exposition.page(), "everything but documents works"
+        for _ in range(5):  # on a busy machine the first connection may take longer than a check waits
+            page = await exposition.page()
+            if b"registry_ready 1.0" in page:
+                break
+        told = [line for line in page.decode().splitlines() if line.startswith("registry_check_ok")]
+        assert b"registry_ready 1.0" in page, f"everything but documents works: {told}"
         assert value(edge, "registry_check_ok", check="documents") == 0
         file = tmp_path / "note.txt"
         file.write_text("A note.")

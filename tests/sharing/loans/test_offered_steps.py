@@ -85,8 +85,8 @@ def _body(action: str, loan: Found, side: str) -> Found:
         act = next((each for each in other if loan[ACTS[each]] is not None), other[0])
         if action != "contest_time":
             return {"act": act}
-        said = loan[ACTS[act]] or loan["starts_at"]
-        return {"act": act, "occurred_at": said[:-1] + "1Z" if said.endswith("0Z") else said, **REASON}
+        said = datetime.fromisoformat(loan[ACTS[act]] or loan["starts_at"])
+        return {"act": act, "occurred_at": (said + timedelta(microseconds=100)).isoformat(), **REASON}
     return {} if action in ("receive", "start_return", "close", "withdraw_recall") else dict(REASON)
 
 
