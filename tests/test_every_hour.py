@@ -17,12 +17,9 @@ from tests.support.length import LENGTH
 from tests.support.moved_clock import environment_at
 from tests.support.places import ROOT
 
-# Two moments stand for the others, for each is dangerous in several ways at once.
-EACH_TIME = {
+EVERY_MOMENT = {
     "New Year of 2038, still 2037 in Chicago": "2038-01-01T03:30:00+00:00",
     "29 February, still the 28th in Chicago": "2028-02-29T05:30:00+00:00",
-}
-AT_LENGTH = {
     "early in UTC": "2026-12-10T00:30:00+00:00",
     "late in the evening in Chicago": "2027-06-15T03:30:00+00:00",
     "around midnight in Chicago": "2027-06-15T04:59:45+00:00",
@@ -34,7 +31,6 @@ AT_LENGTH = {
     "past what 32 bits count": "2038-01-19T03:14:08+00:00",
     "as far ahead as the tests themselves can see": "2099-03-01T05:30:00+00:00",
 }
-EVERY_MOMENT = EACH_TIME | AT_LENGTH
 _COUNTS = re.compile(r"^from tests\.support\.(cast|deadlines) import .*\b(today|days_ahead)\b", re.MULTILINE)
 DATED = sorted(
     str(path.relative_to(ROOT))
@@ -63,11 +59,9 @@ def test_there_are_dated_tests_to_run() -> None:
 def test_what_counts_from_today_holds_on_every_day(name: str, tmp_path: Path) -> None:
     """On SQLite: which day it is, no database decides.
 
-    At medium length the moments that stand for the others share the files out, and so do the others, so that each file
-    sees one of both; in full it sees them all.
+    At medium length the moments share the files out, so that each file sees one of them; in full it sees them all.
     """
-    moment = EVERY_MOMENT[name]
-    among = list(EACH_TIME if name in EACH_TIME else AT_LENGTH)
+    moment, among = EVERY_MOMENT[name], list(EVERY_MOMENT)
     share = DATED if LENGTH == "full" else DATED[among.index(name) :: len(among)]
     run = [
         *(sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-k", "not postgresql"),

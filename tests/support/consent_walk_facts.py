@@ -88,7 +88,7 @@ async def facts_of(walk: Walk) -> Facts:
     open_ = said.c.status == ReportStatus.OPEN
     told = sa.select(said.c.agency_id, sa.func.min(said.c.notified_at, type_=said.c.notified_at.type).label("told_at"))
     reported = await read.all(told.where(said.c.agreement_id == its, open_).group_by(said.c.agency_id))
-    named = await read.all(sa.select(agreement_party.c.agency_id).where(agreement_party.c.agreement_id == its))
+    named = await read.all(sa.select(agreement_party).where(agreement_party.c.agreement_id == its))
     reads = {}
     for agency in (*walk.parties, walk.cast.stranger):
         answer = await agency.legal.get(f"{PATH}/{its}")
@@ -104,6 +104,9 @@ async def facts_of(walk: Walk) -> Facts:
     said_so = sa.select(agreement_publication_consent).where(agreement_publication_consent.c.agrees.is_(sa.true()))
     for row in await read.all(said_so.where(agreement_publication_consent.c.publication_id.in_(published))):
         words.setdefault(row.agency_id, set()).add(row.publication_id)
+    for row in named:
+        if row.verbally_at is not None:  # its word binds as its hand does: from then on, to the text by which it is bound
+            signed.setdefault(row.agency_id, set()).update(version for _, _, version in windows.get(row.agency_id, ()))
     return Facts(
         now=utc_now(),
         windows=windows,

@@ -143,7 +143,7 @@ async def test_a_decision_names_the_restricted_clause_and_not_its_bound(service:
     asset = await make_asset(cast.assisting)
     question = {
         "asset_id": asset["id"],
-        "window": {"start": "2027-01-01T00:00:00Z", "end": "2027-01-09T00:00:00Z"},
+        "window": {"start": "2099-06-01T00:00:00Z", "end": "2099-06-09T00:00:00Z"},
         "purpose": "mutual_aid",
     }
     # Counsel may not ask, which denies by itself: what the withheld term comes to is then told to nobody.
