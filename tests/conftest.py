@@ -2,6 +2,7 @@
 
 import gc
 import time
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -36,11 +37,24 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out, or put off, what asks for it on the second database; what needs none comes first and is soon over."""
-    items[:] = [item for item in items if not (on_the_second(item) and item.get_closest_marker("one_database"))]
+    items[:] = [item for item in items if not (on_the_second(item) and _left_out(item))]
     for item in items:
-        if on_the_second(item) and any(item.get_closest_marker(mark) for mark in ("second_long", "second_later")):
+        if on_the_second(item) and _is_put_off(item):
             item.add_marker("long")
     items.sort(key=lambda item: "dialect" in getattr(item, "fixturenames", ()))
+
+
+def _left_out(item: pytest.Item) -> bool:
+    """Whether the second database does without the test: `make long` runs a third of those that are put off to it.
+
+    Always the same third; what has a length is run as long as that says, and in full nothing is left out.
+    """
+    put_off = LENGTH == "medium" and not item.get_closest_marker("grows") and _is_put_off(item)
+    return bool(item.get_closest_marker("one_database") or (put_off and zlib.crc32(item.nodeid.encode()) % 3))
+
+
+def _is_put_off(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(mark) for mark in ("second_long", "second_later"))
 
 
 def on_the_second(item: pytest.Item) -> bool:

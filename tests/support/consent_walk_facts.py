@@ -105,7 +105,7 @@ async def facts_of(walk: Walk) -> Facts:
     for row in await read.all(said_so.where(agreement_publication_consent.c.publication_id.in_(published))):
         words.setdefault(row.agency_id, set()).add(row.publication_id)
     for row in named:
-        if row.verbally_at is not None:  # its word binds as its hand does: from then on, to the text by which it is bound
+        if row.verbally_at is not None:  # its word binds as its hand does, to the text of its windows
             signed.setdefault(row.agency_id, set()).update(version for _, _, version in windows.get(row.agency_id, ()))
     return Facts(
         now=utc_now(),
