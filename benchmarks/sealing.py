@@ -31,7 +31,7 @@ from registry.platform.ledger.tables import ledger_checkpoint, ledger_event, led
 ADMIN_URL = "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres"
 _PLACE = (
     sa.select(sa.func.max(ledger_leaf.c.seq))
-    .join_from(ledger_event, ledger_leaf)
+    .join_from(ledger_event, ledger_leaf, ledger_leaf.c.event_id == ledger_event.c.id)
     .where(ledger_event.c.subject_id == sa.bindparam("asset", type_=ledger_event.c.subject_id.type))
 )
 _SIGNED = sa.select(sa.func.max(ledger_checkpoint.c.tree_size))

@@ -499,4 +499,4 @@ def keys() -> None:
 
 @main.group(name="ledger", cls=_Ledger)
 def ledger() -> None:
-    """Verify the ledger, export it, and change the keys that sign its checkpoints."""
+    """Verify the ledger, export and archive it, and change the keys that sign its checkpoints."""

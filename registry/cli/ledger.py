@@ -1,11 +1,14 @@
 """`registry ledger`: the keys of the ledger, its checkpoints, and whether it is what was sealed."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import click
 from sqlalchemy.engine import Connection
 
+from registry.agreements.instruments.commands.legal_holds import hold_among_events
 from registry.cli.session import (
     ConfigurationError,
     current,
@@ -21,13 +24,23 @@ from registry.platform.database.migrate import newest_revision
 from registry.platform.database.snapshot import in_snapshot
 from registry.platform.database.soundness import revision_of
 from registry.platform.encryption import SecretKeys
+from registry.platform.kernel.time import utc_now
+from registry.platform.ledger.archiving import (
+    ArchivedSegment,
+    LedgerArchiveError,
+    Manifest,
+    verify_archive,
+    write_archive,
+)
 from registry.platform.ledger.cosigning import add_cosignature
+from registry.platform.ledger.dropping import YOUNGEST, drop_segment, lift_ledger_hold, place_ledger_hold
 from registry.platform.ledger.notes import NoteError, VerifierKey, parse_checkpoint, parse_key, parse_note, verified_by
 from registry.platform.ledger.proving import list_keys, newest_checkpoint
 from registry.platform.ledger.segments import SegmentError, export_segment, verify_segment
 from registry.platform.ledger.signing import LedgerKeys, ensure_key, rotate_key
 from registry.platform.ledger.verifying import Held, LedgerVerified, verify_ledger
 from registry.platform.settings import Settings
+from registry.platform.webhooks.queries import deliveries_among_events
 
 
 class _Key(click.ParamType[VerifierKey]):
@@ -159,11 +172,23 @@ def cosign(note: Path, witness: VerifierKey) -> None:
     help="A checkpoint that was kept: the ledger must still hold what it says. Several, if need be.",
 )
 @click.option("--from", "since", is_flag=True, help="Leave out the events before the (last) checkpoint given.")
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Verify the files in this folder, which `registry ledger archive` wrote.",
+)
 @_KEYS
-def verify(segment: Path | None, checkpoints: tuple[Path, ...], since: bool, keys: tuple[VerifierKey, ...]) -> None:
+def verify(
+    segment: Path | None,
+    checkpoints: tuple[Path, ...],
+    since: bool,
+    archive: Path | None,
+    keys: tuple[VerifierKey, ...],
+) -> None:
     """Verify the whole ledger in the database of the settings, or a SEGMENT that was exported, without any setting.
 
-    It reads only. What is wrong is named by the first event that it touches. A SEGMENT is verified by --key alone.
+    It reads only. What is wrong is named by the first event that it touches. A SEGMENT, and an archive, are verified by
+    --key alone.
 
     Exit codes: 0 nothing is wrong; 1 something is, and named; 2 it could not be verified.
 
@@ -172,12 +197,16 @@ def verify(segment: Path | None, checkpoints: tuple[Path, ...], since: bool, key
       registry ledger verify
       registry ledger verify --checkpoint kept.txt --key registry.example/ledger+0a1b2c3d+AQ…
       registry ledger verify segment.ndjson --key registry.example/ledger+0a1b2c3d+AQ…
+      registry ledger verify --archive /srv/ledger --key registry.example/ledger+0a1b2c3d+AQ…
     """
     held = [_held(path, keys) for path in checkpoints]
     if since and not held:
         raise ConfigurationError("--from is the checkpoint from which on is verified: name it with --checkpoint.")
     if segment is not None:
         _verify_segment(segment, held, keys)
+        return
+    if archive is not None:
+        _verify_archive(archive, held, keys)
         return
     settings = settings_or_exit()
     size = max(each.checkpoint.size for each in held) if since else 0
@@ -196,6 +225,8 @@ def verify(segment: Path | None, checkpoints: tuple[Path, ...], since: bool, key
         f"{found.sealed:,} sealed events with root {found.root.hex()}, {found.unsealed:,} that wait to be sealed, "
         f"{found.checkpoints:,} checkpoints."
     )
+    if found.archived:
+        click.echo(f"Of {found.archived:,} the leaf alone is here: their archive is verified with --archive.")
     _end(found.faults)
 
 
@@ -222,6 +253,18 @@ def _verify_segment(path: Path, held: Sequence[Held], keys: Sequence[VerifierKey
         f"{path}: places {found.start} to {found.checkpoint.size - 1}, {found.shown:,} events in full and "
         f"{found.hidden:,} as hashes alone, under a checkpoint of {found.checkpoint.origin}."
     )
+    _end(found.faults)
+
+
+def _verify_archive(folder: Path, held: Sequence[Held], keys: Sequence[VerifierKey]) -> None:
+    if not keys:
+        raise ConfigurationError("An archive is verified by the key alone: say it with --key.")
+    with long_work("The archive is verified"):
+        try:
+            found = verify_archive(folder, keys, held)
+        except LedgerArchiveError as error:
+            raise click.ClickException(f"{error}.") from None
+    click.echo(f"{folder}: {found.events:,} events of {found.origin} in {found.segments:,} segments.")
     _end(found.faults)
 
 
@@ -267,6 +310,109 @@ def export(target: Path, start: int, size: int | None, agency: object) -> None:
     click.echo(f"{target}: {count:,} events.")
 
 
+@click.command()
+@click.option(
+    "--before",
+    type=click.DateTime(["%Y-%m-%d"]),
+    required=True,
+    help="Archive what was signed before that day, in UTC.",
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder of the archive; the same one each time.",
+)
+@click.option("--drop", is_flag=True, help="Drop from the database what is in the archive and older than a year.")
+@click.option("--kept-by", help="With --drop: where agencies ask for the archive, such as records@county.example.")
+def archive(before: datetime, folder: Path, drop: bool, kept_by: str | None) -> None:
+    """Write sealed segments of the ledger as compressed files, and drop their events from the database if asked to.
+
+    The files hold who acted, too: keep the folder as you keep backups, encrypted and in two places. Their hashes stay
+    in the database, so that everything can be proved as before. A run that was stopped is repeated.
+
+    \b
+    Examples:
+      registry ledger archive --before 2026-01-01 --to /srv/ledger
+      registry ledger archive --before 2026-01-01 --to /srv/ledger --drop --kept-by records@county.example
+    """
+    until = before.replace(tzinfo=UTC)
+    if drop and not (kept_by or "").strip():
+        raise ConfigurationError("--drop tells agencies where they ask for the archive: say it with --kept-by.")
+    if drop and until > utc_now() - YOUNGEST:
+        raise ConfigurationError("--drop takes what is older than a year: name an earlier day with --before.")
+    settings = settings_or_exit()
+
+    def told(segment: ArchivedSegment) -> None:
+        click.echo(f"{folder / segment.name}: places {segment.start} to {segment.tree_size - 1}.")
+
+    def write(connection: Connection) -> Manifest:
+        return write_archive(connection, folder, until, told)
+
+    async def copied(settings: Settings) -> Manifest:
+        return await in_snapshot(settings.database_url, write, pooler=settings.database_pooler)
+
+    async def dropped(settings: Settings) -> int:
+        total = 0
+        async with current(settings) as database:
+            for segment in manifest.segments:
+                if segment.last_recorded_at < until:
+                    async with unit_of_work(database) as write:
+                        total += await drop_segment(write, local_caller(), folder, segment, str(kept_by), _KEEPERS)
+        return total
+
+    try:
+        with long_work("The ledger is archived"):
+            manifest = run(settings, copied, use=Use.READ)
+        click.echo(f"{folder} holds the first {manifest.tree_size:,} events.")
+        if drop:
+            click.echo(f"{run(settings, dropped):,} events were dropped from the database.")
+    except LedgerArchiveError as error:
+        raise click.ClickException(f"{error}.") from None
+
+
+_KEEPERS = (hold_among_events, deliveries_among_events)
+
+
+@click.command()
+@click.argument("authority")
+@click.option("--reason", required=True, help="What for, such as the number of the case.")
+def hold(authority: str, reason: str) -> None:
+    """Place a legal hold on the whole ledger by AUTHORITY: nothing is dropped from the database until it is lifted.
+
+    \b
+    Example:
+      registry ledger hold "Superior Court of Kent County" --reason "case 2026-118"
+    """
+
+    async def work(settings: Settings) -> UUID:
+        async with current(settings) as database, unit_of_work(database) as write:
+            return await place_ledger_hold(write, local_caller(), authority, reason)
+
+    click.echo(f"{run(settings_or_exit(), work)}\nholds the ledger, until `registry ledger lift-hold` lifts it.")
+
+
+@click.command(name="lift-hold")
+@click.argument("hold_id", type=click.UUID)
+@click.option("--authority", required=True, help="By whose authority it is lifted.")
+@click.option("--reason", required=True, help="Why.")
+def lift_hold(hold_id: UUID, authority: str, reason: str) -> None:
+    """Lift the legal hold HOLD_ID on the whole ledger.
+
+    \b
+    Example:
+      registry ledger lift-hold 01900000-0000-7000-8000-00000000000a --authority "Kent County" --reason "case closed"
+    """
+
+    async def work(settings: Settings) -> None:
+        async with current(settings) as database, unit_of_work(database) as write:
+            await lift_ledger_hold(write, local_caller(), hold_id, authority, reason)
+
+    run(settings_or_exit(), work)
+    click.echo("The hold is lifted.")
+
+
 COMMANDS = {
     "key": key,
     "rotate": rotate,
@@ -274,4 +420,7 @@ COMMANDS = {
     "cosign": cosign,
     "verify": verify,
     "export": export,
+    "archive": archive,
+    "hold": hold,
+    "lift-hold": lift_hold,
 }

@@ -105,7 +105,9 @@ class Ledger:
     async def contents(self) -> list[bytes]:
         """The public parts of the sealed events in their order."""
         rows = await self.database.read().all(
-            sa.select(ledger_event.c.canonical).join_from(ledger_leaf, ledger_event).order_by(ledger_leaf.c.seq)
+            sa.select(ledger_event.c.canonical)
+            .join_from(ledger_leaf, ledger_event, ledger_event.c.id == ledger_leaf.c.event_id)
+            .order_by(ledger_leaf.c.seq)
         )
         return [row.canonical for row in rows]
 

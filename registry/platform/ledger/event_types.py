@@ -277,7 +277,13 @@ class EventType(Meant):
     ISSUER_CREATED = "issuer.created", "A token issuer was entered."
     ISSUER_DELETED = "issuer.deleted", "A token issuer that was never used was deleted."
     ISSUER_UPDATED = "issuer.updated", "The description of a token issuer was changed."
+    LEDGER_HOLD_LIFTED = "ledger_hold.lifted", "A legal hold on the whole ledger was lifted."
+    LEDGER_HOLD_PLACED = "ledger_hold.placed", "A legal hold was placed on the whole ledger: none of it is dropped."
     LEDGER_KEY_CHANGED = "ledger_key.changed", "The key that hashes restricted values in the ledger was changed."
+    LEDGER_SEGMENT_ARCHIVED = (
+        "ledger_segment.archived",
+        "The events of some places left the database for an archive; `data` says which, and where it is asked for.",
+    )
     LEDGER_SIGNING_KEY_MADE = (
         "ledger_signing_key.made",
         "A new key signs the ledger's checkpoints; `data` has the key to verify them with.",

@@ -48,7 +48,7 @@ _EVENT = (
         ledger_leaf.c.leaf_hash,
         _NEWEST_SIZE.label("newest_size"),
     )
-    .join_from(ledger_event, ledger_leaf, isouter=True)
+    .join_from(ledger_event, ledger_leaf, ledger_leaf.c.event_id == ledger_event.c.id, isouter=True)
     .where(
         ledger_event.c.id == sa.bindparam("event_id", type_=ledger_event.c.id.type),
         CONCERNED,

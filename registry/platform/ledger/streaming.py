@@ -57,7 +57,7 @@ _encode = msgspec.json.Encoder().encode
 
 _NEW = (
     sa.select(ledger_leaf.c.seq, ledger_event.c.canonical)
-    .join_from(ledger_leaf, ledger_event)
+    .join_from(ledger_leaf, ledger_event, ledger_event.c.id == ledger_leaf.c.event_id)
     .where(ledger_leaf.c.seq >= sa.bindparam("from", type_=sa.BigInteger))
     .order_by(ledger_leaf.c.seq)
     .limit(sa.bindparam("limit", type_=sa.Integer))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from registry.platform.access.permissions import Action, may_ever
 from registry.platform.access.principals import Principal
+from registry.platform.ledger.event_types import EventType
 
 READ_BY: Mapping[str, Action] = {
     "agency": Action.AGENCIES_READ,
@@ -30,7 +31,9 @@ READ_BY: Mapping[str, Action] = {
     "import_mapping": Action.IMPORTS_RUN,
     "insurance": Action.AGENCIES_READ,
     "issuer": Action.PRINCIPALS_READ,  # an agency hears of who speaks for it, though the operator alone reads the list
+    "ledger_hold": Action.AUDIT_READ,
     "ledger_key": Action.AUDIT_READ,
+    "ledger_segment": Action.LEDGER_VERIFY,
     "ledger_signing_key": Action.LEDGER_VERIFY,
     "loan": Action.LOANS_READ,
     "loan_export": Action.AUDIT_READ,
@@ -57,6 +60,13 @@ READ_BY: Mapping[str, Action] = {
     "signing_key": Action.AUDIT_READ,
     "webhook": Action.WEBHOOKS_READ,
 }
+
+STAYING_KINDS = frozenset({"agreement", "document"})
+STAYING_TYPES = frozenset(
+    {EventType.ASSET_RETIRED, EventType.ASSET_RETURNED_TO_SERVICE, EventType.ASSET_TAKEN_OUT_OF_SERVICE}
+)
+"""Events that the registry itself goes on reading, however old they are: of an agreement for its timeline and its file,
+of an asset for what it could be lent. They are archived as all others, and stay in the database."""
 
 
 def kinds_told(principal: Principal) -> frozenset[str]:

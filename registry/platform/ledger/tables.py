@@ -3,9 +3,12 @@
 An event has a public part, for all agencies that it concerns, and a private part, for the agency whose person acted.
 Each is stored as the canonical bytes that are hashed: `canonical` is the public part, which will be sealed; it contains
 the SHA-256 of `private`, which has a salt of its own, so that nobody can guess its content. The other columns repeat
-values of the public part that the database searches by. Rows are never updated or deleted: triggers on both databases
-refuse it. The sealer reads `ledger_unsealed`, gives each event its place in `ledger_leaf`, and deletes rows only in the
-former.
+values of the public part that the database searches by. Rows are never updated: triggers on both databases refuse it.
+They are deleted by the transaction that drops an archived segment, and by nothing else (`ledger_dropping`). The sealer
+reads `ledger_unsealed`, gives each event its place in `ledger_leaf`, and deletes rows only in the former.
+
+What refers to an event by its id outlives it where it is archived: the leaf, the agencies that it concerns, and its
+places in their feeds. So these have no foreign key; `registry ledger verify` compares them.
 """
 
 from uuid import UUID
@@ -63,7 +66,7 @@ is NULL for what nobody requested.
 ledger_event_agency = table(
     "ledger_event_agency",
     sa.Column("agency_id", Uuid, primary_key=True),
-    sa.Column("event_id", Uuid, sa.ForeignKey(ledger_event.c.id), primary_key=True),
+    sa.Column("event_id", Uuid, primary_key=True),
 )
 
 ledger_unsealed = table(
@@ -77,7 +80,7 @@ committed has a larger one, whatever the clock says. It is no place: numbers are
 ledger_leaf = table(
     "ledger_leaf",
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("event_id", Uuid, sa.ForeignKey(ledger_event.c.id), nullable=False),
+    sa.Column("event_id", Uuid, nullable=False),
     sa.Column("leaf_hash", sa.LargeBinary, nullable=False),
     sa.Column("root_hash", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("event_id"),  # without words for callers: the sealer alone writes here
@@ -93,7 +96,7 @@ ledger_feed = table(
     "ledger_feed",
     sa.Column("agency_id", Uuid, primary_key=True),
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("event_id", Uuid, sa.ForeignKey(ledger_event.c.id), nullable=False),
+    sa.Column("event_id", Uuid, nullable=False),
 )
 """The sealed events of each agency in their order: the sealer adds a row for each agency that an event concerns, and
 for one that is for everybody a single row under `EVERYBODY`. So whoever follows the ledger reads its own events along
@@ -156,5 +159,46 @@ ledger_cosignature = table(
 )
 """The signature line that a witness adds to a checkpoint (C2SP tlog-cosignature), and the key that verifies it."""
 
-SEALED = (ledger_leaf, ledger_feed, ledger_node, ledger_checkpoint, ledger_cosignature)
+ledger_archived_segment = table(
+    "ledger_archived_segment",
+    sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("tree_size", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("dropped", sa.BigInteger, nullable=False),
+    sa.Column("last_recorded_at", Instant, nullable=False),
+    sa.Column("kept_by", sa.Text, nullable=False),
+    sa.Column("event_id", Uuid, nullable=False),
+    sa.CheckConstraint("start >= 0 AND start < tree_size", name="tree_size"),
+    sa.CheckConstraint("dropped >= 0", name="dropped"),
+)
+"""The segments whose events have left the database: the places from `start` to before `tree_size`, the name of the file
+that holds all of them, and how many of them were dropped. `kept_by` says where it is asked for. The event `event_id`
+says the same, so that the ledger proves it."""
+
+ledger_dropping = table(
+    "ledger_dropping",
+    sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("tree_size", sa.BigInteger, nullable=False),
+)
+"""The segment that a transaction is dropping: only while there is a row may events of these places be deleted. It is
+inserted and removed in the same transaction, so that no other transaction ever sees one."""
+
+ledger_hold = table(
+    "ledger_hold",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("authority", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("placed_at", Instant, nullable=False),
+    sa.Column("lifted_at", Instant),
+    sa.Column("lifted_authority", sa.Text),
+    sa.Column("lifted_reason", sa.Text),
+    sa.CheckConstraint(
+        "(lifted_at IS NULL) = (lifted_reason IS NULL) AND (lifted_at IS NULL) = (lifted_authority IS NULL)",
+        name="lifted",
+    ),
+)
+"""A legal hold on the ledger as a whole: while one stands, nothing leaves the database. Holds on an agreement are the
+agreement's own."""
+
+SEALED = (ledger_leaf, ledger_feed, ledger_node, ledger_checkpoint, ledger_cosignature, ledger_archived_segment)
 """Where rows are only ever added."""

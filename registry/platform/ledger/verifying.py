@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Connection, Row
 
 from registry.platform.ledger.checking import AT_ONCE, fault_of
+from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.merkle import STRIDE, Growth, Subtree, leaf_hash
 from registry.platform.ledger.notes import (
     Checkpoint,
@@ -25,9 +27,11 @@ from registry.platform.ledger.notes import (
     parse_note,
     verified_by,
 )
+from registry.platform.ledger.schemas import PublicPart
 from registry.platform.ledger.signing import KEYS, as_keys
 from registry.platform.ledger.tables import (
     EVERYBODY,
+    ledger_archived_segment,
     ledger_checkpoint,
     ledger_cosignature,
     ledger_event,
@@ -43,7 +47,7 @@ MOST = 20
 _SEQ = sa.bindparam("after", type_=sa.BigInteger)
 _LEAVES = (
     sa.select(ledger_leaf.c.seq, ledger_leaf.c.event_id, ledger_leaf.c.leaf_hash, ledger_leaf.c.root_hash, ledger_event)
-    .join_from(ledger_leaf, ledger_event, isouter=True)
+    .join_from(ledger_leaf, ledger_event, ledger_event.c.id == ledger_leaf.c.event_id, isouter=True)
     .where(ledger_leaf.c.seq > _SEQ)
     .order_by(ledger_leaf.c.seq)
     .limit(AT_ONCE)
@@ -95,6 +99,13 @@ _ITS_AGENCY = sa.exists().where(
 )
 
 
+_ARCHIVED = sa.select(ledger_archived_segment).order_by(ledger_archived_segment.c.start)
+_RECORDED = sa.select(ledger_event.c.canonical).where(
+    ledger_event.c.id == sa.bindparam("id", type_=ledger_event.c.id.type)
+)
+_decode = msgspec.json.Decoder(PublicPart).decode
+
+
 def _filed(agency_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     return sa.exists().where(
         ledger_feed.c.agency_id == agency_id,
@@ -106,7 +117,7 @@ def _filed(agency_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
 _EVERYBODY = sa.bindparam("everybody", EVERYBODY, type_=ledger_feed.c.agency_id.type)
 _UNFILED = (
     sa.select(ledger_leaf.c.seq, ledger_leaf.c.event_id)
-    .join_from(ledger_leaf, ledger_event)
+    .join_from(ledger_leaf, ledger_event, ledger_event.c.id == ledger_leaf.c.event_id)
     .join(ledger_event_agency, ledger_event_agency.c.event_id == ledger_event.c.id)
     .where(
         ledger_leaf.c.seq > _SEQ,
@@ -126,7 +137,11 @@ _FILED_WRONGLY = (
         ledger_feed.c.seq > _SEQ,
         sa.or_(
             ledger_leaf.c.seq.is_(None),
-            sa.case((_FOR_ALL, ledger_feed.c.agency_id != _EVERYBODY), else_=~_ITS_AGENCY),
+            sa.case(
+                (ledger_event.c.id.is_(None), sa.and_(ledger_feed.c.agency_id != _EVERYBODY, ~_ITS_AGENCY)),
+                (_FOR_ALL, ledger_feed.c.agency_id != _EVERYBODY),
+                else_=~_ITS_AGENCY,
+            ),
         ),
     )
     .order_by(ledger_feed.c.seq)
@@ -135,13 +150,38 @@ _FILED_WRONGLY = (
 
 
 class LedgerVerified(Struct, kw_only=True):
-    """What there is, and what is wrong with it, the first first; a fault is one sentence."""
+    """What there is, and what is wrong with it, the first first; a fault is one sentence.
+
+    Of the sealed events, `archived` are those of which the leaf alone is here.
+    """
 
     sealed: int = 0
+    archived: int = 0
     unsealed: int = 0
     checkpoints: int = 0
     root: bytes = b""
     faults: list[str] = []
+
+
+class _Archived:
+    """A segment that is marked as archived, and how many of its events are missing."""
+
+    def __init__(self, row: Row[Any]) -> None:
+        self.start, self.tree_size, self.dropped = row.start, row.tree_size, row.dropped
+        self.sha256, self.event_id, self.missing = row.sha256, row.event_id, 0
+        self.says = (row.start, row.tree_size, row.sha256, row.dropped, row.kept_by)
+
+
+def _archived_of(canonical: bytes) -> tuple[object, ...] | None:
+    """What an event says that was archived; None for another event."""
+    try:
+        event = _decode(canonical)
+    except msgspec.DecodeError:
+        return None
+    data = event.data
+    if event.type != EventType.LEDGER_SEGMENT_ARCHIVED:
+        return None
+    return tuple(data.get(name) for name in ("start", "tree_size", "sha256", "dropped", "kept_by"))
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -180,6 +220,7 @@ class _Verification:
         self._growth = Growth()
         self._whole = True
         self._agreed = self._agreed_with_held = self._from = self._end = 0
+        self._archived = [_Archived(row) for row in connection.execute(_ARCHIVED)]
         self._newest: Row[Any] | None = None
         self.found = LedgerVerified(faults=[])
 
@@ -206,6 +247,8 @@ class _Verification:
         for each in self._held:
             self._cut_off(each.checkpoint.size, f"the checkpoint in {each.whose}")
         self._without_leaf()
+        for each in self._archived:
+            self._left(each)
         self._doubled()
         self._superfluous_nodes()
         self._signatures()
@@ -246,7 +289,12 @@ class _Verification:
     def _leaf(self, row: Row[Any], agencies: list[UUID]) -> None:
         """One leaf against its event."""
         if row.id is None:
-            self._say(f"event {row.event_id} (place {row.seq}) was dropped: its row is gone")
+            archived = next((each for each in self._archived if each.start <= row.seq < each.tree_size), None)
+            if archived is None:
+                self._say(f"event {row.event_id} (place {row.seq}) was dropped: its row is gone")
+            else:
+                archived.missing += 1
+                self.found.archived += 1
             return
         hash_ = leaf_hash(row.canonical)
         if hash_ != row.leaf_hash:
@@ -365,6 +413,19 @@ class _Verification:
             if len(rows) < AT_ONCE:
                 return
             after = rows[-1].id
+
+    def _left(self, archived: "_Archived") -> None:
+        """A segment whose events have left, against the sealed event that says how many did."""
+        where = _places(archived.start, archived.tree_size)
+        row = self._connection.execute(_RECORDED, {"id": archived.event_id}).first()
+        said = None if row is None else _archived_of(row.canonical)
+        if said != archived.says:
+            self._say(f"{where} are marked as archived, and no event of the ledger says so: {archived.event_id}")
+        elif archived.start >= self._from and archived.missing != archived.dropped:
+            self._say(
+                f"in {where}, which are archived, {archived.missing} events are missing, and {archived.dropped} were "
+                f"dropped with the archive: compare it with the file {archived.sha256}"
+            )
 
     def _doubled(self) -> None:
         for row in self._connection.execute(_TWICE):

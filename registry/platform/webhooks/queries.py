@@ -17,6 +17,7 @@ from registry.platform.http.paging import NewestFirst, Orders, given
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
 from registry.platform.webhooks.rules import (
+    KEPT_FOR,
     DeliveryKind,
     DeliveryStatus,
     DisabledBecause,
@@ -67,6 +68,14 @@ _DELIVERY_FILTERS = {
     "type": webhook_delivery.c.type.in_(sa.bindparam("type", expanding=True)),
     "event_id": webhook_delivery.c.event_id == sa.bindparam("event_id", type_=_ID),
 }
+_AMONG_EVENTS = (
+    sa.select(webhook_delivery.c.id)
+    .where(
+        webhook_delivery.c.seq >= sa.bindparam("start", type_=sa.BigInteger),
+        webhook_delivery.c.seq < sa.bindparam("end", type_=sa.BigInteger),
+    )
+    .limit(1)
+)
 _HOW_MANY_ARE_THERE = (
     sa.select(sa.func.count())
     .select_from(webhook)
@@ -159,6 +168,13 @@ async def webhooks_enabled(read: Read) -> int:
 async def deliveries_waiting(read: Read) -> int:
     """How many deliveries wait, of all agencies."""
     return int(await read.value(_ALL_WAITING))
+
+
+async def deliveries_among_events(read: Read, start: int, end: int) -> str | None:
+    """Why the events from place `start` to before `end` have to stay: deliveries of them are still on the log."""
+    if await read.value(_AMONG_EVENTS, {"start": start, "end": end}) is None:
+        return None
+    return f"deliveries of webhooks name these events, until {KEPT_FOR.days} days after they ended"
 
 
 def may_manage(principal: Principal) -> bool:

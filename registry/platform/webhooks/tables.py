@@ -84,7 +84,8 @@ webhook_delivery = table(
         " AND (event_id IS NULL) = (subject_id IS NULL)",
         name="event",
     ),
-    sa.UniqueConstraint("webhook_id", "event_id"),  # without words for callers: the deliverer alone writes here
+    # Without words for callers: the deliverer alone writes here. By the event first, so that dropping one looks it up.
+    sa.UniqueConstraint("event_id", "webhook_id"),
     sa.Index("ix_webhook_delivery_webhook_id", "webhook_id", "id"),
     sa.Index("ix_webhook_delivery_status", "webhook_id", "status", "next_try_at", "id"),
     sa.Index("ix_webhook_delivery_subject_id", "webhook_id", "subject_id", "seq"),

@@ -43,6 +43,7 @@ APPEND_ONLY = (
     "ledger_node",
     "ledger_checkpoint",
     "ledger_cosignature",
+    "ledger_archived_segment",
     "agreement_signature_authority",
     "document_repetition",
 )

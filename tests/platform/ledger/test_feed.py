@@ -300,7 +300,7 @@ async def test_each_event_stands_under_those_whom_it_concerns(ledger: Ledger) ->
     fed = {(row.agency_id, row.event_id) for row in await read.all(sa.select(ledger_feed))}
     concerned = await read.all(
         sa.select(ledger_event_agency.c.agency_id, ledger_event.c.id, ledger_event.c.audience)
-        .join_from(ledger_event_agency, ledger_event)
+        .join_from(ledger_event_agency, ledger_event, ledger_event.c.id == ledger_event_agency.c.event_id)
         .where(ledger_event.c.id.in_(sa.select(ledger_leaf.c.event_id)))
     )
     assert fed == {(row.agency_id if row.audience == "agencies" else EVERYBODY, row.id) for row in concerned}

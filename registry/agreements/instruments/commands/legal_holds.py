@@ -14,6 +14,7 @@ from registry.platform.kernel.errors import Conflict, Forbidden, RuleBroken, Wro
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected
 from registry.platform.ledger.event_types import EventType
+from registry.platform.ledger.tables import ledger_event, ledger_leaf
 
 _UUID = agreement_hold.c.id.type
 _AGREEMENT = sa.bindparam("agreement_id", type_=_UUID)
@@ -27,6 +28,27 @@ _LIFT = agreement_hold.update().where(agreement_hold.c.id == sa.bindparam("its_i
 _IN_PLACE = (
     sa.select(agreement_hold.c.authority)
     .where(agreement_hold.c.agreement_id == _AGREEMENT, agreement_hold.c.lifted_at.is_(None))
+    .order_by(agreement_hold.c.id)
+    .limit(1)
+)
+
+_STANDING_STILL = sa.text("LOCK TABLE agreement_hold IN SHARE MODE")
+_AMONG_EVENTS = (
+    sa.select(agreement_hold.c.authority)
+    .join_from(
+        agreement_hold,
+        ledger_event,
+        sa.or_(
+            ledger_event.c.agreement_id == agreement_hold.c.agreement_id,
+            ledger_event.c.subject_id == agreement_hold.c.agreement_id,
+        ),
+    )
+    .join(ledger_leaf, ledger_leaf.c.event_id == ledger_event.c.id)
+    .where(
+        agreement_hold.c.lifted_at.is_(None),
+        ledger_leaf.c.seq >= sa.bindparam("start", type_=sa.BigInteger),
+        ledger_leaf.c.seq < sa.bindparam("end", type_=sa.BigInteger),
+    )
     .order_by(agreement_hold.c.id)
     .limit(1)
 )
@@ -86,6 +108,17 @@ async def held_by(read: Read, agreement_id: UUID) -> str | None:
     """By whose authority the agreement's record is held, the first of several; None where no hold stands."""
     found: str | None = await read.value(_IN_PLACE, {"agreement_id": agreement_id})
     return found
+
+
+async def hold_among_events(write: Write, start: int, end: int) -> str | None:
+    """Why the events from place `start` to before `end` have to stay: an agreement of which one tells is under a hold.
+
+    On PostgreSQL no hold is placed until the transaction is over; on SQLite there is one writer.
+    """
+    if write.dialect == "postgresql":
+        await write.run(_STANDING_STILL)
+    authority = await write.value(_AMONG_EVENTS, {"start": start, "end": end})
+    return None if authority is None else f"an agreement that they tell of is under a legal hold ({authority})"
 
 
 async def refuse_under_hold(read: Read, agreement_id: UUID, what: str) -> None:

@@ -40,8 +40,14 @@ APPEND_ONLY = (
     "ledger_node",
     "ledger_checkpoint",
     "ledger_cosignature",
+    "ledger_archived_segment",
     "agreement_signature_authority",
     "document_repetition",
+)
+# The transaction that drops an archived segment says so by a row that it removes again; see `ledger_dropping`.
+NOT_DROPPING = (
+    "NOT EXISTS (SELECT 1 FROM ledger_leaf l JOIN ledger_dropping d ON l.seq >= d.start AND l.seq < d.tree_size "
+    "WHERE l.event_id = OLD.id)"
 )
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates", "agreement_version_part")
 AUDITED = (
@@ -128,7 +134,7 @@ _table(
 _table(
     "ledger_event_agency",
     sa.Column("agency_id", Uuid, primary_key=True),
-    sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id"), primary_key=True),
+    sa.Column("event_id", Uuid, primary_key=True),
 )
 
 _table(
@@ -140,7 +146,7 @@ _table(
 _table(
     "ledger_leaf",
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id"), nullable=False),
+    sa.Column("event_id", Uuid, nullable=False),
     sa.Column("leaf_hash", sa.LargeBinary, nullable=False),
     sa.Column("root_hash", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("event_id"),
@@ -151,7 +157,7 @@ _table(
     "ledger_feed",
     sa.Column("agency_id", Uuid, primary_key=True),
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id"), nullable=False),
+    sa.Column("event_id", Uuid, nullable=False),
 )
 
 _table(
@@ -195,6 +201,40 @@ _table(
     sa.Column("verifier_key", sa.Text, primary_key=True),
     sa.Column("line", sa.Text, nullable=False),
     sa.Column("added_at", Instant, nullable=False),
+)
+
+_table(
+    "ledger_archived_segment",
+    sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("tree_size", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("dropped", sa.BigInteger, nullable=False),
+    sa.Column("last_recorded_at", Instant, nullable=False),
+    sa.Column("kept_by", sa.Text, nullable=False),
+    sa.Column("event_id", Uuid, nullable=False),
+    sa.CheckConstraint("start >= 0 AND start < tree_size", name="tree_size"),
+    sa.CheckConstraint("dropped >= 0", name="dropped"),
+)
+
+_table(
+    "ledger_dropping",
+    sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("tree_size", sa.BigInteger, nullable=False),
+)
+
+_table(
+    "ledger_hold",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("authority", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("placed_at", Instant, nullable=False),
+    sa.Column("lifted_at", Instant),
+    sa.Column("lifted_authority", sa.Text),
+    sa.Column("lifted_reason", sa.Text),
+    sa.CheckConstraint(
+        "(lifted_at IS NULL) = (lifted_reason IS NULL) AND (lifted_at IS NULL) = (lifted_authority IS NULL)",
+        name="lifted",
+    ),
 )
 
 _table(
@@ -428,7 +468,7 @@ _table(
         " AND (event_id IS NULL) = (subject_id IS NULL)",
         name="event",
     ),
-    sa.UniqueConstraint("webhook_id", "event_id"),
+    sa.UniqueConstraint("event_id", "webhook_id"),
     sa.Index("ix_webhook_delivery_webhook_id", "webhook_id", "id"),
     sa.Index("ix_webhook_delivery_status", "webhook_id", "status", "next_try_at", "id"),
     sa.Index("ix_webhook_delivery_subject_id", "webhook_id", "subject_id", "seq"),
@@ -2839,7 +2879,8 @@ def _guards_on_sqlite() -> None:
     append_only, frozen = (f"BEGIN SELECT RAISE(ABORT, '{said}'); END" for said in ("append_only", "version_is_frozen"))
     for table in APPEND_ONLY:
         for verb in ("UPDATE", "DELETE"):
-            op.execute(f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {append_only}")
+            unless = f"WHEN {NOT_DROPPING} " if (table, verb) == ("ledger_event", "DELETE") else ""
+            op.execute(f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {unless}{append_only}")
     for verb in ("UPDATE", "DELETE"):
         op.execute(
             f"CREATE TRIGGER agreement_version_frozen_{verb.lower()} BEFORE {verb} ON agreement_version "
@@ -2882,7 +2923,15 @@ def _guards_on_postgresql() -> None:
         "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$"
     )
     append_only, frozen = (f"EXECUTE FUNCTION refuse_change('{said}')" for said in ("append_only", "version_is_frozen"))
-    for table in APPEND_ONLY:
+    op.execute(
+        "CREATE FUNCTION refuse_unless_dropping() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF TG_OP = 'UPDATE' OR {NOT_DROPPING} THEN RAISE EXCEPTION 'append_only'; END IF; RETURN OLD; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER ledger_event_no_change BEFORE UPDATE OR DELETE ON ledger_event FOR EACH ROW "
+        "EXECUTE FUNCTION refuse_unless_dropping()"
+    )
+    for table in APPEND_ONLY[1:]:
         op.execute(f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW {append_only}")
     for table in (*APPEND_ONLY, *DOCUMENTS, *SAID):
         op.execute(f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {append_only}")
