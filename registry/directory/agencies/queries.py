@@ -143,7 +143,10 @@ async def chain_history(
 async def _named(read: Read, found: Found) -> LedgerEventPage:
     named = await references(read, found.agency_ids)
     return LedgerEventPage(
-        items=found.events, agencies=[named[each] for each in sorted(named)], next_cursor=found.next_cursor
+        items=found.events,
+        agencies=[named[each] for each in sorted(named)],
+        archived_to=found.archived_to,
+        next_cursor=found.next_cursor,
     )
 
 

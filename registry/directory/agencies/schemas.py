@@ -1,5 +1,6 @@
 """Agencies in the API."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -180,6 +181,13 @@ class LedgerEventPage(Struct, kw_only=True, frozen=True):
 
     items: list[LedgerEvent]
     agencies: Annotated[list[AgencyReference], Meta(description="The agencies that these events name, in order of id.")]
+    archived_to: Annotated[
+        datetime | None,
+        Meta(
+            description="From then on everything is here. What was recorded up to then may be in the ledger's archive "
+            "alone; null while nothing was archived."
+        ),
+    ]
     next_cursor: str | None
 
 

@@ -142,7 +142,7 @@ async def category_history(read: Read, caller: Caller, code: str, query: History
     if found is None:
         raise NotFound("category")
     if found.id is None:
-        return LedgerEventPage(items=[], agencies=[], next_cursor=None)
+        return LedgerEventPage(items=[], agencies=[], archived_to=None, next_cursor=None)
     return await history(read, caller.principal, "category", found.id, query)
 
 

@@ -243,6 +243,7 @@ ANSWERS: dict[int, tuple[str, str, dict[str, str]]] = {
         "In conflict with what is there, or not possible from its status.",
         {"Retry-After": "Retry-After"},
     ),
+    410: ("Gone", "It was here, and has left the database for an archive.", {}),
     412: ("Stale", "Changed since it was read.", {}),
     413: ("TooLarge", "The body is too large.", {}),
     415: ("UnsupportedMediaType", "The body is not of a media type that the operation takes.", {}),

@@ -69,6 +69,7 @@ STATUS: dict[type[DomainError], int] = {
     errors.InFlight: 409,
     errors.Conflict: 409,
     errors.WrongStatus: 409,
+    errors.Gone: 410,
     errors.StaleVersion: 412,
     TooLarge: 413,
     errors.UnsupportedMediaType: 415,

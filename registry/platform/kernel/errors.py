@@ -108,6 +108,12 @@ class NotFound(DomainError):
         return RuleBroken.at(self.detail, f"unknown_{self.what}", f"no such {self.noun}", pointer=pointer)
 
 
+class Gone(DomainError):
+    """It was here, and has left the database for an archive. `detail` says where it is asked for."""
+
+    code = "events_archived"
+
+
 class WrongStatus(DomainError):
     """The thing's status does not allow the action."""
 

@@ -100,7 +100,11 @@ class LedgerProof(Struct, kw_only=True, frozen=True):
         LedgerCheckpoint | None, Meta(description="The signed checkpoint of that size; null where none was signed.")
     ]
     public_part: Annotated[
-        str, Meta(description="The event, as the canonical JSON (RFC 8785) that was hashed: its bytes are UTF-8.")
+        str | None,
+        Meta(
+            description="The event, as the canonical JSON (RFC 8785) that was hashed: its bytes are UTF-8. Null for "
+            "one that was archived, whose bytes are in the archive."
+        ),
     ]
     private_part: Annotated[
         str | None,

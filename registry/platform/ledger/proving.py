@@ -32,9 +32,11 @@ from registry.platform.ledger.proof_schemas import (
 from registry.platform.ledger.queries import CONCERNED, PRIVATE, who_asks
 from registry.platform.ledger.signing import known_keys
 from registry.platform.ledger.tables import (
+    ledger_archived_segment,
     ledger_checkpoint,
     ledger_cosignature,
     ledger_event,
+    ledger_event_agency,
     ledger_leaf,
 )
 from registry.platform.ledger.tree import root_at, stored_for
@@ -54,6 +56,30 @@ _EVENT = (
         CONCERNED,
     )
 )
+_ARCHIVED = (
+    sa.select(
+        sa.null().label("canonical"),
+        sa.null().label("private"),
+        ledger_leaf.c.seq,
+        ledger_leaf.c.leaf_hash,
+        _NEWEST_SIZE.label("newest_size"),
+    )
+    .join_from(
+        ledger_leaf,
+        ledger_archived_segment,
+        sa.and_(
+            ledger_leaf.c.seq >= ledger_archived_segment.c.start,
+            ledger_leaf.c.seq < ledger_archived_segment.c.tree_size,
+        ),
+    )
+    .join(ledger_event_agency, ledger_event_agency.c.event_id == ledger_leaf.c.event_id)
+    .where(
+        ledger_leaf.c.event_id == sa.bindparam("event_id", type_=ledger_event.c.id.type),
+        ledger_event_agency.c.agency_id == sa.bindparam("agency_id", type_=ledger_event.c.id.type),
+        sa.bindparam("auditor", type_=sa.Boolean),
+    )
+)
+"""An event that was archived: its leaf, for the auditors of the agencies that it concerns, whatever it was about."""
 _CHECKPOINT = sa.select(ledger_checkpoint)
 _NEWEST = _CHECKPOINT.order_by(ledger_checkpoint.c.tree_size.desc()).limit(1)
 _AT = _CHECKPOINT.where(ledger_checkpoint.c.tree_size == sa.bindparam("tree_size", type_=sa.BigInteger))
@@ -98,12 +124,15 @@ async def list_keys(read: Read) -> LedgerKeys:
 
 
 async def prove_event(read: Read, principal: Principal, event_id: UUID, tree_size: int | None) -> LedgerProof:
-    """That the tree of that size, or of the newest checkpoint, holds the event, with its bytes.
+    """That the tree of that size, or of the newest checkpoint, holds the event, with its bytes where these are here.
 
     Raises NotFound for an event that the caller may not see, Conflict for one that no checkpoint holds yet, RuleBroken
     for a tree that does not hold it, or is none, and Busy where the ledger was changed.
     """
-    row = await read.first(_EVENT, {"event_id": event_id, **who_asks(principal)})
+    asked = {"event_id": event_id, **who_asks(principal)}
+    row = await read.first(_EVENT, asked) or await read.first(
+        _ARCHIVED, {name: asked[name] for name in ("event_id", "agency_id", "auditor")}
+    )
     if row is None:
         raise NotFound("ledger_event")
     if tree_size is None:
@@ -115,7 +144,7 @@ async def prove_event(read: Read, principal: Principal, event_id: UUID, tree_siz
     if row.seq is None or row.seq >= tree_size:
         raise _no_tree(f"A tree of {tree_size} events does not hold this one.", "tree_size")
     root = await _root(read, tree_size, "tree_size")
-    if leaf_hash(row.canonical) != row.leaf_hash:
+    if row.canonical is not None and leaf_hash(row.canonical) != row.leaf_hash:
         raise _changed(f"the event at place {row.seq} has another hash")
     path = await _proof(read, inclusion(row.seq, tree_size))
     if root_by_inclusion(row.leaf_hash, row.seq, tree_size, path) != root:
@@ -131,7 +160,7 @@ async def prove_event(read: Read, principal: Principal, event_id: UUID, tree_siz
         hashes=[base64_of(each) for each in path],
         root_hash=base64_of(root),
         checkpoint=(await _with_lines(read, signed))[0] if signed else None,
-        public_part=row.canonical.decode(),
+        public_part=None if row.canonical is None else row.canonical.decode(),
         private_part=None if row.private is None else row.private.decode(),
     )
 

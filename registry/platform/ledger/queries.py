@@ -1,6 +1,7 @@
 """History: the events about one thing in the order of its versions, whether sealed or not; and what auditors review."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, cast
 from uuid import UUID
@@ -14,7 +15,14 @@ from registry.platform.access.principals import Principal, Role
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import Orders, given
 from registry.platform.ledger.schemas import AuditQuery, HistoryQuery, LedgerEvent
-from registry.platform.ledger.tables import AUDITED, ledger_event, ledger_event_agency
+from registry.platform.ledger.tables import (
+    AUDITED,
+    EVERYBODY,
+    ledger_archived_segment,
+    ledger_event,
+    ledger_event_agency,
+    ledger_feed,
+)
 
 _ORDERS = Orders(HistoryQuery, version=(ledger_event.c.subject_version, ledger_event.c.n))
 _CHAIN_ORDERS = Orders(HistoryQuery, version=ledger_event.c.id)
@@ -65,6 +73,26 @@ _LAST = (
     .group_by(ledger_event.c.subject_id, ledger_event.c.subject_version)
     .order_by(ledger_event.c.subject_version)
 )
+_LAST_ARCHIVED = (
+    sa.select(
+        *(ledger_archived_segment.c[name] for name in ("tree_size", "last_recorded_at", "kept_by")),
+    )
+    .order_by(ledger_archived_segment.c.start.desc())
+    .limit(1)
+)
+_LACKING = (
+    sa.select(sa.literal(1))
+    .select_from(ledger_feed)
+    .where(
+        ledger_feed.c.agency_id.in_(
+            [_AGENCY, sa.bindparam("everybody", type_=ledger_event.c.actor_agency_id.type)],
+        ),
+        ledger_feed.c.seq >= sa.bindparam("place", type_=sa.BigInteger),
+        ledger_feed.c.seq < sa.bindparam("end", type_=sa.BigInteger),
+        ~sa.exists().where(ledger_event.c.id == ledger_feed.c.event_id),
+    )
+    .limit(1)
+)
 _AUDIT = sa.select(ledger_event.c.id, ledger_event.c.canonical, PRIVATE).where(sa.text(AUDITED), CONCERNED)
 _AUDIT_FILTERS = {
     "type": ledger_event.c.type.in_(sa.bindparam("type", expanding=True)),
@@ -76,11 +104,23 @@ _SUPERVISORS = frozenset({Role.AUDITOR, Role.AGENCY_ADMIN, Role.REGISTRY_ADMIN})
 
 
 class Found(Struct, kw_only=True, frozen=True):
-    """A page of events as they are stored, and the agencies that they name."""
+    """A page of events as they are stored, and the agencies that they name.
 
+    `archived_to` is when the newest event was recorded that may be in an archive alone; None while there is no archive.
+    """
+
+    archived_to: datetime | None
     events: list[LedgerEvent]
     agency_ids: set[UUID]
     next_cursor: str | None
+
+
+class LastArchived(Struct, kw_only=True, frozen=True):
+    """How many events were archived and dropped, until when they were recorded, and where the archive is asked for."""
+
+    tree_size: int
+    last_recorded_at: datetime
+    kept_by: str
 
 
 class _Concerned(Struct, frozen=True):
@@ -111,7 +151,7 @@ async def events_about(read: Read, principal: Principal, kind: str, subject_id: 
         },
     )
     kept, next_cursor = _ORDERS.cut(rows, query)
-    return _found(kept, next_cursor)
+    return await _found(read, kept, next_cursor)
 
 
 @cache
@@ -134,7 +174,7 @@ async def events_of_chain(
     }
     rows = await read.all(_chain_page(query.sort, after=query.cursor is not None), parameters)
     kept, next_cursor = _CHAIN_ORDERS.cut(rows, query)
-    return _found(kept, next_cursor)
+    return await _found(read, kept, next_cursor)
 
 
 async def last_events(read: Read, subject_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
@@ -159,7 +199,7 @@ async def audited_events(read: Read, principal: Principal, query: AuditQuery) ->
         {**_AUDIT_ORDERS.parameters(query), **filters, **who_asks(principal)},
     )
     kept, next_cursor = _AUDIT_ORDERS.cut(rows, query)
-    return _found(kept, next_cursor)
+    return await _found(read, kept, next_cursor)
 
 
 def who_asks(principal: Principal) -> dict[str, object]:
@@ -171,8 +211,25 @@ def who_asks(principal: Principal) -> dict[str, object]:
     }
 
 
-def _found(rows: Sequence[Row[Any]], next_cursor: str | None) -> Found:
+async def last_archived(read: Read) -> LastArchived | None:
+    """Up to where events were archived and dropped from the database; None while none were."""
+    rows = await read.fast(_LAST_ARCHIVED)
+    if not rows:
+        return None
+    (row,) = rows
+    return LastArchived(tree_size=row.tree_size, last_recorded_at=row.last_recorded_at, kept_by=row.kept_by)
+
+
+async def lacks_events(read: Read, agency_id: UUID, place: int, archived: LastArchived) -> bool:
+    """Whether of what concerns the agency, or everybody, from that place on an event was dropped."""
+    asked = {"agency_id": agency_id, "everybody": EVERYBODY, "place": place, "end": archived.tree_size}
+    return await read.value(_LACKING, asked) is not None
+
+
+async def _found(read: Read, rows: Sequence[Row[Any]], next_cursor: str | None) -> Found:
+    archived = await last_archived(read)
     return Found(
+        archived_to=None if archived is None else archived.last_recorded_at,
         events=cast(list[LedgerEvent], [_as_stored(row.canonical, row.private) for row in rows]),
         agency_ids={each for row in rows for each in _concerned(row.canonical).agency_ids},
         next_cursor=next_cursor,

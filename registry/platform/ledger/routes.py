@@ -40,7 +40,7 @@ NOTE = OtherForm(media_type="text/plain", parameters="; charset=utf-8", make=_no
     "/events",
     permission=Action.LEDGER_READ,
     query=EventFeedQuery,
-    problems=("unknown_event_type",),
+    problems=("events_archived", "unknown_event_type"),
 )
 async def get_events(
     read: Supplied[Read], event_feed: Supplied[Feed], filters: Supplied[EventFeedQuery], caller: Supplied[Caller]
@@ -50,6 +50,8 @@ async def get_events(
     Ask again with `next_after`, at once while there is `more`: nothing is missed, and nothing comes twice. An event is
     told to those roles that may read things of its kind, while your agency may see the thing; `data` to those who may
     have events proved. It is told a fraction of a second after it happened, once the ledger has given it its place.
+    What is older than a year may have left the database for an archive: without a place the feed begins behind that,
+    and a place before it is answered 410.
     """
     reader = reader_for(caller.principal)
     found = await read_feed(read, event_feed, reader, filters, caller.now)
@@ -61,7 +63,7 @@ async def get_events(
     "/events/stream",
     permission=Action.LEDGER_READ,
     query=EventStreamQuery,
-    problems=("too_many_streams", "unknown_event_type"),
+    problems=("events_archived", "too_many_streams", "unknown_event_type"),
 )
 async def stream_events(
     event_listeners: Supplied[Listeners],
@@ -77,9 +79,12 @@ async def stream_events(
     more (`may_not_act`), that this process ends (`stopping`), or that the database does not answer (`unavailable`):
     come again, with a new token where that is over. Who takes its events too slowly is cut off, and goes on from there.
     """
-    places, agency_id = event_listeners.feed.places, caller.agency_id
+    agency_id = caller.agency_id
     given, name = (last_event_id, "Last-Event-ID") if last_event_id else (filters.after, "after")
-    place = event_listeners.place(agency_id) if given is None else places.place(agency_id, given, name)
+    if given is None:
+        place = event_listeners.place(agency_id)
+    else:
+        place = await event_listeners.place_of(agency_id, given, name)
     return EventStream(event_listeners, event_listeners.enter(caller.principal, place, wanted_by(filters)))
 
 
@@ -129,7 +134,8 @@ async def get_ledger_event_proof(
     """Prove that the ledger holds an event, with the bytes that were hashed.
 
     For the auditors and administrators of the agencies that it concerns, who may read all of its parts; every side gets
-    the same bytes and the same proof. Of other events it tells nothing but hashes.
+    the same bytes and the same proof. Of other events it tells nothing but hashes. An event that was archived is proved
+    to the auditors of these agencies, without its bytes, which are in the archive.
     """
     found = await proving.prove_event(read, caller.principal, event_id, filters.tree_size)
     return Answer(found, restricted=found.private_part is not None)

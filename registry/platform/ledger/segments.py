@@ -2,8 +2,9 @@
 
 A segment is one JSON document a line. The first says where it begins, has the hashes of the complete subtrees before
 that (`peaks`), and the signed checkpoint with which it ends. Each other line is an event, in order: its public part as
-it was hashed, or, where the reader may not see it or it was archived, its leaf's hash alone. The root over all of them must be the
-checkpoint's, so that nothing in the file can be changed, left out or put in another order; see docs/ledger.md.
+it was hashed, or, where the reader may not see it or it was archived, its leaf's hash alone. The root over all of them
+must be the checkpoint's, so that nothing in the file can be changed, left out or put in another order; see
+docs/ledger.md.
 """
 
 import hashlib

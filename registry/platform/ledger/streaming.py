@@ -30,7 +30,7 @@ from registry.platform.http.answers import ENDLESS
 from registry.platform.http.asgi import Receive, Scope, Send
 from registry.platform.kernel.errors import Busy, DomainError, TooManyRequests
 from registry.platform.ledger.feed import FeedReader, Wanted, events_after, reader_for
-from registry.platform.ledger.feeding import Feed, as_told
+from registry.platform.ledger.feeding import Feed, as_told, place_of
 from registry.platform.ledger.tables import EVERYBODY, ledger_event, ledger_leaf
 
 MOST: Final = 2_000
@@ -149,6 +149,10 @@ class Listeners:
         What concerns others alone does not move it, and so is not told by it.
         """
         return max(self._floor, self._places.get(EVERYBODY, 0), self._places.get(agency_id, 0))
+
+    async def place_of(self, agency_id: UUID, cursor: str, parameter: str) -> int:
+        """The place of a cursor. Raises RuleBroken and Gone, as the feed does."""
+        return await place_of(self._read(), self.feed.places, agency_id, cursor, parameter)
 
     def enter(self, principal: Principal, place: int, wanted: Wanted) -> Listener:
         """One more. Raises TooManyStreams where the person or its agency has as many as it may, and Busy."""

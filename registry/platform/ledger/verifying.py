@@ -247,8 +247,8 @@ class _Verification:
         for each in self._held:
             self._cut_off(each.checkpoint.size, f"the checkpoint in {each.whose}")
         self._without_leaf()
-        for each in self._archived:
-            self._left(each)
+        for archived in self._archived:
+            self._left(archived)
         self._doubled()
         self._superfluous_nodes()
         self._signatures()

@@ -227,10 +227,9 @@ async def test_what_was_dropped_is_not_dropped_again(old: Old) -> None:
 async def test_a_killed_transaction_drops_nothing(old: Old) -> None:
     first, *_ = (await old.archive()).segments
     here = await old.here()
-    with pytest.raises(RuntimeError):
-        async with old.ledger.work() as write:
-            await drop_segment(write, old.ledger.caller(), old.folder, first, WHERE, ())
-            raise RuntimeError
+    async with old.ledger.work() as write:
+        assert await drop_segment(write, old.ledger.caller(), old.folder, first, WHERE, ()) > 0
+        await write.abandon()
     assert await old.here() == here
     assert await old.ledger.count(ledger_archived_segment) == await old.ledger.count(ledger_dropping) == 0
     assert await old.drop_all() == 100
