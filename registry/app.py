@@ -98,6 +98,7 @@ from registry.platform.ledger.places import Places
 from registry.platform.ledger.sealing import Sealer
 from registry.platform.ledger.signing import LedgerKeys
 from registry.platform.ledger.streaming import Listeners, MayAct
+from registry.platform.ledger.witnessing import Witnessing, witnesses_of
 from registry.platform.logging import log_writer
 from registry.platform.mail.sending import Mailer
 from registry.platform.mail.signing import MailKey
@@ -259,6 +260,13 @@ def create_app(settings: Settings) -> Edge:
         LedgerKeys(SecretKeys(settings.secret_keys), settings.public_url),
         utc_now,
     )
+    witnessing = Witnessing(
+        database.read,
+        partial(unit_of_work, database),
+        witnesses_of(settings.witnesses),
+        utc_now,
+        copy=settings.copy,
+    )
     event_feed = Feed(places=Places(settings.ledger_key), sights=SIGHTS)
     draining = Draining()
     listeners = Listeners(
@@ -285,7 +293,7 @@ def create_app(settings: Settings) -> Edge:
         "service_clients": _clients_check(database, server),
         "clock": clock.ask,
         "log": _log_check,
-        "ledger": _ledger_check(sealer),
+        "ledger": _ledger_check(sealer, witnessing),
         "mail": _mail_check(teller),
         "webhooks": _webhooks_check(deliverer),
     }
@@ -303,6 +311,7 @@ def create_app(settings: Settings) -> Edge:
             database,
             verifier=verifier,
             sealer=sealer,
+            witnessing=witnessing,
             listeners=listeners,
             teller=teller,
             deliverer=deliverer,
@@ -347,6 +356,7 @@ def create_app(settings: Settings) -> Edge:
                 "other_checks": others,
                 "verifier": verifier,
                 "sealer": sealer,
+                "witnessing": witnessing,
                 "authorization_server": server,
                 "service_clients": "on" if server.is_on else "off",
                 "client_keys": server.published.health,
@@ -407,6 +417,7 @@ def create_app(settings: Settings) -> Edge:
         mail=MailWaiting(mailer=mailer, waiting=teller.waiting),
         deliverer=deliverer,
         sealer=sealer,
+        witnessing=witnessing,
         listeners=listeners,
     )
     check_supplies(app)
@@ -499,13 +510,14 @@ def _webhooks_check(deliverer: Deliverer) -> Check:
     return run
 
 
-def _ledger_check(sealer: Sealer) -> Check:
-    """Whether events are sealed and checkpoints signed; well while the database does not answer."""
+def _ledger_check(sealer: Sealer, witnessing: Witnessing) -> Check:
+    """Whether events are sealed, checkpoints signed, and witnesses sign; well while the database does not answer."""
 
     async def run() -> str:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                return await sealer.check()
+                found = await sealer.check()
+                return found if found != OK else await witnessing.check()
         except (DomainError, DBAPIError, TimeoutError):
             return OK
 

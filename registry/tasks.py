@@ -28,6 +28,8 @@ from registry.platform.ledger.commands import record
 from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.sealing import Sealer
 from registry.platform.ledger.streaming import Listeners
+from registry.platform.ledger.witnessing import TASK as WITNESSES
+from registry.platform.ledger.witnessing import Witnessing
 from registry.platform.webhooks.delivering import TASK as WEBHOOKS
 from registry.platform.webhooks.delivering import Deliverer, remove_old_deliveries
 from registry.resources.assets.commands.spelling import remove_unused_words
@@ -53,6 +55,7 @@ RELEASE_SECONDS = 600.0
 SIGHTINGS_SECONDS = 15.0
 NOTICES_SECONDS = 20.0
 WEBHOOKS_SECONDS, WEBHOOKS_LATE_SECONDS = 0.5, 60.0
+WITNESSES_SECONDS, WITNESSES_LATE_SECONDS = 5.0, 120.0
 SEAL_SECONDS, SEAL_LATE_SECONDS = 0.1, 60.0
 
 
@@ -61,6 +64,7 @@ def recurring_tasks(
     *,
     verifier: TokenVerifier,
     sealer: Sealer,
+    witnessing: Witnessing,
     listeners: Listeners,
     teller: Teller,
     deliverer: Deliverer,
@@ -76,6 +80,12 @@ def recurring_tasks(
     return [
         Task(name="seal", interval_seconds=SEAL_SECONDS, run=sealer.run, late_after_seconds=SEAL_LATE_SECONDS),
         Task(name="listeners", interval_seconds=SEAL_SECONDS, run=listeners.look, late_after_seconds=SEAL_LATE_SECONDS),
+        Task(
+            name=WITNESSES,
+            interval_seconds=WITNESSES_SECONDS,
+            run=witnessing.run,
+            late_after_seconds=WITNESSES_LATE_SECONDS,
+        ),
         Task(name="denials", interval_seconds=DENIALS_SECONDS, run=_summer(denials)),
         Task(name="sign_ins", interval_seconds=DENIALS_SECONDS, run=_summer(sign_ins)),
         Task(name="questions", interval_seconds=DENIALS_SECONDS, run=_summer(questions)),

@@ -43,6 +43,7 @@ from registry.platform.http.health import (
 from registry.platform.kernel.errors import DomainError
 from registry.platform.ledger.sealing import Sealer
 from registry.platform.ledger.streaming import End, Listeners
+from registry.platform.ledger.witnessing import Witnessing, WitnessOutcome
 from registry.platform.logging import log_writer
 from registry.platform.mail.sending import Mailer, Outcome
 from registry.platform.settings import Settings
@@ -89,6 +90,7 @@ class Exposition(Collector):
         reader: FileReader,
         mail: MailWaiting,
         sealer: Sealer,
+        witnessing: Witnessing,
         deliverer: Deliverer,
         listeners: Listeners,
     ) -> None:
@@ -107,6 +109,7 @@ class Exposition(Collector):
         self._reader = reader
         self._mail = mail
         self._sealer = sealer
+        self._witnessing = witnessing
         self._deliverer = deliverer
         self._listeners = listeners
         self._letters_waiting = 0
@@ -358,6 +361,20 @@ class Exposition(Collector):
         yield CounterMetricFamily(
             "registry_ledger_checkpoints", "Checkpoints that this process has signed.", value=state.checkpoints
         )
+        witnessed = GaugeMetricFamily(
+            "registry_ledger_witnessed_events",
+            "Events in the largest checkpoint that a witness has signed.",
+            labels=["witness"],
+        )
+        for name, its in self._witnessing.states.items():
+            witnessed.add_metric([name], its.signed)
+        yield witnessed
+        asked = CounterMetricFamily(
+            "registry_witness_tries", "Questions to witnesses, by what came of them.", labels=["outcome"]
+        )
+        for outcome in WitnessOutcome:
+            asked.add_metric([outcome.value], self._witnessing.tried[outcome])
+        yield asked
         yield _gauge("registry_event_streams", "Streams of events that are open.", self._listeners.open)
         ended = CounterMetricFamily("registry_event_streams_ended", "Streams that ended, by why.", labels=["reason"])
         for why in End:

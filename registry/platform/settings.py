@@ -79,6 +79,8 @@ class Settings(Struct, kw_only=True, frozen=True):
     trusted_proxies: tuple[str, ...] = ()
     client_key_networks: tuple[str, ...] = ()
     webhook_networks: tuple[str, ...] = ()
+    witnesses: tuple[tuple[str, str], ...] = ()
+    """Verifier key and address of each."""
     policies_dir: Path = Path("policies")
     rules_on: tuple[str, ...] = ()
     second_operator_for: tuple[str, ...] = ()
@@ -136,6 +138,7 @@ _TEXT = {
     "TRUSTED_PROXIES",
     "CLIENT_KEY_NETWORKS",
     "WEBHOOK_NETWORKS",
+    "WITNESSES",
     "POLICIES_DIR",
     "RULES_ON",
     "SECOND_OPERATOR_FOR",
@@ -206,6 +209,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         trusted_proxies=_networks("TRUSTED_PROXIES", given.get("TRUSTED_PROXIES", "")),
         client_key_networks=_networks("CLIENT_KEY_NETWORKS", given.get("CLIENT_KEY_NETWORKS", "")),
         webhook_networks=_networks("WEBHOOK_NETWORKS", given.get("WEBHOOK_NETWORKS", "")),
+        witnesses=tuple(_witness(each) for each in _names(given.get("WITNESSES", ""))),
         policies_dir=_policies_dir(given["POLICIES_DIR"]) if "POLICIES_DIR" in given else _SHIPPED_POLICIES,
         rules_on=_names(given.get("RULES_ON", "")),
         second_operator_for=_names(given.get("SECOND_OPERATOR_FOR", "")),
@@ -247,6 +251,16 @@ def _networks(setting: str, value: str) -> tuple[str, ...]:
                 f"{PREFIX}{setting}: “{name[:60]}” is no address or network, such as 10.0.0.5 or 10.0.0.0/24."
             ) from None
     return tuple(found)
+
+
+def _witness(value: str) -> tuple[str, str]:
+    """The key and the address of a witness of the ledger. What is a key is for the ledger to say."""
+    key, _, url = value.partition(" ")
+    if not (key and is_secure(url.strip())):
+        raise SettingsError(
+            f"{PREFIX}WITNESSES: “{value[:60]}” is not a witness's verifier key, a blank, and its https:// address."
+        )
+    return key, url.strip()
 
 
 def _refuse_open_demo(host: str, allows: tuple[str, ...], *, has_issuers: bool) -> None:

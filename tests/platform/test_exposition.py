@@ -168,6 +168,7 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
         reader=reader,
         others={"documents": documents},
         sealer=state.sealer,
+        witnessing=state.witnessing,
         deliverer=state.deliverer,
         listeners=state.event_listeners,
         clock=Comparison,

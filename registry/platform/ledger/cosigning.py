@@ -9,6 +9,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import NotFound
 from registry.platform.ledger.notes import (
     COSIGNATURE,
+    TIME_BYTES,
     NoteError,
     VerifierKey,
     parse_checkpoint,
@@ -42,6 +43,8 @@ async def add_cosignature(write: Write, text: str, witness: VerifierKey, now: da
     if not verified_by(note, [witness]):
         raise NoteError(f"it is not signed by {witness.name}")
     line = next(each for each in note.signatures if (each.name, each.key_id) == (witness.name, witness.key_id))
+    if not 0 < int.from_bytes(line.signed[:TIME_BYTES]) < 2**63:
+        raise NoteError(f"{witness.name} does not say when it signed")
     row = {"tree_size": size, "verifier_key": str(witness), "line": str(line), "added_at": now}
     await write.run(_INSERT[write.dialect], row)
     return size

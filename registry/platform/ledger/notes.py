@@ -22,7 +22,9 @@ ED25519, COSIGNATURE = 0x01, 0x04
 """The kinds of keys: a ledger's, which signs the note's text; and a witness's, which signs it with a time."""
 LONGEST_NOTE = 100_000
 LARGEST_SIZE = 2**53 - 1
-_KEY_BYTES, _SIGNATURE_BYTES, _ID_BYTES, _TIME_BYTES = 32, 64, 4, 8
+TIME_BYTES = 8
+"""Of a witness's signature: when it signed, in seconds since 1970, the first byte being the largest."""
+_KEY_BYTES, _SIGNATURE_BYTES, _ID_BYTES = 32, 64, 4
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
 _DASH = "\N{EM DASH} "
@@ -163,7 +165,7 @@ def is_signature(text: str, line: Signature, key: VerifierKey) -> bool:
     """Whether the line is the key's signature of the text."""
     signed, message = line.signed, text.encode()
     if key.kind == COSIGNATURE:
-        time, signed = signed[:_TIME_BYTES], signed[_TIME_BYTES:]
+        time, signed = signed[:TIME_BYTES], signed[TIME_BYTES:]
         message = f"cosignature/v1\ntime {int.from_bytes(time, 'big')}\n".encode() + message
     if len(signed) != _SIGNATURE_BYTES:
         return False
