@@ -229,3 +229,58 @@ def test_what_cannot_be_exported_leaves_no_file(run: Run, url: str, tmp_path: Pa
     written = file.read_bytes()
     assert run("ledger", "export", str(file)).exit_code != 0, "a file that is there is not written over"
     assert file.read_bytes() == written
+
+
+def archivable(url: str) -> int:
+    """Seal events that are two years old; how many."""
+
+    async def work() -> int:
+        async with opened_ledger(url) as ledger:
+            ledger.keys = LedgerKeys(SecretKeys([bytes.fromhex(FIRST)]))
+            ledger.sealer = ledger.another_sealer()
+            ledger.now = utc_now() - timedelta(days=800)
+            await ledger.record(6, thing=AGENCY)
+            return await ledger.seal()
+
+    return asyncio.run(work())
+
+
+def test_old_events_are_archived_and_dropped(run: Run, url: str, tmp_path: Path) -> None:
+    size, folder = archivable(url), tmp_path / "archive"
+    arguments = ["archive", "--to", str(folder), "--before", f"{utc_now() - timedelta(days=400):%Y-%m-%d}"]
+    assert f"{folder} holds the first {size} events." in done(run, *arguments)
+    for _ in range(2):
+        said = done(run, *arguments, "--drop", "--kept-by", "records@county.example")
+    assert said.endswith("0 events were dropped from the database.\n"), "what was dropped is not dropped again"
+    key = str(keys_of(run)[0])
+    assert done(run, "verify", "--archive", str(folder), "--key", key).startswith(f"{folder}: {size} events of ")
+    assert "Of 5 the leaf alone is here" in done(run, "verify")
+    next(folder.glob("*.gz")).write_bytes(b"nothing")
+    found = run("ledger", "verify", "--archive", str(folder), "--key", key)
+    assert (found.exit_code, "it was changed" in found.output) == (1, True), found.output
+
+
+def test_a_hold_on_the_ledger_is_placed_and_lifted(run: Run, url: str, tmp_path: Path) -> None:
+    archivable(url)
+    hold_id = done(run, "hold", "Superior Court", "--reason", "case 118").splitlines()[0]
+    day = f"{utc_now() - timedelta(days=400):%Y-%m-%d}"
+    dropping = ["archive", "--before", day, "--to", str(tmp_path / "a"), "--drop", "--kept-by", "us"]
+    found = run("ledger", *dropping)
+    assert (found.exit_code, "under a legal hold (Superior Court)" in found.output) == (1, True), found.output
+    assert done(run, "lift-hold", hold_id, "--authority", "Superior Court", "--reason", "closed")
+    assert done(run, *dropping).endswith("5 events were dropped from the database.\n")
+
+
+def test_what_cannot_be_archived_ends_with_2(run: Run, url: str, tmp_path: Path) -> None:
+    archivable(url)
+    day = f"{utc_now() - timedelta(days=100):%Y-%m-%d}"
+    to = ["archive", "--before", day, "--to", str(tmp_path / "a")]
+    for arguments, words in (
+        ([*to, "--drop"], "--kept-by"),
+        ([*to, "--drop", "--kept-by", "us"], "older than a year"),
+        (["verify", "--archive", str(tmp_path)], "say it with --key"),
+    ):
+        found = run("ledger", *arguments)
+        assert (found.exit_code, words in found.output) == (2, True), found.output
+    found = run("ledger", "verify", "--archive", str(tmp_path), "--key", str(keys_of(run)[0]))
+    assert (found.exit_code, "is no archive of a ledger" in found.output) == (1, True), found.output
