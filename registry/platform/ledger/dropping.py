@@ -61,10 +61,7 @@ _THERE = (
 _LATER = ledger_event.alias("later")
 _HAS_LATER = sa.exists().where(
     _LATER.c.subject_id == ledger_event.c.subject_id,
-    sa.or_(
-        _LATER.c.subject_version > ledger_event.c.subject_version,
-        sa.and_(_LATER.c.subject_version == ledger_event.c.subject_version, _LATER.c.n > ledger_event.c.n),
-    ),
+    sa.tuple_(_LATER.c.subject_version, _LATER.c.n) > sa.tuple_(ledger_event.c.subject_version, ledger_event.c.n),
 )
 _GOES = sa.and_(
     ledger_event.c.subject_kind.not_in(sorted(STAYING_KINDS)),

@@ -73,6 +73,7 @@ ledger_unsealed = table(
     "ledger_unsealed",
     sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
     sa.Column("event_id", Uuid, sa.ForeignKey(ledger_event.c.id), nullable=False),
+    sa.Index("ix_ledger_unsealed_event_id", "event_id"),  # so that dropping an event need not read the whole list
 )
 """Events that have no place in the ledger yet. `n` puts them in order: an event that was recorded after another one was
 committed has a larger one, whatever the clock says. It is no place: numbers are skipped, and may be used again."""

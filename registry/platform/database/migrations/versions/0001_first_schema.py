@@ -141,6 +141,7 @@ _table(
     "ledger_unsealed",
     sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
     sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id"), nullable=False),
+    sa.Index("ix_ledger_unsealed_event_id", "event_id"),
 )
 
 _table(
