@@ -30,7 +30,7 @@ from registry.platform.ledger.notes import (
 )
 from registry.platform.ledger.queries import CONCERNED
 from registry.platform.ledger.tables import ledger_checkpoint, ledger_cosignature, ledger_event, ledger_leaf
-from registry.platform.ledger.tree import as_stored, growth_of, select_stored
+from registry.platform.ledger.tree import as_stored, growth_of, stored_question
 from registry.platform.ledger.verifying import Held
 
 FORMAT = "registry-ledger-segment/1"
@@ -130,8 +130,8 @@ def export_segment(
 
 def head_of(connection: Connection, start: int, signed: Row[Any]) -> Head:
     """The first line of the segment from place `start` to a signed checkpoint, which is a row of its table."""
-    before = select_stored([(0, start)])
-    growth = Growth() if before is None else growth_of(start, as_stored(connection.execute(before).all()))
+    before = stored_question([(0, start)])
+    growth = Growth() if before is None else growth_of(start, as_stored(connection.execute(*before).all()))
     lines = "".join(connection.execute(_LINES, {"size": signed.tree_size}).scalars())
     return Head(format=FORMAT, start=start, peaks=growth.peaks, checkpoint=signed.note + lines)
 

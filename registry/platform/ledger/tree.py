@@ -5,35 +5,62 @@ row more for 15 leaves. Of each level a proof needs a few ranges of at most 15 n
 """
 
 from collections.abc import Iterable
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from registry.platform.database.fast import Selection
 from registry.platform.database.handles import Read, Rows
 from registry.platform.ledger.merkle import Growth, Stored, needed, peaks, root_of_range
 from registry.platform.ledger.tables import ledger_leaf, ledger_node
 
 LAST = sa.select(ledger_leaf.c.seq, ledger_leaf.c.root_hash).order_by(ledger_leaf.c.seq.desc()).limit(1)
 
+_ROOT = sa.select(ledger_leaf.c.root_hash).where(ledger_leaf.c.seq == sa.bindparam("seq", type_=sa.BigInteger))
+
 
 class TreeChangedError(Exception):
     """The stored tree is not the one that was sealed; the message says what does not agree."""
 
 
-def select_stored(ranges: Iterable[tuple[int, int]]) -> sa.Select[Any] | sa.CompoundSelect[Any] | None:
-    """The statement for all stored hashes that the roots of these ranges of leaves are made of; None for none."""
-    parts = [_part(level, start, end) for level, its in needed(ranges).items() for start, end in its]
+class Question(NamedTuple):
+    """A statement for stored hashes, and its parameters."""
+
+    statement: Selection
+    parameters: dict[str, object]
+
+
+def stored_question(ranges: Iterable[tuple[int, int]]) -> Question | None:
+    """The question for all stored hashes that the roots of these ranges of leaves are made of; None for none."""
+    parts = [(level, start, end) for level, its in needed(ranges).items() for start, end in its]
     if not parts:
         return None
-    return parts[0] if len(parts) == 1 else sa.union_all(*parts)
+    leaves = sum(level == 0 for level, _, _ in parts)  # they come first
+    parameters: dict[str, object] = {}
+    for number, (level, start, end) in enumerate(parts):
+        parameters |= {f"start_{number}": start, f"end_{number}": end}
+        if level:
+            parameters[f"level_{number}"] = level
+    return Question(_of_parts(leaves, len(parts)), parameters)
 
 
-def _part(level: int, start: int, end: int) -> sa.Select[Any]:
-    number, found = (
-        (ledger_node.c.number, ledger_node.c.hash) if level else (ledger_leaf.c.seq, ledger_leaf.c.leaf_hash)
+@cache
+def _of_parts(leaves: int, parts: int) -> Selection:
+    """The statement for so many ranges, of which so many are of leaves. There are some dozens of such statements."""
+    found = [_part(number, is_leaf=number < leaves) for number in range(parts)]
+    return found[0] if len(found) == 1 else sa.union_all(*found)
+
+
+def _part(which: int, *, is_leaf: bool) -> sa.Select[Any]:
+    level, number, found = (
+        (sa.literal_column("0", sa.Integer), ledger_leaf.c.seq, ledger_leaf.c.leaf_hash)
+        if is_leaf
+        else (ledger_node.c.level, ledger_node.c.number, ledger_node.c.hash)
     )
-    its = [ledger_node.c.level == level] if level else []
-    return sa.select(sa.literal(level, sa.Integer).label("level"), number.label("number"), found.label("hash")).where(
+    its = [] if is_leaf else [ledger_node.c.level == sa.bindparam(f"level_{which}", type_=sa.Integer)]
+    start, end = (sa.bindparam(f"{name}_{which}", type_=sa.BigInteger) for name in ("start", "end"))
+    return sa.select(level.label("level"), number.label("number"), found.label("hash")).where(
         *its, number >= start, number < end
     )
 
@@ -45,8 +72,8 @@ def as_stored(rows: Rows) -> Stored:
 
 async def stored_for(read: Read, ranges: Iterable[tuple[int, int]]) -> Stored:
     """The stored hashes that the roots of these ranges of leaves are made of."""
-    statement = select_stored(ranges)
-    return {} if statement is None else as_stored(await read.all(statement))
+    asked = stored_question(ranges)
+    return {} if asked is None else as_stored(await read.fast(*asked))
 
 
 async def grown(read: Read) -> tuple[Growth, bytes | None]:
@@ -77,5 +104,5 @@ def growth_of(size: int, stored: Stored) -> Growth:
 
 async def root_at(read: Read, size: int) -> bytes | None:
     """The root of the tree of that size, as it stands with its last leaf; None while there is no such tree."""
-    found: bytes | None = await read.value(sa.select(ledger_leaf.c.root_hash).where(ledger_leaf.c.seq == size - 1))
-    return found
+    rows = await read.fast(_ROOT, {"seq": size - 1})
+    return rows[0].root_hash if rows else None

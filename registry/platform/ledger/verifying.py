@@ -41,7 +41,7 @@ from registry.platform.ledger.tables import (
     ledger_node,
     ledger_unsealed,
 )
-from registry.platform.ledger.tree import TreeChangedError, as_stored, growth_of, select_stored
+from registry.platform.ledger.tree import TreeChangedError, as_stored, growth_of, stored_question
 
 MOST = 20
 _SEQ = sa.bindparam("after", type_=sa.BigInteger)
@@ -259,10 +259,10 @@ class _Verification:
     def _begin(self, size: int) -> None:
         """Take the tree of the first events as it is stored."""
         self._from = self._end = size
-        statement = select_stored([(0, size)])
-        if statement is not None:
+        asked = stored_question([(0, size)])
+        if asked is not None:
             try:
-                self._growth = growth_of(size, as_stored(self._connection.execute(statement).all()))
+                self._growth = growth_of(size, as_stored(self._connection.execute(*asked).all()))
             except TreeChangedError as error:
                 self._whole, self._growth = False, Growth()
                 self._say(f"the tree of the first {size} events cannot be made: {error}")
