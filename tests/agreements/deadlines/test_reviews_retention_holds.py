@@ -8,10 +8,13 @@ import pytest
 
 from registry.agreements.deadlines.retention import keeping
 from registry.agreements.deadlines.rules import Keeping
+from registry.agreements.instruments.commands.legal_holds import hold_among_events
 from registry.agreements.instruments.rules import AgreementKind
+from registry.platform.database.connect import unit_of_work
 from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.cast import Agency, Cast, make_agency
 from tests.support.deadlines import by_kind, days_ahead, settle
+from tests.support.ledger import signed_ledger
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -252,6 +255,24 @@ async def test_a_hold_is_known_by_its_agreement(service: Service, cast: Cast, si
     body = {**DISMISSED, "hold_id": placed["holds"][0]["id"]}
     problem = assert_problem(await cast.assisting.legal.post(path_of(signed, "lift-hold"), body), 422, "unknown_hold")
     assert problem["errors"][0]["pointer"] == "/hold_id"
+
+
+async def test_what_is_under_a_hold_stays_in_the_ledger(service: Service, cast: Cast, signed: dict[str, Any]) -> None:
+    history = await cast.assisting.auditor.done("GET", path_of(signed, "history?limit=1"))
+    await signed_ledger(service)
+    proof = await cast.assisting.auditor.done("GET", f"/v1/ledger/events/{history['items'][0]['id']}/proof")
+    places = (proof["seq"], proof["seq"] + 1)
+
+    async def why() -> str | None:
+        async with unit_of_work(service.database) as write:
+            return await hold_among_events(write, *places)
+
+    assert await why() is None
+    placed = await cast.requesting.legal.done("POST", path_of(signed, "place-hold"), HOLD)
+    assert await why() == "an agreement that they tell of is under a legal hold (District court, case 26-CV-1)"
+    lifting = {**DISMISSED, "hold_id": placed["holds"][0]["id"]}
+    await cast.requesting.legal.done("POST", path_of(signed, "lift-hold"), lifting)
+    assert await why() is None
 
 
 async def test_two_who_lift_one_hold_at_once_lift_it_once(cast: Cast, signed: dict[str, Any]) -> None:

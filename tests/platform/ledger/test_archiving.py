@@ -13,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 from msgspec import Struct
 
+from registry.agreements.timeline.notices import EVENTS
+from registry.outcomes.metrics.queries.lines import IN_SERVICE
 from registry.platform.database.snapshot import in_snapshot
 from registry.platform.kernel.errors import Conflict, NotFound, WrongStatus
 from registry.platform.kernel.ids import new_id
@@ -38,6 +40,7 @@ from registry.platform.ledger.dropping import (
 from registry.platform.ledger.notes import VerifierKey, parse_checkpoint, parse_note
 from registry.platform.ledger.segments import export_segment, verify_segment
 from registry.platform.ledger.signing import known_keys
+from registry.platform.ledger.subjects import STAYING_KINDS, STAYING_TYPES
 from registry.platform.ledger.tables import ledger_archived_segment, ledger_dropping, ledger_event, ledger_leaf
 from registry.platform.ledger.verifying import Held, verify_ledger
 from tests.support.ledger import Ledger, literal, tamper
@@ -337,3 +340,9 @@ async def test_a_segment_that_is_only_said_to_be_archived_is_found(old: Old) -> 
         "SELECT 0, 31, 'f00d', 31, recorded_at, 'nobody', id FROM ledger_event ORDER BY id DESC LIMIT 1",
     )
     assert any("are marked as archived, and no event of the ledger says so" in fault for fault in await old.faults())
+
+
+def test_what_rooms_read_of_old_events_is_among_what_stays() -> None:
+    """Metrics ask for how long an asset could be lent; timelines and files of agreements are made of their events."""
+    assert set(IN_SERVICE) <= STAYING_TYPES
+    assert {each.value.partition(".")[0] for each in EVENTS} <= STAYING_KINDS

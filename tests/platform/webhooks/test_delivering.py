@@ -21,6 +21,7 @@ from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.feed import FeedReader, Sights
 from registry.platform.webhooks import delivering
 from registry.platform.webhooks.delivering import CLAIMED_FOR, Deliverer, remove_old_deliveries
+from registry.platform.webhooks.queries import deliveries_among_events
 from registry.platform.webhooks.rules import AGAIN_AFTER, DISABLED_AFTER, KEPT_FOR
 from registry.platform.webhooks.sending import Sender, Tried
 from registry.platform.webhooks.tables import webhook, webhook_delivery, webhook_secret
@@ -434,3 +435,15 @@ async def test_what_a_task_meets_in_the_database_the_next_run_says(scene: Scene)
     with pytest.raises(OSError, match="away"):
         await deliverer.run()
     await deliverer.run()
+
+
+async def test_events_of_which_a_delivery_is_on_the_log_stay_in_the_database(scene: Scene) -> None:
+    """That is for thirty days after it ended."""
+    await scene.make()
+    await scene.happen(RETURNED)
+    read = scene.service.database.read()
+    assert await deliveries_among_events(read, 0, 1_000) is None
+    await scene.deliver()
+    assert "deliveries of webhooks name these events" in str(await deliveries_among_events(read, 0, 1_000))
+    (delivery,) = await read.all(sa.select(webhook_delivery.c.seq))
+    assert await deliveries_among_events(read, 0, delivery.seq) is None

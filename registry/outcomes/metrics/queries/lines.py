@@ -50,11 +50,12 @@ _NOT_TO_BE_HAD: Final = tuple(
     for kind in AllocationKind
     if kind not in (AllocationKind.LOAN, AllocationKind.TURNAROUND, AllocationKind.USED)
 )
-_IN_SERVICE = {
+IN_SERVICE = {
     EventType.ASSET_RETURNED_TO_SERVICE: True,
     EventType.ASSET_TAKEN_OUT_OF_SERVICE: False,
     EventType.ASSET_RETIRED: False,
 }
+"""Whether an asset can be lent after such an event. They stay in the database when they are archived."""
 
 
 class _DecisionExtract(msgspec.Struct, frozen=True):
@@ -141,9 +142,9 @@ def _unavailable(changes: Sequence[Row[Any]], planned: Sequence[Row[Any]]) -> Un
     for row in changes:
         of_asset = stretches[row.subject_id]
         if of_asset and of_asset[-1][1] is None:
-            if _IN_SERVICE[row.type]:
+            if IN_SERVICE[row.type]:
                 of_asset[-1] = (of_asset[-1][0], row.occurred_at, ALL_OF_IT)
-        elif not _IN_SERVICE[row.type]:
+        elif not IN_SERVICE[row.type]:
             of_asset.append((row.occurred_at, None, ALL_OF_IT))
     for row in planned:
         ended_at = row.ends_at if row.released_at is None else min(row.ends_at, row.released_at)
@@ -303,7 +304,7 @@ def _service_status_changes(filters: frozenset[str]) -> sa.Select[Any]:
         .where(
             ledger_event.c.subject_kind == "asset",
             ledger_event.c.subject_id.in_(lent),
-            ledger_event.c.type.in_(sorted(_IN_SERVICE)),
+            ledger_event.c.type.in_(sorted(IN_SERVICE)),
             ledger_event.c.occurred_at < _TO,
         )
         .order_by(ledger_event.c.subject_id, ledger_event.c.subject_version)
