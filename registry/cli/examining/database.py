@@ -30,6 +30,7 @@ from registry.platform.issuers import EVERY_AGENCY, Issuer
 from registry.platform.kernel.errors import Busy
 from registry.platform.kernel.time import utc_now
 from registry.platform.ledger.signing import SECRET_KEYS_MISSING, UNREADABLE, LedgerKeys, known_keys, signers
+from registry.platform.ledger.witnessing import last_witnessed, witnesses_of
 from registry.platform.settings import Settings, SettingsError
 
 _LEAST_POSTGRESQL = 140_000
@@ -175,6 +176,8 @@ async def _of_database(settings: Settings, database: Database) -> AsyncIterator[
         yield each
     async for each in _signing_of_ledger(settings, database):
         yield each
+    async for each in _witnesses_of_ledger(settings, database):
+        yield each
     for listed in (await list_issuers(database.read(), settings.issuers)).items:
         operators = any(one.agency.id == OPERATOR_AGENCY_ID for one in listed.agencies)
         if not listed.enabled and (operators or listed.every_agency):
@@ -260,6 +263,24 @@ async def _signing_of_ledger(settings: Settings, database: Database) -> AsyncIte
         yield ok("ledger", "its checkpoints can be signed")
     else:
         yield failure("ledger", "its checkpoints are signed no longer: the key cannot be read", UNREADABLE)
+
+
+async def _witnesses_of_ledger(settings: Settings, database: Database) -> AsyncIterator[Finding]:
+    """Whether each witness of the settings has ever signed."""
+    try:
+        named = witnesses_of(settings.witnesses)
+    except SettingsError as error:
+        yield failure("witnesses", str(error).rstrip("."), "correct REGISTRY_WITNESSES")
+        return
+    for each in named:
+        if size := await last_witnessed(database.read(), each):
+            yield ok(f"witness {each.key.name}", f"it has signed a checkpoint of {size:,} events")
+        else:
+            yield warning(
+                f"witness {each.key.name}",
+                "it has signed no checkpoint yet",
+                "tell its operator the ledger's key (`registry ledger key`); the log says what it answers",
+            )
 
 
 async def _clock_of(settings: Settings, database: Database) -> AsyncIterator[Finding]:

@@ -133,6 +133,11 @@ def witnesses_of(named: Sequence[tuple[str, str]]) -> tuple[Witness, ...]:
     return tuple(found)
 
 
+async def last_witnessed(read: Read, witness: Witness) -> int:
+    """The size of the largest tree here that the witness signed; 0 where it signed none."""
+    return int(await read.value(_LAST_SIGNED, {"key": str(witness.key)}) or 0)
+
+
 class Witnessing:
     """Asks the witnesses for their signatures whenever it is run, and keeps these."""
 
@@ -178,7 +183,7 @@ class Witnessing:
 
     async def _is_due(self, witness: Witness, size: int) -> bool:
         state = self.states[witness.key.name]
-        state.signed = await self._read().value(_LAST_SIGNED, {"key": str(witness.key)}) or 0
+        state.signed = await last_witnessed(self._read(), witness)
         return state.signed < size and time.monotonic() >= state.quiet_until
 
     async def _has_turn(self) -> bool:

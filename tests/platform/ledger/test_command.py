@@ -24,6 +24,7 @@ from registry.platform.ledger.notes import (
 from registry.platform.ledger.signing import LedgerKeys
 from tests.support.command import Run, on_migrated
 from tests.support.ledger import literal, opened_ledger, tamper
+from tests.support.witness import Witness
 
 FIRST, SECOND = "3f1c9a7e5b2d8046" * 4, "fedcba9876543210" * 4
 AGENCY = new_id()
@@ -284,3 +285,12 @@ def test_what_cannot_be_archived_ends_with_2(run: Run, url: str, tmp_path: Path)
         assert (found.exit_code, words in found.output) == (2, True), found.output
     found = run("ledger", "verify", "--archive", str(tmp_path), "--key", str(keys_of(run)[0]))
     assert (found.exit_code, "is no archive of a ledger" in found.output) == (1, True), found.output
+
+
+def test_doctor_says_which_witness_has_never_signed(run: Run, url: str) -> None:
+    sealed(url)
+    witness = Witness("witness.example")
+    said = run("doctor", WITNESSES=f"{witness.verifier_key} https://witness.example").stdout
+    assert "warning  witness witness.example: it has signed no checkpoint yet" in said
+    own = f"{keys_of(run)[0]} https://witness.example"
+    assert "failure  witnesses: REGISTRY_WITNESSES" in run("doctor", WITNESSES=own).stdout
