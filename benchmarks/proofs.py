@@ -4,7 +4,7 @@
 
 The leaves and the stored subtrees are written straight into their tables: the hashes are random, and the tree over them
 is the real one. Of a leaf in the middle of nowhere no root is needed, so these are left out but at the sizes that are
-asked about. Some hundred leaves are those of real events, and these are proved, by the function that the API calls: it
+asked about. A thousand leaves are those of real events, and these are proved, by the function that the API calls: it
 reads the event, its leaf, the subtrees and the checkpoint, makes the proof, and verifies it.
 """
 
@@ -39,7 +39,7 @@ from registry.platform.ledger.tables import ledger_checkpoint, ledger_event, led
 
 ADMIN_URL = "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres"
 NOW = datetime(2099, 7, 4, 18, tzinfo=UTC)
-REAL = 300
+REAL = 1_000
 AT_ONCE = 100_000
 _NOTHING = bytes(HASH_BYTES)
 

@@ -24,7 +24,6 @@ from registry.platform.database.migrate import newest_revision
 from registry.platform.database.snapshot import in_snapshot
 from registry.platform.database.soundness import revision_of
 from registry.platform.encryption import SecretKeys
-from registry.platform.kernel.time import utc_now
 from registry.platform.ledger.archiving import (
     ArchivedSegment,
     LedgerArchiveError,
@@ -340,7 +339,7 @@ def archive(before: datetime, folder: Path, drop: bool, kept_by: str | None) -> 
     until = before.replace(tzinfo=UTC)
     if drop and not (kept_by or "").strip():
         raise ConfigurationError("--drop tells agencies where they ask for the archive: say it with --kept-by.")
-    if drop and until > utc_now() - YOUNGEST:
+    if drop and until > local_caller().now - YOUNGEST:
         raise ConfigurationError("--drop takes what is older than a year: name an earlier day with --before.")
     settings = settings_or_exit()
 

@@ -361,14 +361,11 @@ class Exposition(Collector):
         yield CounterMetricFamily(
             "registry_ledger_checkpoints", "Checkpoints that this process has signed.", value=state.checkpoints
         )
-        witnessed = GaugeMetricFamily(
+        yield _gauge(
             "registry_ledger_witnessed_events",
-            "Events in the largest checkpoint that a witness has signed.",
-            labels=["witness"],
+            "Events in the largest checkpoint that each witness has signed; 0 without witnesses.",
+            min((each.signed for each in self._witnessing.states.values()), default=0),
         )
-        for name, its in self._witnessing.states.items():
-            witnessed.add_metric([name], its.signed)
-        yield witnessed
         asked = CounterMetricFamily(
             "registry_witness_tries", "Questions to witnesses, by what came of them.", labels=["outcome"]
         )

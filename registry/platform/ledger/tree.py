@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from registry.platform.database.fast import Selection
 from registry.platform.database.handles import Read, Rows
-from registry.platform.ledger.merkle import Growth, Stored, needed, peaks, root_of_range
+from registry.platform.ledger.merkle import STRIDE, Growth, Stored, needed, peaks, root_of_range
 from registry.platform.ledger.tables import ledger_leaf, ledger_node
 
 LAST = sa.select(ledger_leaf.c.seq, ledger_leaf.c.root_hash).order_by(ledger_leaf.c.seq.desc()).limit(1)
@@ -24,6 +24,9 @@ class TreeChangedError(Exception):
     """The stored tree is not the one that was sealed; the message says what does not agree."""
 
 
+_AT_ONCE = 8
+
+
 class Question(NamedTuple):
     """A statement for stored hashes, and its parameters."""
 
@@ -33,21 +36,27 @@ class Question(NamedTuple):
 
 def stored_question(ranges: Iterable[tuple[int, int]]) -> Question | None:
     """The question for all stored hashes that the roots of these ranges of leaves are made of; None for none."""
-    parts = [(level, start, end) for level, its in needed(ranges).items() for start, end in its]
-    if not parts:
+    asked = needed(ranges)
+    if not asked:
         return None
-    leaves = sum(level == 0 for level, _, _ in parts)  # they come first
+    leaves = _filled([(0, *each) for each in asked.pop(0, ())], 0)
+    nodes = _filled([(level, *each) for level, its in asked.items() for each in its], STRIDE)
     parameters: dict[str, object] = {}
-    for number, (level, start, end) in enumerate(parts):
+    for number, (level, start, end) in enumerate([*leaves, *nodes]):
         parameters |= {f"start_{number}": start, f"end_{number}": end}
         if level:
             parameters[f"level_{number}"] = level
-    return Question(_of_parts(leaves, len(parts)), parameters)
+    return Question(_of_parts(len(leaves), len(leaves) + len(nodes)), parameters)
+
+
+def _filled(parts: list[tuple[int, int, int]], level: int) -> list[tuple[int, int, int]]:
+    """The parts and as many empty ones as make their number one of a few: so few statements are ever compiled."""
+    return parts + [(level, 0, 0)] * (-len(parts) % _AT_ONCE)
 
 
 @cache
 def _of_parts(leaves: int, parts: int) -> Selection:
-    """The statement for so many ranges, of which so many are of leaves. There are some dozens of such statements."""
+    """The statement for so many ranges, of which so many are of leaves. There are a few such statements."""
     found = [_part(number, is_leaf=number < leaves) for number in range(parts)]
     return found[0] if len(found) == 1 else sa.union_all(*found)
 

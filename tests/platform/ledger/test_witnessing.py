@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 import sqlalchemy as sa
 from msgspec import Struct
-from structlog.testing import capture_logs
 
 from registry.platform.database.snapshot import in_snapshot
+from registry.platform.ledger import witnessing
 from registry.platform.ledger.notes import parse_note, verified_by
 from registry.platform.ledger.proving import newest_checkpoint
 from registry.platform.ledger.signing import known_keys, rotate_key
@@ -26,6 +26,7 @@ from registry.platform.ledger.witnessing import (
 )
 from registry.platform.settings import SettingsError, load
 from tests.support.ledger import ORIGIN, Ledger
+from tests.support.logs import logged_by
 from tests.support.witness import Witness, serving
 
 pytestmark = pytest.mark.second_later
@@ -132,7 +133,7 @@ async def test_a_rewritten_ledger_is_signed_by_no_witness_and_that_is_said(witne
     ):
         witnessed.witness.trees[ORIGIN] = tree
         witnessed.state.quiet_until, witnessed.state.contradicts = 0.0, False
-        with capture_logs() as logs:
+        with logged_by(witnessing) as logs:
             await witnessed.witnessing.run()
         assert words in await witnessed.witnessing.check()
         assert "contradicts the ledger" in await witnessed.witnessing.check()
@@ -161,7 +162,7 @@ async def test_whatever_else_is_answered_keeps_nothing_and_is_asked_again_later(
     witnessed: Witnessed, answer: tuple[int, str, str], words: str
 ) -> None:
     witnessed.witness.answer = answer
-    with capture_logs() as logs:
+    with logged_by(witnessing) as logs:
         await witnessed.witnessing.run()
     assert await witnessed.signed() == []
     assert words in witnessed.state.trouble
@@ -170,7 +171,7 @@ async def test_whatever_else_is_answered_keeps_nothing_and_is_asked_again_later(
     await witnessed.witnessing.run()
     assert len(witnessed.witness.asked) == asked, "not before its pause is over"
     witnessed.witness.answer = None
-    with capture_logs() as logs:
+    with logged_by(witnessing) as logs:
         await witnessed.ask()
     assert [each["event"] for each in logs] == ["a witness signs again"]
     assert len(await witnessed.signed()) == 1
@@ -219,11 +220,11 @@ async def test_a_witness_that_is_away_holds_up_nobody(ledger: Ledger) -> None:
     here.know(str((await known_keys(ledger.database.read()))[0].verifier))
     with serving(here) as url:
         named = [(here.verifier_key, url), (away.verifier_key, "http://127.0.0.1:9/")]
-        witnessing = Witnessing(ledger.database.read, ledger.work, witnesses_of(named), lambda: ledger.now)
-        await witnessing.run()
-    assert witnessing.tried == {WitnessOutcome.SIGNED: 1, WitnessOutcome.UNREACHABLE: 1}
-    assert "there is no answer" in witnessing.states["away.example"].trouble
-    assert witnessing.states[here.name].trouble == ""
+        asking = Witnessing(ledger.database.read, ledger.work, witnesses_of(named), lambda: ledger.now)
+        await asking.run()
+    assert asking.tried == {WitnessOutcome.SIGNED: 1, WitnessOutcome.UNREACHABLE: 1}
+    assert "there is no answer" in asking.states["away.example"].trouble
+    assert asking.states[here.name].trouble == ""
 
 
 async def test_a_new_key_of_the_ledger_is_signed_for_while_the_old_one_signs_beside_it(witnessed: Witnessed) -> None:
