@@ -27,6 +27,7 @@ class InboxKind(StrEnum):
     CANNOT_COME = "cannot_come"
     ASSET_CHANGED = "asset_changed"
     RECEIPT = "receipt"
+    MISSING = "missing"
     EXTENSION = "extension"
     APPROVAL = "approval"
     ANSWER = "answer"

@@ -26,6 +26,7 @@ ASKS: Final[dict[InboxKind, str]] = {
     _K.CANNOT_COME: "Cancel reserved help that cannot come, or put it right",
     _K.ASSET_CHANGED: "Agree to an asset that was changed, or cancel it",
     _K.RECEIPT: "Confirm that it has arrived",
+    _K.MISSING: "Say where what was sent and did not arrive is",
     _K.EXTENSION: "Answer an extension",
     _K.APPROVAL: "Approve or reject what is asked for",
     _K.ANSWER: "Lend what is asked for, or decline",
