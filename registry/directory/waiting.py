@@ -33,6 +33,7 @@ class InboxKind(StrEnum):
     ANSWER = "answer"
     OFFER = "offer"
     OFFER_ANSWER = "offer_answer"
+    SUBMISSION = "submission"
     HELP_LACKING = "help_lacking"
     OBLIGATION = "obligation"
     DEADLINE = "deadline"

@@ -32,6 +32,7 @@ ASKS: Final[dict[InboxKind, str]] = {
     _K.ANSWER: "Lend what is asked for, or decline",
     _K.OFFER: "Offer what is asked for, or decline",
     _K.OFFER_ANSWER: "Accept or refuse what is offered",
+    _K.SUBMISSION: "Submit a request that was changed",
     _K.HELP_LACKING: "Ask again, or others, for what nobody is to bring",
     _K.OBLIGATION: "Meet an obligation",
     _K.DEADLINE: "Meet a deadline",

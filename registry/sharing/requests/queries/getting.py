@@ -44,6 +44,7 @@ from registry.sharing.requests.queries.acting import (
     condition_of,
     offer_version_of,
     side_of,
+    undecided,
 )
 from registry.sharing.requests.queries.derived_status import (
     ENDED_LOAN,
@@ -55,7 +56,15 @@ from registry.sharing.requests.queries.derived_status import (
 )
 from registry.sharing.requests.queries.needs import is_partly_lent, is_refused, need_of, people_in, still_open
 from registry.sharing.requests.queries.visibility import line_visible, visible
-from registry.sharing.requests.rules import FOLLOW_FROM_LOANS, OPEN, REFUSED, TIME_OVER, LineStatus, RequestStatus
+from registry.sharing.requests.rules import (
+    FOLLOW_FROM_LOANS,
+    OPEN,
+    REFUSED,
+    SET_BY_PEOPLE,
+    TIME_OVER,
+    LineStatus,
+    RequestStatus,
+)
 from registry.sharing.requests.schemas.shown import (
     AutomaticAidGiven,
     LineDecision,
@@ -280,6 +289,7 @@ def as_request(
         lines=[
             _line(each, principal, replaced, now, available.get(each.line_id), alone.get(each.line_id)) for each in rows
         ],
+        unsent_changes=own and row.stored not in SET_BY_PEOPLE and bool(undecided(rows)),
         refused_line_count=sum(is_refused(each, own=own) for each in rows),
         submitted_at=row.submitted_at,
         ended_reason=row.ended_reason or _last_withdrawn(rows),
