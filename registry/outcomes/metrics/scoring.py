@@ -58,7 +58,8 @@ class LoanFact(Struct, kw_only=True, frozen=True):
 
     `back_at` is its return, or for a lost one the loss; `other_dispatched_at` and `other_returned_at` are what the
     other side says of departure and return, where their time is contested; `partly_back` is what came back before the
-    rest did, and `lost_quantity` what has not come back; `incident` identifies what the asset was needed for; `in_force` is whether the agreement was in force when the loan was decided.
+    rest did, and `lost_quantity` what has not come back; `incident` identifies what the asset was needed for;
+    `in_force` is whether the agreement was in force when the loan was decided.
     """
 
     status: LoanStatus
