@@ -16,11 +16,11 @@ from registry.platform.kernel.actions import AllowedAction, offer
 from registry.resources.assets.queries.describing import describe_columns
 from registry.resources.assets.rules import changed_since, why_changed
 from registry.resources.assets.schemas.availability import AskAvailability
+from registry.sharing.loans.queries.uncovered import WHY_UNCOVERED
 from registry.sharing.policy.approvals import OWN_REQUEST
 from registry.sharing.policy.decisions import Side
 from registry.sharing.requests.need_rules import why_none_lent, why_not_free
 from registry.sharing.requests.queries.needs import is_need, is_partly_lent, still_open
-from registry.sharing.requests.queries.uncovered import WHY_UNCOVERED
 from registry.sharing.requests.rules import (
     RESERVABLE,
     LineAction,

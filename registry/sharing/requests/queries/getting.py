@@ -56,7 +56,7 @@ from registry.sharing.requests.queries.derived_status import (
     status_of,
 )
 from registry.sharing.requests.queries.needs import is_partly_lent, is_refused, need_of, people_in, still_open
-from registry.sharing.requests.queries.uncovered import uncovered
+from registry.sharing.requests.queries.uncovered import line_uncovered
 from registry.sharing.requests.queries.visibility import line_visible, visible
 from registry.sharing.requests.rules import (
     FOLLOW_FROM_LOANS,
@@ -164,7 +164,7 @@ def _get_statement() -> sa.Select[Any]:
             loan.c.status.label("loan_status"),
             loan.c.quantity.label("loan_quantity"),
             counted().label("loan_counted"),
-            uncovered(found.c.requesting_agency_id, found).label("uncovered"),
+            line_uncovered(found.c.requesting_agency_id, found).label("uncovered"),
             loan.c.lost_quantity.label("loan_lost"),
             loan.c.ended_reason.label("loan_ended_reason"),
             loan.c.planned_end_at.label("loan_end"),

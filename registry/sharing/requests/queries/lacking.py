@@ -32,7 +32,7 @@ from registry.sharing.requests.queries.derived_status import (
     remaining,
     status_of,
 )
-from registry.sharing.requests.queries.uncovered import uncovered
+from registry.sharing.requests.queries.uncovered import line_uncovered
 from registry.sharing.requests.queries.visibility import VIEWER
 from registry.sharing.requests.rules import (
     IN_PLAY,
@@ -91,7 +91,7 @@ def _cannot_come() -> sa.ColumnElement[bool]:
         asset.c.id == request_line.c.asset_id,
         sa.or_(asset.c.service_status != ServiceStatus.IN_SERVICE.value, lacking),
     )
-    cannot = sa.or_(its.correlate(request_line).exists(), uncovered(VIEWER).is_not(None))
+    cannot = sa.or_(its.correlate(request_line).exists(), line_uncovered(VIEWER).is_not(None))
     return sa.and_(request_line.c.status.in_(sorted(IN_PLAY)), sa.not_(has_loan()), cannot)
 
 
