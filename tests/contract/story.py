@@ -876,6 +876,7 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(owner, "return_loan", scratched, body={**story.written["return_loan"], "grade": "damaged"})
     damage = (await story.do(owner, "list_asset_unavailability", asset))["items"][0]
     await story.do(owner, "assess_asset_damage", asset, damage["id"])
+    await _counted(story, sheriff, police)
     lost = await reserved()
     await story.do(owner, "dispatch_loan", lost)
     await story.do(owner, "report_loan_lost", lost)
@@ -891,6 +892,23 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(owner, "get_inbox_counts", waiting_on="agency")
     await _notices(story, owner)
     await story.do(asking, "list_loan_history", loan, limit=2)
+
+
+async def _counted(story: Story, sheriff: Agency, police: Agency) -> None:
+    """Three are sent and two arrive: the third comes later, was miscounted, and has never left."""
+    asking, owner = police.coordinator, sheriff.coordinator
+    lamps = {"category": "equipment", "name": "Lamps (demo)", "tag": "LAMP-1", "capacity": 3}
+    asset = (await story.do(sheriff.admin, "create_asset", body=lamps))["id"]
+    window = {"start": "2026-07-04T18:00:00Z", "end": "2026-07-05T06:00:00Z"}
+    lines = [{"asset_id": asset, "quantity": 3, "window": window}]
+    made = await story.do(asking, "create_request", body={**story.written["create_request"], "lines": lines})
+    line = (await story.do(asking, "submit_request", made["id"]))["lines"][0]
+    loan = (await story.do(owner, "create_loan", body={"decision_id": line["decision"]["id"]}))["id"]
+    await story.do(owner, "dispatch_loan", loan)
+    await story.do(asking, "receive_loan", loan, body={"quantity": 2})
+    await story.do(asking, "correct_loan_count", loan)
+    await story.do(asking, "correct_loan_count", loan, body={"quantity": 2})
+    await story.do(owner, "accept_loan_count", loan)
 
 
 async def _notices(story: Story, person: Caller) -> None:

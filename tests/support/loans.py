@@ -114,6 +114,7 @@ def body_for(verb: str) -> dict[str, Any]:
         "contest-time": {**REASON, "act": "dispatch", "occurred_at": (soon - timedelta(hours=1)).isoformat()},
         "accept-time": {"act": "dispatch"},
         "withdraw-contest": {"act": "dispatch"},
+        "correct-count": {"quantity": 1},
         "report-lost": REASON,
         "report-found": REASON,
         "report-damage": REASON,

@@ -57,8 +57,9 @@ class LoanFact(Struct, kw_only=True, frozen=True):
     """The facts of a loan.
 
     `back_at` is its return, or for a lost one the loss; `other_dispatched_at` and `other_returned_at` are what the
-    other side says of departure and return, where their time is contested; `incident` identifies what the asset was
-    needed for; `in_force` is whether the agreement was in force when the loan was decided.
+    other side says of departure and return, where their time is contested; `partly_back` is what came back before the
+    rest did, and `lost_quantity` what has not come back; `incident` identifies what the asset was needed for;
+    `in_force` is whether the agreement was in force when the loan was decided.
     """
 
     status: LoanStatus
@@ -74,6 +75,8 @@ class LoanFact(Struct, kw_only=True, frozen=True):
     asset_id: UUID
     capacity: int = 1
     quantity: int = 1
+    lost_quantity: int = 0
+    partly_back: tuple[tuple[datetime, int], ...] = ()
     incident: str
     agreement_id: UUID
     category: str
@@ -163,7 +166,8 @@ def _reasons(declined: Iterable[LineFact]) -> list[ReasonCount]:
 def _utilisation(loans: Iterable[LoanFact], unavailable: Unavailable, window: Window, now: datetime) -> HoursMeasure:
     """Hours out over hours in service, of each piece of each asset with a loan planned or out in the window.
 
-    Future hours do not count, nor do hours of a lost asset after its loss.
+    Future hours do not count, nor do hours of what is lost after its loss, or, where the rest came back later, after
+    that. What came back before the rest was away until then.
     """
     end = min(window.end, now)
     concerned: dict[UUID, list[LoanFact]] = defaultdict(list)
@@ -174,11 +178,9 @@ def _utilisation(loans: Iterable[LoanFact], unavailable: Unavailable, window: Wi
     used = available = timedelta()
     for asset_id, of_asset in concerned.items():
         away = [(loan, stretch) for loan in of_asset if (stretch := _away(loan)) is not None]
-        out = [(*stretch, loan.quantity) for loan, stretch in away if not _disputed(loan)]
-        disputed = [(*stretch, loan.quantity) for loan, stretch in away if _disputed(loan)]
-        gone = [
-            (loan.back_at, None, loan.quantity) for loan in of_asset if loan.status is LoanStatus.LOST and loan.back_at
-        ]
+        out = [part for loan, stretch in away if not _disputed(loan) for part in _parts(loan, *stretch)]
+        disputed = [part for loan, stretch in away if _disputed(loan) for part in _parts(loan, *stretch)]
+        gone = [(loan.back_at, None, loan.lost_quantity) for loan in of_asset if loan.lost_quantity and loan.back_at]
         lost = [*unavailable.get(asset_id, ()), *gone, *disputed]
         of_it = utilisation(max(loan.capacity for loan in of_asset), out, lost, window.start, end)
         used, available = used + of_it[0], available + of_it[1]
@@ -211,6 +213,12 @@ def _away(loan: LoanFact) -> tuple[datetime, datetime | None] | None:
     return min(left, loan.other_dispatched_at or left), None if back is None else max(
         back, loan.other_returned_at or back
     )
+
+
+def _parts(loan: LoanFact, left: datetime, back: datetime | None) -> list[Stretch]:
+    """The same for what came back before the rest, each part until then, and for the rest."""
+    rest = loan.quantity - sum(quantity for _, quantity in loan.partly_back)
+    return [*((left, at, quantity) for at, quantity in loan.partly_back), (left, back, rest)]
 
 
 def _either_left(loan: LoanFact, window: Window) -> bool:

@@ -95,7 +95,7 @@ class Action(StrEnum):
     LOANS_ACCEPT = "loans:accept"  # accept, for who asked, an asset that its owner changed since it was reserved
     LOANS_END = "loans:end"  # either side: cancel, report a no-show or a loss
     LOANS_FILE = "loans:file"  # put pictures and papers on file with a loan of either side, and withdraw them
-    LOANS_CONTEST = "loans:contest"  # contest a time or no-show, accept another time, withdraw a no-show
+    LOANS_CONTEST = "loans:contest"  # contest a time or no-show, accept another time or count, withdraw a no-show
     LOANS_TAKE_OVER = "loans:take_over"  # take over loans of before from the own records, and withdraw them
     OBLIGATIONS_READ = "obligations:read"  # see what loans oblige either side to do
     OBLIGATIONS_FULFIL = "obligations:fulfil"  # record that the own agency met one

@@ -53,6 +53,14 @@ def lacks_vowel(word: str, other: str) -> bool:
     )
 
 
+def lacks_letter(word: str, other: str) -> bool:
+    """Whether `word` is the other one, of four letters or more, without one letter behind its first: `bot` for `boat`.
+
+    As `lacks_vowel`, it is asked only where a neighbour says which few words may be meant.
+    """
+    return SHORTEST_TURNED <= len(word) == len(other) - 1 and word[0] == other[0] and is_one_slip(word, other)
+
+
 def slips_of(text: str, vocabulary: Iterable[str]) -> list[tuple[int, str]]:
     """The names or words that the text may be a slip of, each with the number of its slips; see `nearest_word`."""
     if len(text) < SHORTEST:

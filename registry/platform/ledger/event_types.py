@@ -295,6 +295,8 @@ class EventType(Meant):
         "The requesting agency accepted the asset as it is now.",
     )
     LOAN_CLOSED = "loan.closed", "The loan was closed."
+    LOAN_COUNT_ACCEPTED = "loan.count_accepted", "The owner accepted that no more of it left than arrived."
+    LOAN_COUNT_CORRECTED = "loan.count_corrected", "The requesting agency corrected how many arrived."
     LOAN_DAMAGE_CONTESTED = "loan.damage_contested", "Who had it contests damage that its owner found afterwards."
     LOAN_DAMAGE_REPORTED = "loan.damage_reported", "The owner reported damage that it found once it was back."
     LOAN_DAMAGE_WITHDRAWN = "loan.damage_withdrawn", "The owner took back its report of damage found afterwards."

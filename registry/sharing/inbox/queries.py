@@ -22,6 +22,7 @@ from registry.sharing.loans.queries.over_limit import waiting_over_limit
 from registry.sharing.loans.queries.waiting import waiting_on_loans
 from registry.sharing.obligations.queries import waiting_obligations
 from registry.sharing.requests.queries.lacking import waiting_for_help
+from registry.sharing.requests.queries.unsent import waiting_submissions
 from registry.sharing.requests.queries.waiting import waiting_on_requests
 
 SOURCES: Final[Sequence[Source]] = (
@@ -30,6 +31,7 @@ SOURCES: Final[Sequence[Source]] = (
     waiting_over_limit,
     waiting_on_requests,
     waiting_for_help,
+    waiting_submissions,
     waiting_obligations,
     waiting_deadlines,
     waiting_agreements,

@@ -68,6 +68,8 @@ STEPS: dict[LoanAction, EdxlStep] = {
     LoanAction.CONTEST_TIME: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.ACCEPT_TIME: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.WITHDRAW_CONTEST: EdxlStep(message=_STATUS, schedule="Current"),
+    LoanAction.ACCEPT_COUNT: EdxlStep(message=_STATUS, schedule="Current"),
+    LoanAction.CORRECT_COUNT: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.REPORT_LOST: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.REPORT_FOUND: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.REPORT_DAMAGE: EdxlStep(message=_STATUS, schedule="Current"),

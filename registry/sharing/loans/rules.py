@@ -65,6 +65,8 @@ class LoanAction(StrEnum):
     CONTEST_TIME = "contest_time"
     ACCEPT_TIME = "accept_time"
     WITHDRAW_CONTEST = "withdraw_contest"
+    ACCEPT_COUNT = "accept_count"
+    CORRECT_COUNT = "correct_count"
     REPORT_LOST = "report_lost"
     REPORT_FOUND = "report_found"
     REPORT_DAMAGE = "report_damage"
@@ -138,6 +140,11 @@ TRANSITIONS |= {
     for action in (_A.CONTEST_TIME, _A.ACCEPT_TIME, _A.WITHDRAW_CONTEST)
 }
 
+# So is how many arrived of those that were sent: while some are out, either count may turn out to be wrong.
+TRANSITIONS |= {
+    (status, action): status for status in (_S.ON_SCENE, _S.RETURNING) for action in (_A.ACCEPT_COUNT, _A.CORRECT_COUNT)
+}
+
 # Damage may be found once it is back and looked at, also when the loan is closed. It is the owner's word, too.
 TRANSITIONS |= {
     (status, action): status
@@ -163,6 +170,8 @@ SIDES: dict[LoanAction, frozenset[Side]] = {
     _A.CONTEST_TIME: _EITHER,
     _A.ACCEPT_TIME: _EITHER,
     _A.WITHDRAW_CONTEST: _EITHER,
+    _A.ACCEPT_COUNT: _ASSISTING,
+    _A.CORRECT_COUNT: _REQUESTING,
     _A.REPORT_LOST: _EITHER,
     _A.REPORT_FOUND: _EITHER,
     _A.REPORT_DAMAGE: _ASSISTING,
@@ -184,6 +193,10 @@ _OF_TRAVEL = frozenset({_A.RECEIVE, _A.START_RETURN, _A.REPORT_LOST})
 
 
 _OF_DAMAGE = frozenset({_A.REPORT_DAMAGE, _A.CONTEST_DAMAGE, _A.WITHDRAW_DAMAGE})
+
+
+COUNTS: Final = frozenset({_A.ACCEPT_COUNT, _A.CORRECT_COUNT})
+"""What is said of how many arrived, after that was confirmed."""
 
 
 class DamageOverlay(msgspec.Struct, kw_only=True, frozen=True):
@@ -219,12 +232,82 @@ def why_no_damage(action: LoanAction, found: DamageOverlay) -> str | None:
 _NO_REPORT: Final = {True: None, False: "No damage is reported that was found afterwards."}
 
 
+class Count(msgspec.Struct, kw_only=True, frozen=True):
+    """How many arrived, as the requesting agency counted, and what is said of the others.
+
+    `out` are still to come back, `missing` of them did not arrive, and nobody has said since where they are.
+    `together`: they are people who go together. `stands`: the time in which the requesting agency may say that fewer
+    arrived is over.
+    """
+
+    received: int | None = None
+    out: int = 0
+    missing: int = 0
+    together: bool = False
+    stands: bool = False
+
+
+NO_COUNT: Final = Count()
+
+
+def why_no_count(action: LoanAction, count: Count) -> str | None:
+    """Why the count of what arrived is not accepted, or not corrected; None when it may be."""
+    if action is _A.CORRECT_COUNT:
+        if count.received is None:
+            return "Your agency has not said how many arrived."
+        # More are possible where some are missing; fewer, where it was said lately, and more than one arrived.
+        fewer = not count.stands and count.received > 1 and count.missing < count.out
+        return None if count.missing or fewer else "Nothing of it is missing, and the count stands."
+    if not count.missing:
+        return "Nothing is missing by the other agency's count."
+    if count.together:
+        return "The people who were offered go together: confirm that all are back, or report who is lost."
+    if count.missing == count.out:
+        return "All that arrived is back: confirm the rest as back, too, where your agency has it, or report it lost."
+    return None
+
+
+def count_corrected(count: Count, arrived: int) -> int:
+    """How many are missing once the requesting agency says that so many arrived.
+
+    Raises RuleBroken for more than were out, `same_count` for what it said already, `nothing_arrived` for none,
+    `count_stands` for fewer once its time to say so is over, or than are back.
+    """
+    received = count.received or 0
+    most = received + count.missing
+    if arrived > most:
+        words = f"Of this loan {most} {'was' if most == 1 else 'were'} to arrive."
+        raise RuleBroken.at(words, "quantity_over_loan", f"at most {most}", pointer="/quantity")
+    if arrived == received:
+        words = f"Your agency says so already: {received} arrived."
+        raise RuleBroken.at(words, "same_count", "another number", pointer="/quantity")
+    if arrived < received and count.stands:
+        raise RuleBroken.at(
+            f"That {received} arrived stands: report what is lost since then.",
+            "count_stands",
+            f"at least {received}",
+            pointer="/quantity",
+        )
+    missing = count.missing + received - arrived
+    if missing > count.out:
+        least = received + count.missing - count.out
+        words = f"Others of it are back already, or lost: at least {least} arrived."
+        raise RuleBroken.at(words, "count_stands", f"at least {least}", pointer="/quantity")
+    return missing
+
+
+def still_missing(missing: int, out: int) -> int:
+    """How many that did not arrive are still to be accounted for once only so many are out."""
+    return min(missing, out)
+
+
 class Overlays(msgspec.Struct, kw_only=True, frozen=True):
     """Conditions of a loan besides its status: an extension, a recall, an asset changed, or one that stays at home.
 
     `some_lost`: some of it is lost. `found_by_owner`: the viewer is the requesting agency and the rest is back, so that
     it is the other one that finds what is missing. `own_no_show`: the viewer reported it; `no_show_settled` is why
-    it is not contested any more, `damage` what became of damage that its owner found afterwards. `times` says of what
+    it is not contested any more, `damage` what became of damage that its owner found afterwards, `count` how many of it
+    arrived. `times` says of what
     concerns contested times why the viewer cannot do it.
     """
 
@@ -237,6 +320,7 @@ class Overlays(msgspec.Struct, kw_only=True, frozen=True):
     own_no_show: bool = False
     no_show_settled: str | None = None
     damage: DamageOverlay = NO_DAMAGE
+    count: Count = NO_COUNT
     times: Mapping[LoanAction, str | None] = {}
 
 
@@ -275,6 +359,8 @@ def withheld(action: LoanAction, overlays: Overlays) -> str | None:
         return no_show_withdrawal_refusal(overlays)
     if action in _OF_DAMAGE:
         return why_no_damage(action, overlays.damage)
+    if action in COUNTS:
+        return why_no_count(action, overlays.count)
     if action in overlays.times:
         return overlays.times[action]
     if action is _A.REQUEST_EXTENSION and overlays.recall_requested:

@@ -41,6 +41,7 @@ loan = table(
     sa.Column("reserved_quantity", sa.Integer, nullable=False),
     sa.Column("lost_quantity", sa.Integer, nullable=False, server_default="0"),
     sa.Column("received_quantity", sa.Integer),
+    sa.Column("missing_quantity", sa.Integer, nullable=False, server_default="0"),
     sa.Column("returned_quantity", sa.Integer, nullable=False, server_default="0"),
     sa.Column("partial_returns", Json),
     sa.Column("took_last", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -114,6 +115,7 @@ loan = table(
     sa.CheckConstraint("returned_quantity BETWEEN 0 AND quantity - lost_quantity", name="returned"),
     sa.CheckConstraint("reserved_quantity >= quantity", name="reserved"),
     sa.CheckConstraint("received_quantity BETWEEN 0 AND quantity", name="received"),
+    sa.CheckConstraint("missing_quantity BETWEEN 0 AND quantity - lost_quantity - returned_quantity", name="missing"),
     sa.CheckConstraint("requesting_agency_id <> assisting_agency_id", name="two_sides"),
     sa.Index("ix_loan_requesting", "requesting_agency_id", "id"),
     sa.Index("ix_loan_assisting", "assisting_agency_id", "id"),
@@ -151,6 +153,8 @@ the agreement has run.
 
 `quantity` is how many are lent: what did not leave with the rest (`reserved_quantity`) is released as that leaves.
 `returned_quantity` is how many came back while others stayed out, `partial_returns` each time with its condition.
+
+`missing_quantity` are out and did not arrive, as the requesting agency counted, and nobody has said where they are.
 
 `took_last`: what was lost on it was all that there was of the asset.
 """

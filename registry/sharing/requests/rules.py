@@ -364,7 +364,7 @@ def why_not_withdrawn(
 
 
 def remaining_of(asked: int, lent: int, *, ended: bool) -> int:
-    """How many are still open on a line of a certain asset of which fewer are lent; none once the line has ended."""
+    """How many are still open on a line of a certain asset of which fewer are lent; none once the request has ended."""
     return 0 if ended else asked - lent
 
 

@@ -3,6 +3,7 @@
 Each step runs through the commands as of its own time. What the measures of it must be is in the tests.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
@@ -54,7 +55,14 @@ class Partnership(Struct, kw_only=True, frozen=True):
         return acting_for(agency, role, now=at(when))
 
     async def ask(
-        self, when: str, asset: dict[str, Any], start: str, *, hours: int, incident: str | None = None
+        self,
+        when: str,
+        asset: dict[str, Any],
+        start: str,
+        *,
+        hours: int,
+        incident: str | None = None,
+        quantity: int = 1,
     ) -> ResourceRequest:
         """The requesting coordinator asks for the asset."""
         window = Window(start=at(start), end=at(start) + timedelta(hours=hours))
@@ -62,7 +70,7 @@ class Partnership(Struct, kw_only=True, frozen=True):
             purpose="mutual_aid",
             summary="help (demo)",
             incident_number=incident,
-            lines=[NewRequestLine(asset_id=UUID(asset["id"]), window=window)],
+            lines=[NewRequestLine(asset_id=UUID(asset["id"]), window=window, quantity=quantity)],
         )
         caller = self._caller(self.requesting, Role.COORDINATOR, when)
         async with unit_of_work(self.requesting.service.database) as write:
@@ -93,8 +101,9 @@ class Partnership(Struct, kw_only=True, frozen=True):
         arrived: str,
         back: str | None = None,
         lost: str | None = None,
+        parts: Sequence[tuple[str, int]] = (),
     ) -> None:
-        """The asset is reserved, sent, received and, unless it is still out, taken back or lost."""
+        """The asset is reserved, sent, received and, unless it is still out, taken back, in `parts` first, or lost."""
         policies = policies_of(self.assisting.service)
         decision = asked.lines[0].decision
         assert decision is not None
@@ -109,6 +118,8 @@ class Partnership(Struct, kw_only=True, frozen=True):
         async with unit_of_work(self.assisting.service.database) as write:
             await loans.dispatch(write, helper(left), policies, made.id, GOOD)
             await loans.receive(write, self._caller(self.requesting, Role.COORDINATOR, arrived), made.id, None)
+            for when, quantity in parts:
+                await loans.confirm_return(write, helper(when), made.id, GOOD, quantity=quantity)
             if back is not None:
                 await loans.confirm_return(write, helper(back), made.id, GOOD)
             if lost is not None:

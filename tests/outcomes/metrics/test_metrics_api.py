@@ -13,11 +13,12 @@ from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.resources.assets.commands.servicing import change_service_status
 from registry.resources.assets.rules import AssetAction
-from registry.sharing.loans.commands import contesting
-from registry.sharing.loans.schemas.given import TimeAnswer, TimeContestation
+from registry.sharing.loans.commands import contesting, handing_over, losing
+from registry.sharing.loans.schemas.given import LoanLoss, TimeAnswer, TimeContestation
 from registry.sharing.loans.times import TimedAct
-from tests.outcomes.metrics.history import Planned, at, make_partnership, two_months
+from tests.outcomes.metrics.history import GOOD, Planned, at, make_partnership, two_months
 from tests.support.agreements import sign_agreement
+from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
@@ -165,6 +166,43 @@ async def test_what_is_lost_is_late_and_from_then_on_not_available(cast: Cast) -
     assert part(scores["utilisation"]) == (5 * 24, 15 * 24)
     assert part(scores["on_time_return"]) == (0, 1)
     assert scores["overdue"] == 0
+
+
+@pytest.mark.parametrize("end", ["out", "back", "lost"])
+async def test_what_came_back_before_the_rest_was_away_until_then_and_is_not_lost_with_it(cast: Cast, end: str) -> None:
+    pair = await make_partnership(cast)
+    radios = await make_asset(cast.assisting, category="communications.radio_cache", capacity=10)
+    asked = await pair.ask("03-10T00", radios, "03-11T00", hours=24, quantity=6)
+    await pair.lend(
+        asked,
+        reserved="03-10T00",
+        left="03-11T00",
+        arrived="03-11T01",
+        parts=[("03-12T00", 1), ("03-13T00", 3)],
+        back="03-16T00" if end == "back" else None,
+        lost="03-16T00" if end == "lost" else None,
+    )
+    march = (await groups(pair.requesting.coordinator, "group_by=month"))["2025-03"]
+    two_until = {"out": 31 + 1, "back": 16, "lost": 16}[end]
+    away = 1 * 1 + 3 * 2 + 2 * (two_until - 11)
+    gone = 2 * 16 if end == "lost" else 0
+    assert part(march["utilisation"]) == (away * 24, (31 * 10 - gone) * 24)
+
+
+async def test_what_was_lost_before_the_rest_came_back_is_not_available_from_then_on(cast: Cast) -> None:
+    pair = await make_partnership(cast)
+    radios = await make_asset(cast.assisting, category="communications.radio_cache", capacity=10)
+    asked = await pair.ask("03-10T00", radios, "03-11T00", hours=24, quantity=6)
+    await pair.lend(asked, reserved="03-10T00", left="03-11T00", arrived="03-11T01", parts=[("03-12T00", 4)])
+    (loan,) = (await pair.requesting.coordinator.done("GET", "/v1/loans?limit=10"))["items"]
+    helper = acting_for(cast.assisting, Role.COORDINATOR, now=at("03-13T00"))
+    async with unit_of_work(cast.assisting.service.database) as write:
+        await losing.report_lost(write, helper, UUID(loan["id"]), LoanLoss(reason="stolen (demo)", quantity=1))
+    helper = acting_for(cast.assisting, Role.COORDINATOR, now=at("03-16T00"))
+    async with unit_of_work(cast.assisting.service.database) as write:
+        await handing_over.confirm_return(write, helper, UUID(loan["id"]), GOOD)
+    march = (await groups(pair.requesting.coordinator, "group_by=month"))["2025-03"]
+    assert part(march["utilisation"]) == ((4 * 1 + 2 * 5) * 24, (31 * 10 - 16) * 24)
 
 
 async def test_what_is_agreed_counts_and_what_is_disputed_is_left_out_and_said_to_be(cast: Cast) -> None:

@@ -545,6 +545,8 @@ LOAN_ROWS = {
     **_each("accept_changed_asset", "loans:accept", *LOANS),
     **_each("cancel_loan report_loan_no_show report_loan_lost report_loan_found", "loans:end", *LOANS),
     **_each("contest_loan_no_show withdraw_loan_no_show", "loans:contest", *LOANS),
+    **_each("accept_loan_count", "loans:contest", *LOANS, only="assisting"),
+    **_each("correct_loan_count", "loans:contest", *LOANS, only="requesting"),
     **_each("contest_loan_damage", "loans:contest", *LOANS, only="requesting"),
     **_each("withdraw_loan_damage", "loans:contest", *LOANS, only="assisting"),
     **_each("contest_loan_time accept_loan_time withdraw_loan_time_contest", "loans:contest", *LOANS),

@@ -252,6 +252,9 @@ async def test_an_owner_is_named_by_how_its_name_begins_alone(service: Service, 
     assert (answer["understood"]["agency"]["id"], answer["understood"]["agency"]["said"]) == (str(owner.id), base)
     assert ids(answer) == {dog["id"]}
     assert (answer["understood"]["remarks"], answer["understood"]["did_you_mean"]) == ([], [])
+    owned = await searched(cast, f"{base}'s dogs")
+    assert (owned["understood"]["agency"]["id"], owned["understood"]["agency"]["said"]) == (str(owner.id), f"{base}'s")
+    assert (ids(owned), owned["understood"]["left_over"]) == ({dog["id"]}, None)
 
 
 async def test_words_of_borrowing_ask_for_what_an_agreement_covers(cast: Cast) -> None:

@@ -279,6 +279,24 @@ async def test_what_is_an_hour_is_no_quantity_and_what_begins_does_not_end(servi
 
 
 @pytest.mark.one_database
+async def test_what_a_few_letters_or_a_neighbour_say_is_understood(service: Service) -> None:
+    words = await lexicon(service.database.read())
+    expected = {
+        "ambulance near Duluth": "vehicle.ambulance",
+        "ambulence": "vehicle.ambulance",
+        "air ambulance": "aircraft.rescue_helicopter",
+        "patrol bot": "vessel.patrol_boat",
+        "patrol baot": "vessel.patrol_boat",
+        "bomb bot": "equipment.bomb_robot",
+        "5 night vision goggles from 0800 to 1200 Friday": "equipment.night_vision",
+        "Lakeside's dogs": "k9",
+    }
+    found = {said: understand_text(said, words, ASKED) for said in expected}
+    assert {said: each.category and each.category.meaning.code for said, each in found.items()} == expected
+    assert all(not each.left for each in found.values())
+
+
+@pytest.mark.one_database
 async def test_a_second_thing_is_said_and_not_called_unknown(service: Service) -> None:
     words = await lexicon(service.database.read())
     expected = {

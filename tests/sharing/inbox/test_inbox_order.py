@@ -42,7 +42,7 @@ def test_what_is_away_and_late_stands_first_then_what_is_late_then_what_comes_so
 _EVERY = [
     _entry(kind, number, None if hours is None else NOW + hours * HOUR)
     for number, (kind, hours) in enumerate(product(InboxKind, (-3, 0, 2, None)), start=5)
-] + [_entry(kind, 99, NOW + hours * HOUR) for kind, hours in product(InboxKind, (-3, 2))]
+] + [_entry(kind, 999, NOW + hours * HOUR) for kind, hours in product(InboxKind, (-3, 2))]
 
 
 def _room(kind: InboxKind, asked: Asked) -> list[InboxEntry]:

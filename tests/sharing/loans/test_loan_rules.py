@@ -62,8 +62,9 @@ LIFE = {
     "decline_extension>dispatched recall>dispatched withdraw_recall>dispatched",
     S.ON_SCENE: "start_return>returning return>returned report_lost>lost report_found>on_scene "
     "request_extension>on_scene accept_extension>on_scene decline_extension>on_scene recall>on_scene "
-    "withdraw_recall>on_scene",
-    S.RETURNING: "return>returned report_lost>lost report_found>returning recall>returning withdraw_recall>returning",
+    "withdraw_recall>on_scene accept_count>on_scene correct_count>on_scene",
+    S.RETURNING: "return>returned report_lost>lost report_found>returning recall>returning withdraw_recall>returning "
+    "accept_count>returning correct_count>returning",
     S.RETURNED: "close>closed report_found>returned report_damage>returned contest_damage>returned "
     "withdraw_damage>returned",
     S.CLOSED: "report_found>closed report_damage>closed contest_damage>closed withdraw_damage>closed",

@@ -39,6 +39,22 @@ async def _recalled(partners: Partners) -> Found:
     return await step(partners.assisting, loan, "recall", {**REASON, "by": by})
 
 
+async def _short(partners: Partners) -> Found:
+    """Three were sent, and two arrived."""
+    loan = await make_loan(partners, "dispatched", quantity=3, window=under_way(hours=4))
+    return await step(partners.requesting, loan, "receive", {"quantity": 2})
+
+
+async def _short_and_back(partners: Partners) -> Found:
+    """What arrived is back, and the third is still missing."""
+    loan = await _short(partners)
+    return await step(partners.assisting, loan, "return", {**CONDITION, "quantity": 2})
+
+
+async def _short_on_its_way(partners: Partners) -> Found:
+    return await step(partners.requesting, await _short(partners), "start-return")
+
+
 def _state(status: str) -> Callable[[Partners], Awaitable[Found]]:
     async def made(partners: Partners) -> Found:
         return await make_loan(partners, status, window=under_way(hours=4))
@@ -52,6 +68,9 @@ STATES = {
     "overdue": _overdue,
     "overdue_and_back": _overdue_and_back,
     "recalled": _recalled,
+    "short": _short,
+    "short_and_back": _short_and_back,
+    "short_on_its_way": _short_on_its_way,
 }
 
 
@@ -87,7 +106,9 @@ def _body(action: str, loan: Found, side: str) -> Found:
             return {"act": act}
         said = datetime.fromisoformat(loan[ACTS[act]] or loan["starts_at"])
         return {"act": act, "occurred_at": (said + timedelta(microseconds=100)).isoformat(), **REASON}
-    return {} if action in ("receive", "start_return", "close", "withdraw_recall") else dict(REASON)
+    if action == "correct_count":
+        return {"quantity": 3}
+    return {} if action in ("accept_count", "receive", "start_return", "close", "withdraw_recall") else dict(REASON)
 
 
 def _now() -> str:

@@ -21,7 +21,7 @@ from registry.sharing.requests.schemas.given import LineSourcing, NewRequest
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
-from tests.support.loans import CONDITION, under_way
+from tests.support.loans import CONDITION, reserve_then, under_way
 from tests.support.policy import acting_for, policies_of, window_of
 from tests.support.requests import act, line_for, make_request, need_line, submitted
 from tests.support.service import Caller
@@ -143,6 +143,59 @@ async def changed(scene: Scene) -> Found:
     return await scene.seen(found)
 
 
+async def shared_no_more(scene: Scene) -> Found:
+    """Permitted, and its owner shares the asset no more."""
+    found = await scene.asked(PERMITTED)
+    path = f"/v1/assets/{found['lines'][0]['asset_id']}"
+    await scene.cast.assisting.admin.done("PATCH", path, {"sharing": "private"}, if_match="*")
+    return await scene.seen(found)
+
+
+async def covered_no_more(scene: Scene) -> Found:
+    """Permitted, and the only agreement that covers it is suspended since."""
+    owner, asker = scene.cast.assisting, scene.cast.requesting
+    seen = await asker.coordinator.get(f"/v1/assets/{(await make_asset(owner))['id']}")
+    if seen.status_code == 404:  # it is made once more
+        await sign_agreement(owner.service, owner, asker, terms=TERMS)
+    found = await scene.asked(PERMITTED)
+    path = f"/v1/agreements/{found['lines'][0]['decision']['agreement']['id']}/suspend"
+    await owner.legal.done("POST", path, WHY)
+    return await scene.seen(found)
+
+
+async def some_lost(scene: Scene) -> Found:
+    """Two were lent, and one of them is lost while they are away."""
+    window = under_way(hours=PERMITTED)
+    radios = await make_asset(scene.cast.assisting, category="communications.radio_cache", capacity=2)
+    found = await submitted(scene.cast.requesting, {}, lines=[line_for(radios, quantity=2, window=window)])
+    found = await scene.lend(found, 0, "dispatch")
+    loan = found["lines"][0]["loan"]["id"]
+    await scene.cast.assisting.coordinator.done("POST", f"/v1/loans/{loan}/report-lost", {**WHY, "quantity": 1})
+    return await scene.seen(found)
+
+
+async def not_handed_over(scene: Scene) -> Found:
+    """Reserved as its time began, and reported as not handed over."""
+    found, window = await scene.asked(PERMITTED), under_way()
+    loan = await reserve_then(scene.cast.assisting, UUID(found["lines"][0]["decision"]["id"]), window.start)
+    await scene.cast.requesting.coordinator.done("POST", f"/v1/loans/{loan['id']}/report-no-show", WHY)
+    return await scene.seen(found)
+
+
+async def edited(scene: Scene, made: Found) -> Found:
+    """Its first line changed, and not submitted again."""
+    path = f"/v1/requests/{made['id']}/lines/{made['lines'][0]['id']}"
+    window = msgspec.to_builtins(under_way(hours=PERMITTED + 1))
+    done: Found = await scene.cast.requesting.coordinator.done("PATCH", path, {"window": window}, if_match="*")
+    return done
+
+
+async def edited_and_dropped(scene: Scene) -> Found:
+    """Declined, changed, and the change given up: it is declined."""
+    found = await edited(scene, await declined(scene))
+    return await scene.of_line(scene.cast.requesting.coordinator, found, "withdraw", WHY, 1)
+
+
 async def approved(scene: Scene) -> Found:
     """Approved by the owner's commander."""
     return await act(scene.cast.assisting.approver, await scene.asked(APPROVAL), "approve")
@@ -224,6 +277,21 @@ STATES: Mapping[str, tuple[str, str, Callable[[Scene], Awaitable[Found]]]] = {
     "approved": ("approved", "approved", approved),
     "permitted": ("permitted", "permitted", lambda scene: scene.asked(PERMITTED)),
     "permitted, and changed": ("permitted", "permitted", changed),
+    "permitted, and shared no more": ("permitted", "permitted", shared_no_more),
+    "permitted, and covered no more": ("permitted", "permitted", covered_no_more),
+    "permitted, and edited": (
+        "submitted",
+        "withdrawn draft",
+        lambda scene: _after(scene.asked(PERMITTED), lambda it: edited(scene, it)),
+    ),
+    "declined, and edited": (
+        "submitted",
+        "declined draft",
+        lambda scene: _after(declined(scene), lambda it: edited(scene, it)),
+    ),
+    "declined, and an edit dropped": ("declined", "declined withdrawn", edited_and_dropped),
+    "lent, and some lost": ("partially_filled", "partially_filled", some_lost),
+    "not handed over": ("permitted", "permitted", not_handed_over),
     "rejected": ("rejected", "rejected", rejected),
     "declined": ("declined", "declined", declined),
     "given up": ("declined", "declined", lambda scene: _after(scene.asked(8), lambda it: scene.lend(it, 0, "cancel"))),

@@ -225,10 +225,24 @@ def covers_loan(lent: FromClause, at: sa.ColumnElement[Any]) -> sa.ColumnElement
 
     `lent` has the columns of a loan. Reports that have not taken effect free nobody.
     """
+    sides = (lent.c.requesting_agency_id, lent.c.assisting_agency_id)
+    return covers(*sides, lent.c.category, at, lent.c.planned_end_at, of=[lent])
+
+
+def covers(
+    requesting: sa.ColumnElement[Any],
+    assisting: sa.ColumnElement[Any],
+    category: sa.ColumnElement[Any],
+    at: sa.ColumnElement[Any],
+    until: sa.ColumnElement[Any],
+    *,
+    of: Sequence[FromClause],
+) -> sa.ColumnElement[bool]:
+    """As `covers_loan`, of what is lent or asked for in other tables, `of` which the columns are."""
     mine, theirs = (party_windows(name, to_come=True) for name in ("requesting_bound", "assisting_bound"))
     holds = [sa.and_(its.c.starts_at <= at, its.c.ends_at > at) for its in (mine, theirs)]
     endless = sa.literal(OPEN_END, type_=agreement_party_window.c.ends_at.type)
-    long_enough = [sa.func.coalesce(its.c.bound_until, endless) >= lent.c.planned_end_at for its in (mine, theirs)]
+    long_enough = [sa.func.coalesce(its.c.bound_until, endless) >= until for its in (mine, theirs)]
     return (
         sa.select(sa.literal(1))
         .select_from(
@@ -237,15 +251,15 @@ def covers_loan(lent: FromClause, at: sa.ColumnElement[Any]) -> sa.ColumnElement
             .join(category_closure, category_closure.c.ancestor == agreement_coverage.c.category)
         )
         .where(
-            mine.c.agency_id == lent.c.requesting_agency_id,
-            theirs.c.agency_id == lent.c.assisting_agency_id,
+            mine.c.agency_id == requesting,
+            theirs.c.agency_id == assisting,
             mine.c.requests,
             theirs.c.assists,
             *holds,
             *long_enough,
-            category_closure.c.descendant == lent.c.category,
+            category_closure.c.descendant == category,
         )
-        .correlate(lent)
+        .correlate(*of)
         .exists()
     )
 

@@ -30,6 +30,7 @@ from registry.resources.allocations.rules import AllocationKind
 from registry.resources.allocations.tables import allocation
 from registry.sharing.loans.queries.awaiting import due_back
 from registry.sharing.loans.queries.contesting import disputed_at, said_otherwise_after
+from registry.sharing.loans.queries.used_hours import partial_returns_in
 from registry.sharing.loans.rules import OUT, LoanStatus
 from registry.sharing.loans.tables import loan
 from registry.sharing.loans.times import TimedAct
@@ -127,6 +128,8 @@ def _loan(row: Row[Any]) -> LoanFact:
         asset_id=row.asset_id,
         capacity=_lent(row.asset_snapshot).capacity,
         quantity=row.quantity,
+        lost_quantity=row.lost_quantity,
+        partly_back=tuple((each.returned_at, each.quantity) for each in partial_returns_in(row)),
         incident=incident or str(row.request_id or row.root_decision_id),
         agreement_id=row.agreement_id,
         category=row.category,
@@ -272,6 +275,8 @@ def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
         "asset_id",
         "asset_snapshot",
         "quantity",
+        "lost_quantity",
+        "partial_returns",
         "requesting_agency_id",
         "root_decision_id",
         "agreement_id",

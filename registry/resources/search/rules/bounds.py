@@ -1,10 +1,11 @@
 """From when to when on a wall clock: what a point of time stands for by itself, and two as a beginning and an end."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from registry.platform.kernel.time import Window, instant_on_clock, written_day
+from registry.platform.kernel.time import Window, instant_on_clock, wall_clock, written_day
 from registry.resources.search.rules.calendar import Day, part_hours
 from registry.resources.search.rules.clocks import Clock
 from registry.resources.search.rules.tokens import Span
@@ -73,6 +74,23 @@ def bounds(start: Point, end: Point | None, local: datetime) -> tuple[datetime, 
 def zoned(begins: datetime, ends: datetime, zone: ZoneInfo) -> Window:
     start, end = instant_on_clock(begins, zone), instant_on_clock(ends, zone, last=True)
     return Window(start=start, end=end if end > start else start + (ends - begins))
+
+
+def clock_changes(begins: datetime, ends: datetime | None, zone: ZoneInfo) -> Iterator[str]:
+    """What is taken for an hour that the clocks skip, or show twice, on the day on which they are changed."""
+    for which, shown in (("beginning", begins), ("end", ends)):
+        if shown is None:
+            continue
+        taken = wall_clock(instant_on_clock(shown, zone), zone)
+        day = f"{shown:%A}, {shown:%B} {shown.day}"
+        if taken != shown:
+            yield (
+                f"There is no {shown:%H:%M} on {day}: the clocks are put forward. {taken:%H:%M} is taken as the "
+                f"{which}."
+            )
+        elif instant_on_clock(shown, zone, last=True) != instant_on_clock(shown, zone):
+            first = "first" if which == "beginning" else "last"
+            yield f"The clocks show {shown:%H:%M} twice on {day}: the {first} is taken as the {which}."
 
 
 def both_bare(start: Point, end: Point) -> bool:

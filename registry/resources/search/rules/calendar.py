@@ -154,8 +154,20 @@ def part_hours(part: str) -> tuple[int, int] | None:
     return _PARTS.get(part)
 
 
+_SEES_AT_NIGHT = frozenset("goggle goggles nvg nvgs optic optics scope scopes sight sights vision".split())
+"""Words behind “night” that make it no time: “night vision”, “night-vision”, “night scope”."""
+
+
+def sees_at_night(sentence: Sentence, at: int) -> bool:
+    """Whether “night” there is of a thing by which one sees at night, and no time."""
+    behind = at + 1 + (sentence.word(at + 1) == "-")
+    return sentence.word(at) in ("day", "night") and sentence.word(behind) in _SEES_AT_NIGHT
+
+
 def part_at(sentence: Sentence, at: int) -> tuple[str, Span] | None:
     """The part of a day that is named there: “morning”, “night shift”, “day shift”."""
+    if sees_at_night(sentence, at):
+        return None
     word, of_shift = sentence.word(at), sentence.word(at + 1) in _SHIFTS
     part = "day shift" if word == "day" and of_shift else word
     return (part, Span(at, at + 1 + of_shift)) if part in _PARTS else None

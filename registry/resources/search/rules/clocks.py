@@ -5,7 +5,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from registry.platform.kernel.time import instant_on_clock
-from registry.resources.search.rules.calendar import AFTER_A_DATE, day_at, is_of_word
+from registry.resources.search.rules.calendar import AFTER_A_DATE, day_at, is_of_word, sees_at_night
 from registry.resources.search.rules.numbers import number_at
 from registry.resources.search.rules.tokens import Sentence, Span
 
@@ -160,7 +160,7 @@ def amount_at(sentence: Sentence, at: int) -> tuple[timedelta, Span] | None:
     if is_of_word(sentence, at) or (number is None and sentence.word(at) not in ("a", "an")):
         return None
     value, end = (1.0, at + 1) if number is None else (number.value, number.span.end)
-    unit = _UNITS.get(sentence.word(end))
+    unit = None if sees_at_night(sentence, end) else _UNITS.get(sentence.word(end))
     if unit is None or not 0 < value <= _MOST or (amount := unit * value) > _LONGEST:
         return None
     return amount, Span(at, end + 1)
@@ -187,7 +187,7 @@ def length_at(sentence: Sentence, at: int) -> tuple[Length, Span] | None:
     else:
         value, end = number.value, number.span.end
         end += sentence.word(end) == "-"
-    unit = _UNITS.get(sentence.word(end))
+    unit = None if sees_at_night(sentence, end) else _UNITS.get(sentence.word(end))
     if unit is None or (not led and sentence.word(at - 1) in ("type", "within", "under", "in")):
         return None
     if not led and sentence.word(end) in ("h", "hr", "hrs", "hour", "hours") and _is_clock(sentence.word(first)):

@@ -10,7 +10,7 @@ from itertools import islice
 
 from msgspec import Struct
 
-from registry.platform.kernel.spelling import lacks_vowel, long_words, nearest_word
+from registry.platform.kernel.spelling import lacks_letter, lacks_vowel, long_words, nearest_word
 from registry.platform.kernel.words import Slip, stem
 from registry.resources.search.rules.ordinary import is_ordinary
 from registry.resources.search.rules.tokens import SIGNS, Sentence, Span, tokenise
@@ -82,9 +82,13 @@ class Lexicon:
         return its_stem in self._stems
 
     def reading_behind(self, word: str, before: str) -> tuple[str, Slip | None]:
-        """The same of a short word without its vowel, as the second of two that make a phrase: “bomb dgs”."""
+        """The same of a short word that lacks a letter, as the second of two that make a phrase: “bomb dgs”."""
         pairs = (phrase for phrase in self.with_word(before) if len(phrase) == 2 and phrase[0] == before)
-        meant = [second for _, second in pairs if lacks_vowel(word, second) or lacks_vowel(word, f"{second}s")]
+        meant = [
+            second
+            for _, second in pairs
+            if lacks_vowel(word, second) or lacks_vowel(word, f"{second}s") or lacks_letter(word, second)
+        ]
         if len(meant) != 1:
             return stem(word), None
         return meant[0], Slip(word, next((each for each in self._words if stem(each) == meant[0]), meant[0]))
@@ -145,9 +149,16 @@ def _readings(sentence: Sentence, lexicon: Lexicon) -> tuple[list[int], list[str
     places = [at for at in sentence.left() if not _is_plural_of_number(sentence, at)]
     read = [lexicon.reading(sentence.tokens[at].word) for at in places]
     for i, (before, _) in enumerate(read[:-1]):
-        if read[i + 1][1] is None and not lexicon.is_known(read[i + 1][0]):
+        if read[i + 1][1] is None and not _is_meant(lexicon, read[i + 1][0], {each for each, _ in read}):
             read[i + 1] = lexicon.reading_behind(sentence.tokens[places[i + 1]].word, before)
     return places, [each for each, _ in read], [slip for _, slip in read]
+
+
+def _is_meant(lexicon: Lexicon, its_stem: str, said: Collection[str]) -> bool:
+    """Whether a word means something by itself or with others of the sentence: “bomb bot”, and not “patrol bot”."""
+    if not lexicon.is_known(its_stem):
+        return False
+    return bool(lexicon.meanings((its_stem,))) or any(set(each) <= {*said} for each in lexicon.with_word(its_stem))
 
 
 def _is_plural_of_number(sentence: Sentence, at: int) -> bool:

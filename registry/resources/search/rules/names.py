@@ -33,8 +33,9 @@ class AgencyNamed(Struct, kw_only=True, frozen=True):
 
 def agencies_in(sentence: Sentence) -> list[AgencyNamed]:
     """What may be the name of an agency, the longest first."""
-    found = []
-    for at in range(1, len(sentence)):
+    found: list[AgencyNamed] = []
+    for at in range(len(sentence)):
+        found += _owners_at(sentence, at)
         kind, end = _kind_at(sentence, at)
         for size in range(1, MOST_WORDS + 1) if kind else ():
             base = tuple(sentence.word(i) for i in range(at - size, at))
@@ -44,9 +45,25 @@ def agencies_in(sentence: Sentence) -> list[AgencyNamed]:
     return sorted(found, key=lambda each: -each.span.size)
 
 
+def _owners_at(sentence: Sentence, at: int) -> list[AgencyNamed]:
+    """“Lakeside's dogs”, “Hennepin County's drone”: whose something is, by how the name of its agency begins."""
+    last = sentence.owner(at)
+    if last == sentence.word(at) or not last.isalpha():
+        return []
+    found = [AgencyNamed(base=(last,), kind="", span=Span(at, at + 1))] if _is_particular(last) else []
+    for size in range(2, MOST_WORDS + 1):
+        first = at + 1 - size
+        base = (*(sentence.word(i) for i in range(first, at)), last)
+        if first < 0 or not all(word.isalpha() for word in base):
+            break
+        if sentence.tokens[first].capital and base[0] not in PASSED_OVER:
+            found.append(AgencyNamed(base=base, kind="", span=Span(first, at + 1)))
+    return found
+
+
 def _kind_at(sentence: Sentence, at: int) -> tuple[str, int]:
     """“PD”, “police department”, “SO”, “sheriff's office”: a word of the agency's name, and where it ends."""
-    word, follows = sentence.word(at), sentence.word(at + 1) in _OFFICE
+    word, follows = sentence.owner(at), sentence.owner(at + 1) in _OFFICE
     if word == "pd" or (word == "police" and follows):
         return "police", at + 1 + follows
     if word == "so" or word.startswith("sheriff"):

@@ -78,11 +78,17 @@ def names_in(sentence: Sentence) -> list[Named]:
             if not all(word and word[0].isalpha() for word in words):
                 break
             found += _readings(sentence, first, words)
+            owner = sentence.owner(first + size - 1)
+            if owner != words[-1]:  # “Duluth's drones”; it may be the name itself, as of St. Mary's
+                found += _readings(sentence, first, [*words[:-1], owner], owner=True)
     return found
 
 
-def _readings(sentence: Sentence, first: int, words: Sequence[str]) -> Iterable[Named]:
-    """The name alone, as a county, and with its state."""
+def _readings(sentence: Sentence, first: int, words: Sequence[str], *, owner: bool = False) -> Iterable[Named]:
+    """The name alone, as a county, and with its state.
+
+    Whose something is (`owner`) stands before that, and not behind “near” or “in”: there it is the name of the place.
+    """
     end = first + len(words)
     if len(words) == 1 and (code := _state_by_code(sentence, first)) is not None:
         name = next(" ".join(name) for name, its in BY_NAME.items() if its == code)
@@ -94,12 +100,14 @@ def _readings(sentence: Sentence, first: int, words: Sequence[str]) -> Iterable[
     for is_county in (False, True):
         after = end
         if is_county:
-            if sentence.word(end) not in COUNTY:
+            if sentence.owner(end) not in COUNTY:
                 return
             after = end + 1
         comma = after + (sentence.word(after) == ",")
         state = state_at(sentence, comma)
         weight = 2 * len(words) + led + capital + 4 * is_county
+        if owner:
+            weight += -1 if led or not sentence.word(end) else 1
         if state is not None:
             span = Span(first, state[1].end)
             yield Named(key=key, state=state[0], is_county=is_county, span=span, weight=weight + 5, plain=False)

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from registry.platform.kernel.time import Window, instant_on_clock, wall_clock, written_day
-from registry.resources.search.rules.bounds import ASSUMED_HOURS, Point, alone, both_bare, bounds, zoned
+from registry.resources.search.rules.bounds import ASSUMED_HOURS, Point, alone, both_bare, bounds, clock_changes, zoned
 from registry.resources.search.rules.calendar import (
     Day,
     both,
@@ -152,6 +152,8 @@ def _delayed(
     soon: tuple[timedelta, Span], length: Length | None, length_span: Span | None, local: datetime, zone: ZoneInfo
 ) -> When:
     begins = local + soon[0]
+    if soon[0] % timedelta(days=1):  # hours pass as they do, whatever the clocks are put to meanwhile
+        begins = wall_clock(instant_on_clock(local, zone) + soon[0], zone)
     if length is None or length_span is None:
         over = begins + timedelta(hours=ASSUMED_HOURS)
         return When(window=zoned(begins, over, zone), span=(soon[1],), assumed=f"{ASSUMED_HOURS} hours")
@@ -352,7 +354,8 @@ def _window(
         other = zoned(begins + later, ends + later if ends.hour <= 12 else ends, zone) if ends.hour <= 12 else None
     if length is not None:
         window = Window(start=instant_on_clock(begins, zone), end=length.after(begins, zone))
-        return When(window=window, span=span, remarks=remarks)
+        return When(window=window, span=span, remarks=(*remarks, *clock_changes(begins, None, zone)))
+    remarks += tuple(clock_changes(begins, ends, zone))
     unsaid = None if exact else f"{ASSUMED_HOURS} hours"
     return When(window=zoned(begins, ends, zone), span=span, assumed=unsaid, other=other, remarks=remarks)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from registry.platform.kernel.text import split_words
 
 _TOKEN = re.compile(r"\d{1,2}:\d{2}|\d+(?:\.\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)*|[-–—/(),&+#]")
+_POSSESSIVE = re.compile(r"[^\W\d_]['’][sS]$")
 SIGNS = frozenset("-–—/(),&+#")
 JOINS = frozenset("-–—/,")
 """Signs between words that may belong together; the grammar passes over them where they carry no meaning."""
@@ -23,6 +24,8 @@ class Token(NamedTuple):
     start: int
     end: int
     capital: bool = False
+    owner: str = ""
+    """Of “Lakeside's” the word without its ending; empty where a word does not say whose something is."""
 
     @property
     def is_number(self) -> bool:
@@ -45,7 +48,13 @@ class Span(NamedTuple):
 def tokenise(text: str) -> tuple[Token, ...]:
     """The tokens of the text, in order."""
     return tuple(
-        Token(_folded(found[0]), found.start(), found.end(), capital=found[0][0].isupper())
+        Token(
+            _folded(found[0]),
+            found.start(),
+            found.end(),
+            capital=found[0][0].isupper(),
+            owner=_folded(found[0][:-2]) if _POSSESSIVE.search(found[0]) else "",
+        )
         for found in _TOKEN.finditer(text)
     )
 
@@ -70,6 +79,11 @@ class Sentence:
     def word(self, at: int) -> str:
         """The token there, folded; empty beyond the ends and where something is understood already."""
         return self.tokens[at].word if 0 <= at < len(self.tokens) and at not in self._taken else ""
+
+    def owner(self, at: int) -> str:
+        """The token there without the ending that says whose something is; the token itself where it has none."""
+        word = self.word(at)
+        return self.tokens[at].owner or word if word else ""
 
     def free(self, span: Span) -> bool:
         """Whether nothing of the span is understood yet."""

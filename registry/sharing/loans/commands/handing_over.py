@@ -43,6 +43,7 @@ from registry.sharing.loans.rules import (
     quantity_back,
     quantity_received,
     quantity_sent,
+    still_missing,
 )
 from registry.sharing.loans.schemas.given import ChangeAccepted, ConditionReport, LoanCancellation
 from registry.sharing.loans.schemas.shown import Condition, Loan, PartialReturn
@@ -182,6 +183,7 @@ async def receive(
     if came < out:
         data["quantity"] = came
     values = {"status": status, "arrived_at": at, "condition_received": found, "received_quantity": came}
+    values["missing_quantity"] = out - came
     return await finish(write, caller, row, LoanAction.RECEIVE, values, {**noted(note), **data}, occurred_at=at)
 
 
@@ -253,6 +255,7 @@ async def confirm_return(
         "returned_at": back_at,
         "due_when_returned_at": due_at,
         "condition_in": msgspec.to_builtins(condition),
+        "missing_quantity": 0,
     }
     data = {"condition": _recorded(condition), "due": format_instant(due_at), **kept}
     return await finish(write, caller, row, LoanAction.RETURN, values, data, occurred_at=back_at)
@@ -274,9 +277,11 @@ async def _take_back_some(
         returned_at=back_at,
     )
     so_far = partial_returns_in(row)
+    out = row.quantity - row.lost_quantity - row.returned_quantity - back
     came = PartialReturn(quantity=back, returned_at=back_at, recorded_at=caller.now, condition=_as_kept(condition))
     values = {
         "returned_quantity": row.returned_quantity + back,
+        "missing_quantity": still_missing(row.missing_quantity, out),
         "partial_returns": msgspec.to_builtins([*so_far, came]),
     }
     data = {"quantity": back, "condition": _recorded(condition), **kept}

@@ -34,6 +34,7 @@ async def report_lost(write: Write, caller: Caller, loan_id: UUID, loss: LoanLos
     values = {
         "status": ended if whole else row.status,
         "lost_quantity": row.lost_quantity + lost,
+        "missing_quantity": max(0, row.missing_quantity - lost),
         "took_last": took_last,
         "lost_at": at if whole else None,
         "ended_reason": loss.reason,

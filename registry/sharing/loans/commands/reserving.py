@@ -40,6 +40,7 @@ from registry.sharing.loans.commands.people import commit_people_offered
 from registry.sharing.loans.commands.steps import edxl, record_override
 from registry.sharing.loans.edxl import RESERVED
 from registry.sharing.loans.queries.getting import Named, as_loan, took_place
+from registry.sharing.loans.queries.uncovered import told_uncovered
 from registry.sharing.loans.rules import LoanStatus, check_not_over
 from registry.sharing.loans.schemas.given import NewLoan
 from registry.sharing.loans.schemas.shown import Loan, LoanedAsset
@@ -133,7 +134,10 @@ async def prepare(
             pointer="/quantity",
         )
     check_not_over(caller.now, decision.ends_at)
-    made = await redecide(write, caller, policies, decision, "reserve")
+    try:
+        made = await redecide(write, caller, policies, decision, "reserve")
+    except Conflict as refused:
+        raise await told_uncovered(write, decision, refused, caller.now) from None
     # Asked once the chain is locked: an approval by the same person at the same moment is seen then.
     relaxed = await separate(write, caller, Act.RESERVE, decision.root_decision_id)
     keep_act(write, caller, Act.RESERVE, decision.root_decision_id)

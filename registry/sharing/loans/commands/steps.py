@@ -61,6 +61,8 @@ _EVENTS: dict[LoanAction, EventType] = {
     LoanAction.CONTEST_TIME: EventType.LOAN_TIME_CONTESTED,
     LoanAction.ACCEPT_TIME: EventType.LOAN_TIME_ACCEPTED,
     LoanAction.WITHDRAW_CONTEST: EventType.LOAN_TIME_CONTEST_WITHDRAWN,
+    LoanAction.ACCEPT_COUNT: EventType.LOAN_COUNT_ACCEPTED,
+    LoanAction.CORRECT_COUNT: EventType.LOAN_COUNT_CORRECTED,
     LoanAction.REPORT_LOST: EventType.LOAN_LOST,
     LoanAction.REPORT_FOUND: EventType.LOAN_FOUND,
     LoanAction.REPORT_DAMAGE: EventType.LOAN_DAMAGE_REPORTED,

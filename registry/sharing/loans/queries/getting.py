@@ -39,9 +39,11 @@ from registry.sharing.loans.queries.over_limit import SEVERAL_OUT, over_limit_of
 from registry.sharing.loans.queries.papers import DOCUMENTED, documents_of
 from registry.sharing.loans.queries.used_hours import partial_returns_in
 from registry.sharing.loans.rules import (
+    COUNTS,
     NEVER_WAS,
     OUT,
     SIDES,
+    Count,
     DeclineReason,
     LoanAction,
     LoanStatus,
@@ -205,7 +207,7 @@ _WORDS: Final = (
 
 def permission_for(action: LoanAction, side: Side) -> Action:
     """The permission that `action` needs on that `side`: each side's steps have their own."""
-    if action in CONTESTS or action in _WORDS:
+    if action in CONTESTS or action in COUNTS or action in _WORDS:
         return Action.LOANS_CONTEST
     if len(SIDES[action]) > 1:
         return Action.LOANS_END
@@ -245,10 +247,22 @@ def overlays_of(
             row.no_show_reported_at, row.no_show_contested_at, row.no_show_withdrawn_at, now
         ),
         damage=damage_overlay(row.damage_reported_at, row.damage_contested_at, row.damage_withdrawn_at, now),
+        count=count_of(row, now),
         asset_changed=bool(rows) and row.status == LoanStatus.RESERVED and bool(changed_in(row)),
         times={each: why_withheld(each, side, acts, contests, now, act) for each in CONTESTS},
         extension_pending=out and any(each.extension_status == "pending" for each in rows),
         recall_requested=out and row.recall_requested_at is not None,
+    )
+
+
+def count_of(row: Row[Any], now: datetime) -> Count:
+    """What of a loan arrived, as the requesting agency counted, and what is missing by that."""
+    return Count(
+        received=row.received_quantity,
+        out=row.quantity - row.lost_quantity - row.returned_quantity,
+        missing=row.missing_quantity,
+        together=row.personnel_ids is not None,
+        stands=row.receive_recorded_at is not None and now >= row.receive_recorded_at + CONTEST_PERIOD,
     )
 
 
@@ -306,6 +320,7 @@ def as_loan(
         quantity=row.quantity,
         reserved_quantity=row.reserved_quantity,
         received_quantity=row.received_quantity,
+        missing_quantity=row.missing_quantity,
         lost_quantity=row.lost_quantity,
         returned_quantity=_came_back(row, status),
         handler_id=row.handler_id,

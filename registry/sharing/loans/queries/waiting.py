@@ -28,7 +28,7 @@ from registry.sharing.loans.queries.getting import (
     permission_for,
 )
 from registry.sharing.loans.queries.hindrances import hindrance, moment
-from registry.sharing.loans.rules import AwaitedStep, LoanAction, Side, early_window
+from registry.sharing.loans.rules import TRANSITIONS, AwaitedStep, LoanAction, Side, early_window
 from registry.sharing.loans.schemas.shown import Loan, LoanedAsset
 from registry.sharing.loans.tables import loan, loan_extension
 
@@ -62,6 +62,10 @@ _WAITS: Final[dict[InboxKind, tuple[_Wait, ...]]] = {
     _K.RECEIPT: (
         _Wait(Side.REQUESTING, LoanAction.RECEIVE, "receive_loan", "receive", "Confirm that it has arrived."),
     ),
+    _K.MISSING: (
+        _Wait(Side.ASSISTING, LoanAction.ACCEPT_COUNT, "accept_loan_count", "accept-count"),
+        _Wait(Side.REQUESTING, LoanAction.CORRECT_COUNT, "correct_loan_count", "correct-count"),
+    ),
     _K.RETURN: (
         _Wait(
             Side.REQUESTING,
@@ -94,6 +98,7 @@ _WAITS: Final[dict[InboxKind, tuple[_Wait, ...]]] = {
 }
 _NO: Final[dict[InboxKind, _Wait]] = {
     _K.HAND_OVER: _Wait(Side.ASSISTING, LoanAction.CANCEL, "cancel_loan", "cancel"),
+    _K.MISSING: _Wait(Side.ASSISTING, LoanAction.REPORT_LOST, "report_loan_lost", "report-lost"),
     _K.EXTENSION: _Wait(Side.ASSISTING, LoanAction.DECLINE_EXTENSION, "decline_loan_extension", "decline-extension"),
 }
 """How the side that is waited for answers no."""
@@ -102,6 +107,7 @@ _TIME_OVER: Final[dict[Side, _Wait | None]] = {
     Side.REQUESTING: None,
 }
 """How what may have come unrecorded is settled: its owner enters it. Cancelling says that it never came."""
+_COUNTED_IN: Final = sorted(status for status, action in TRANSITIONS if action is LoanAction.CORRECT_COUNT)
 _HINDRANCE: Final = hindrance()
 _read_asset = msgspec.json.Decoder(LoanedAsset).decode
 
@@ -112,6 +118,9 @@ def _criteria(kind: InboxKind) -> tuple[sa.ColumnElement[bool], sa.ColumnElement
         reserved = AWAITS[AwaitedStep.DISPATCH]
         over_since = sa.case((loan.c.planned_end_at <= _NOW, loan.c.planned_end_at))
         return sa.and_(reserved, _HINDRANCE.is_not(None)), loan.c.starts_at, over_since
+    if kind is _K.MISSING:
+        some = sa.and_(loan.c.missing_quantity > 0, loan.c.status.in_(_COUNTED_IN))
+        return some, loan.c.planned_end_at, loan.c.receive_recorded_at
     if kind is _K.ASSET_CHANGED:
         return may_be_changed(), loan.c.starts_at, loan.c.reserved_at
     awaits = AWAITS[AwaitedStep(_WAITS[kind][0].action.value)]
@@ -221,6 +230,11 @@ def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None, missing: 
         task = " ".join(filter(None, (told, TASKS[Hindrance(row.hindrance), wait.side])))
         if row.hindrance == Hindrance.TIME_OVER:
             yes, no = _TIME_OVER[wait.side], wait
+    back = None
+    if kind is _K.MISSING:
+        task = _missing(found, wait.side)
+        # Of people who went together, and once all others are back, its owner confirms that the rest is back, too.
+        back = _offered(_WAITS[_K.TAKE_BACK][0], found) if wait.side is Side.ASSISTING else None
     partner = found.requesting_agency if assisting else found.assisting_agency
     early = early_window(asked.as_of, row.starts_at, row.planned_end_at) is not None
     if kind is _K.HAND_OVER and (row.now_planned or early):
@@ -235,9 +249,17 @@ def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None, missing: 
         due_at=None if kind is _K.CLOSING else row.due_at,
         waiting_from=row.waiting_from,
         partner=partner,
-        action=_offered(yes, found),
+        action=_offered(yes, found) or back,
         instead=_offered(no, found),
     )
+
+
+def _missing(found: Loan, side: Side) -> str:
+    """What is to be said of what was sent and did not arrive, by the side that is waited for."""
+    short = f"{found.missing_quantity} of {found.quantity} did not arrive, as the requesting agency counted"
+    if side is Side.ASSISTING:
+        return f"{short}: accept that count if they never left, confirm what is back, or report what is lost."
+    return f"{short}: correct that count if they have arrived, or report what is lost."
 
 
 def _offered(wait: _Wait | None, found: Loan) -> InboxAction | None:

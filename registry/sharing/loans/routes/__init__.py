@@ -4,6 +4,7 @@ from litestar import Router
 
 from registry.sharing.loans.routes import (
     contesting,
+    counting,
     damage,
     exporting,
     filing,
@@ -23,6 +24,7 @@ router = Router(
         *reserving.handlers,
         *handing_over.handlers,
         *contesting.handlers,
+        *counting.handlers,
         *damage.handlers,
         *rescheduling.handlers,
         *packaging.handlers,

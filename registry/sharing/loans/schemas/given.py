@@ -137,8 +137,9 @@ class Arrival(CheckedAct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     quantity: Annotated[
         Annotated[int, Meta(ge=0, le=100_000)] | None,
         Meta(
-            description="How many arrived, where it is not all that were sent out: both sides read both. What is "
-            "missing is reported lost, or found to have stayed at home."
+            description="How many arrived, where it is not all that were sent out: both sides read both, and what is "
+            "missing waits for both. Your agency corrects its count (`correct-count`), the other one accepts it "
+            "(`accept-count`), or either reports what is missing lost."
         ),
     ] = None
 
@@ -186,6 +187,14 @@ class LoanEnding(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Why a loan ends early."""
 
     reason: Reason
+
+
+class ArrivalCount(LoanStep, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """How many arrived in all, once that turned out otherwise."""
+
+    quantity: Annotated[
+        int, Meta(ge=1, le=100_000, description="How many arrived in all, of those that were sent out.")
+    ]
 
 
 class TimeContestation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

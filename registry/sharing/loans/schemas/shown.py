@@ -260,6 +260,13 @@ class Loan(Struct, kw_only=True, frozen=True):
             "`quantity` is how many were sent out."
         ),
     ]
+    missing_quantity: Annotated[
+        int,
+        Meta(
+            description="How many were sent out and did not arrive, by these two counts, as long as they are not "
+            "reported lost, are not back, and no side has put its count right."
+        ),
+    ]
     lost_quantity: Lost
     returned_quantity: Annotated[
         int,

@@ -347,8 +347,8 @@ async def reduce_to_lent(write: Write, caller: Caller, row: Row[Any], reason: st
     if await write.value(_ANSWERED, {"root": row.root_decision_id}) != row.loan_id:
         raise WrongStatus(f"The loan that answered line {row.no} was just cancelled; read the request again.")
     ended = ended_by("requesting", reason, caller.now)
-    await update_line(write, caller, row.line_id, quantity=row.loan_quantity, **ended)
-    return {"id": str(row.line_id), "no": row.no, "quantity": {"from": row.quantity, "to": row.loan_quantity}}
+    await update_line(write, caller, row.line_id, quantity=row.loan_counted, **ended)
+    return {"id": str(row.line_id), "no": row.no, "quantity": {"from": row.quantity, "to": row.loan_counted}}
 
 
 def is_replaced(row: Row[Any]) -> bool:

@@ -45,6 +45,7 @@ from registry.sharing.requests.queries.acting import side_of
 from registry.sharing.requests.queries.getting import get_request, request_rows, shown
 from registry.sharing.requests.queries.needs import is_partly_lent, need_of
 from registry.sharing.requests.rules import (
+    REFUSED,
     LineAction,
     LineStatus,
     RequestAction,
@@ -163,6 +164,8 @@ async def withdraw_request_line(
 ) -> ResourceRequest:
     """Withdraw one line, and with the last one the request. Raises NotFound, StaleVersion, WrongStatus.
 
+    What asks in place of a line that was refused, and was not submitted yet, is dropped alone: that one stays refused,
+    and may be asked again, or differently, or given up.
     What was denied, rejected or declined is given up so: it keeps who refused it and why, beside this reason.
     Of a certain asset that is lent in part the rest is withdrawn: the line asks for what is lent from then on.
     """
@@ -174,6 +177,7 @@ async def withdraw_request_line(
     refuse(why_not_withdrawn(RequestStatus(row.status), status, replaced=is_replaced(each), fills_no=each.fills_no))
     if is_partly_lent(each):
         return await _give_up_rest(write, caller, row, each, reason)
+    kept = await _keep_refused(write, caller, rows, each)
     told: dict[UUID, list[dict[str, object]]] = {}
     for line in (*asked_for_needs(rows, [each]), each):
         after = await withdraw_line(write, caller, line, LineAction.WITHDRAW, reason)
@@ -182,10 +186,25 @@ async def withdraw_request_line(
     followed = follow_lines(await stored_statuses(write, row.id))
     drafted = row.stored == RequestStatus.DRAFT and followed is not RequestStatus.WITHDRAWN
     await change_request(write, caller, row, status=RequestStatus.DRAFT if drafted else followed)
-    record_for_agencies(
-        write, caller, EventType.REQUEST_LINE_WITHDRAWN, row, told, {"line_no": each.no, "reason": reason}
-    )
+    data: dict[str, object] = {"line_no": each.no, "reason": reason}
+    if kept:
+        restored = owners(kept)
+        data["kept_line_nos"] = sorted(line.no for line in kept)
+        record_for_agencies(write, caller, EventType.REQUEST_UPDATED, row, restored, {"lines": {"changed": True}})
+        record_told(write, caller, EventType.REQUEST_LINE_WITHDRAWN, row, {}, data, first=max(1, len(restored)))
+    else:
+        record_for_agencies(write, caller, EventType.REQUEST_LINE_WITHDRAWN, row, told, data)
     return await get_request(write, caller.principal, request_id, caller.now)
+
+
+async def _keep_refused(write: Write, caller: Caller, rows: list[Row[Any]], each: Row[Any]) -> list[Row[Any]]:
+    """The refused lines in whose place this one asks, once it does no more: nobody was told of it."""
+    if each.line_submitted_at is not None:
+        return []
+    kept = [line for line in rows if line.replaced_by_no == each.no and line.line_status in REFUSED]
+    for line in kept:
+        await update_line(write, caller, line.line_id, replaced_by_no=None)
+    return kept
 
 
 async def _give_up_rest(write: Write, caller: Caller, row: Row[Any], each: Row[Any], reason: str) -> ResourceRequest:

@@ -16,6 +16,7 @@ from registry.platform.kernel.actions import AllowedAction, offer
 from registry.resources.assets.queries.describing import describe_columns
 from registry.resources.assets.rules import changed_since, why_changed
 from registry.resources.assets.schemas.availability import AskAvailability
+from registry.sharing.loans.queries.uncovered import WHY_UNCOVERED
 from registry.sharing.policy.approvals import OWN_REQUEST
 from registry.sharing.policy.decisions import Side
 from registry.sharing.requests.need_rules import why_none_lent, why_not_free
@@ -152,7 +153,8 @@ def allowed_on_line(
     if status in RESERVABLE and refusal(principal, Action.LOANS_RESERVE, [side]) is None:
         changed = changed_in(row)
         gone = why_none_lent(alone, together=row.personnel_ids is not None)
-        unlent = APPROVED_IT if row.approved_it else why_changed(changed) if changed else gone
+        uncovered = None if row.uncovered is None else WHY_UNCOVERED[row.uncovered]
+        unlent = APPROVED_IT if row.approved_it else why_changed(changed) if changed else uncovered or gone
         actions.append(offer("create_loan", withheld=unlent))
     if refusal(principal, Action.REQUESTS_ANSWER, [side]) is None:
         actions.append(offer("decline", withheld=why_not_declined(of_request, status)))

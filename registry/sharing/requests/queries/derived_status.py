@@ -47,9 +47,20 @@ _REFUSED_OVER = {status.value: 1 << position for position, status in enumerate(s
 _NEED, _CHILD, _CHILD_LOAN = request_line.alias("need"), request_line.alias("child"), loan.alias("child_loan")
 _GIVEN_UP_LOAN = loan.alias("given_up_loan")
 _AS_SHOWN = frozenset({"updated_at", "submitted_at", "head_changes", "head_changed_at", *AS_SENT})
+_WITH_WHO_ASKED = sorted((LoanStatus.DISPATCHED, LoanStatus.ON_SCENE))
 _WHOLE = BIT["reserved"] | BIT["over"]
 _WITH_LOAN = _WHOLE | BIT["partially_filled"]
 _OPEN = sum(BIT[status] for status in OPEN | REFUSED)
+
+
+def counted(of: FromClause = loan) -> sa.ColumnElement[int]:
+    """An expression: how many of a loan count for what was asked: while it is away, what is lost of it does not.
+
+    Once it is on its way back, nothing is needed in the place of what was lost.
+    """
+    away = of.c.status.in_(_WITH_WHO_ASKED)
+    return sa.case((away, of.c.quantity - of.c.lost_quantity), else_=of.c.quantity)
+
 
 LIVE_LOAN = (
     sa.select(loan.c.id)
@@ -126,13 +137,13 @@ def _of_children(value: sa.ColumnElement[int], *criteria: sa.ColumnElement[bool]
 
 
 def claimed() -> sa.ColumnElement[int]:
-    """An expression: how many of a need are offered, reserved or lent: of a loan as many as it is of."""
-    return _of_children(sa.func.coalesce(_CHILD_LOAN.c.quantity, _CHILD.c.quantity))
+    """An expression: how many of a need are offered, reserved or lent: of a loan as many as it is of, and not lost."""
+    return _of_children(sa.func.coalesce(counted(_CHILD_LOAN), _CHILD.c.quantity))
 
 
 def lent() -> sa.ColumnElement[int]:
     """An expression: how many of a need are reserved or lent."""
-    return _of_children(_CHILD_LOAN.c.quantity, _CHILD_LOAN.c.id.is_not(None))
+    return _of_children(counted(_CHILD_LOAN), _CHILD_LOAN.c.id.is_not(None))
 
 
 def remaining() -> sa.ColumnElement[int]:
@@ -173,16 +184,14 @@ def partly_lent(*criteria: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     What helps to fill a need is not partly lent: the rest is open on the line of the need.
     """
     return sa.and_(
-        reservable(), request_line.c.fills_no.is_(None), has_loan(loan.c.quantity < request_line.c.quantity, *criteria)
+        reservable(), request_line.c.fills_no.is_(None), has_loan(counted() < request_line.c.quantity, *criteria)
     )
 
 
 def _rest_open() -> sa.ColumnElement[bool]:
     """A criterion: what of a line was not lent is still open: while that loan runs, or its time is not over."""
     running = partly_lent(loan.c.status.not_in(sorted(OVER)))
-    return sa.and_(
-        request_line.c.ended_at.is_(None), sa.or_(running, sa.and_(partly_lent(), request_line.c.ends_at > NOW))
-    )
+    return sa.or_(running, sa.and_(partly_lent(), request_line.c.ends_at > NOW))
 
 
 def lapsed(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

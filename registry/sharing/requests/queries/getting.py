@@ -44,18 +44,29 @@ from registry.sharing.requests.queries.acting import (
     condition_of,
     offer_version_of,
     side_of,
+    undecided,
 )
 from registry.sharing.requests.queries.derived_status import (
     ENDED_LOAN,
     LIVE_LOAN,
+    counted,
     line_status,
     marked_requests,
     remaining,
     status_of,
 )
 from registry.sharing.requests.queries.needs import is_partly_lent, is_refused, need_of, people_in, still_open
+from registry.sharing.requests.queries.uncovered import line_uncovered
 from registry.sharing.requests.queries.visibility import line_visible, visible
-from registry.sharing.requests.rules import FOLLOW_FROM_LOANS, OPEN, REFUSED, TIME_OVER, LineStatus, RequestStatus
+from registry.sharing.requests.rules import (
+    FOLLOW_FROM_LOANS,
+    OPEN,
+    REFUSED,
+    SET_BY_PEOPLE,
+    TIME_OVER,
+    LineStatus,
+    RequestStatus,
+)
 from registry.sharing.requests.schemas.shown import (
     AutomaticAidGiven,
     LineDecision,
@@ -152,6 +163,8 @@ def _get_statement() -> sa.Select[Any]:
             loan.c.id.label("loan_id"),
             loan.c.status.label("loan_status"),
             loan.c.quantity.label("loan_quantity"),
+            counted().label("loan_counted"),
+            line_uncovered(found.c.requesting_agency_id, found).label("uncovered"),
             loan.c.lost_quantity.label("loan_lost"),
             loan.c.ended_reason.label("loan_ended_reason"),
             loan.c.planned_end_at.label("loan_end"),
@@ -280,6 +293,7 @@ def as_request(
         lines=[
             _line(each, principal, replaced, now, available.get(each.line_id), alone.get(each.line_id)) for each in rows
         ],
+        unsent_changes=own and row.stored not in SET_BY_PEOPLE and bool(undecided(rows)),
         refused_line_count=sum(is_refused(each, own=own) for each in rows),
         submitted_at=row.submitted_at,
         ended_reason=row.ended_reason or _last_withdrawn(rows),

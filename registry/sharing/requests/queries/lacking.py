@@ -17,7 +17,10 @@ from registry.platform.database.handles import Read
 from registry.resources.allocations.queries import lacking_for_loan
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.tables import asset
+from registry.sharing.loans.rules import LoanStatus
+from registry.sharing.loans.tables import loan
 from registry.sharing.requests.queries.derived_status import (
+    ENDED_LOAN,
     NOW,
     answered_status,
     has_loan,
@@ -29,6 +32,7 @@ from registry.sharing.requests.queries.derived_status import (
     remaining,
     status_of,
 )
+from registry.sharing.requests.queries.uncovered import line_uncovered
 from registry.sharing.requests.queries.visibility import VIEWER
 from registry.sharing.requests.rules import (
     IN_PLAY,
@@ -52,8 +56,12 @@ _TASKS: Final = {
     _L.PARTIALLY_FILLED: "Some of it is still lacking, and nobody is asked for that: ask agencies, or take it back.",
 }
 _CANNOT_COME: Final = (
-    "Its agency cannot lend it as it stands: it is out of service, or not to be had in that time. Ask for something "
-    "else in its place, or take it back."
+    "Its agency cannot lend it as it stands: it is out of service, not to be had in that time, or not shared, or "
+    "covered by an agreement, any more. Ask for something else in its place, or take it back."
+)
+_MISSED: Final = (
+    "What was reserved was not handed over, and its agency may still lend it: ask for something else in its place, or "
+    "take it back."
 )
 _NOBODY_LEFT: Final = "Of the agencies that were asked none is to answer any more: ask others, or take it back."
 
@@ -83,8 +91,18 @@ def _cannot_come() -> sa.ColumnElement[bool]:
         asset.c.id == request_line.c.asset_id,
         sa.or_(asset.c.service_status != ServiceStatus.IN_SERVICE.value, lacking),
     )
+    cannot = sa.or_(its.correlate(request_line).exists(), line_uncovered(VIEWER).is_not(None))
+    return sa.and_(request_line.c.status.in_(sorted(IN_PLAY)), sa.not_(has_loan()), cannot)
+
+
+def _not_handed_over() -> sa.ColumnElement[bool]:
+    """A criterion: lines whose loan was reported as a no-show, and for which nothing was reserved since."""
+    missed = sa.select(sa.literal(1)).where(loan.c.id == ENDED_LOAN, loan.c.status == LoanStatus.NO_SHOW.value)
     return sa.and_(
-        request_line.c.status.in_(sorted(IN_PLAY)), sa.not_(has_loan()), its.correlate(request_line).exists()
+        request_line.c.status.in_(sorted(IN_PLAY)),
+        request_line.c.ended_at.is_(None),
+        sa.not_(has_loan()),
+        missed.correlate(request_line).exists(),
     )
 
 
@@ -102,8 +120,9 @@ def lacks_help() -> sa.ColumnElement[bool]:
         sa.or_(
             answered_status().in_(sorted(REFUSED)),
             sa.and_(open_need(), remaining() > 0, sa.not_(answering)),
-            sa.and_(request_line.c.ended_at.is_(None), partly_lent()),
+            partly_lent(),
             _cannot_come(),
+            _not_handed_over(),
         ),
     )
 
@@ -139,6 +158,7 @@ def _statement() -> sa.Select[Any]:
             begin.label("due_at"),
             found.c.summary,
             line_status(found.c.status).label("line_status"),
+            _not_handed_over().label("missed"),
             _asked().label("was_asked"),
             agency.c.name.label("assisting_name"),
         )
@@ -179,7 +199,7 @@ def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
         id=row.line_id,
         kind=_K,
         subject=InboxSubject(kind="request", id=row.request_id, name=f"{row.summary} (line {row.no})", path=path),
-        task=_NOBODY_LEFT if status is _L.OPEN and row.was_asked else _TASKS.get(status, _CANNOT_COME),
+        task=_task(row, status),
         late=row.due_at <= asked.as_of,
         due_at=row.due_at,
         waiting_from=row.changed_at,
@@ -187,3 +207,9 @@ def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
         action=action if mine else None,
         instead=instead if mine else None,
     )
+
+
+def _task(row: Row[Any], status: LineStatus) -> str:
+    if status is _L.OPEN and row.was_asked:
+        return _NOBODY_LEFT
+    return _TASKS.get(status, _MISSED if row.missed else _CANNOT_COME)

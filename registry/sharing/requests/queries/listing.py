@@ -41,6 +41,7 @@ from registry.sharing.requests.queries.derived_status import (
     status_of,
 )
 from registry.sharing.requests.queries.lacking import lack_help
+from registry.sharing.requests.queries.unsent import unsent
 from registry.sharing.requests.queries.visibility import (
     VIEWER,
     asked_of_viewer,
@@ -140,7 +141,7 @@ def _of_side(side: Side, filters: frozenset[str]) -> list[sa.ColumnElement[bool]
         if side == "assisting":
             waiting.append(of_lines(awaits_reserving()))
         else:
-            waiting.append(sa.and_(sa.bindparam("mends", type_=sa.Boolean), lack_help()))
+            waiting.append(sa.and_(sa.bindparam("mends", type_=sa.Boolean), sa.or_(lack_help(), unsent())))
         criteria.append(sa.or_(*waiting))
     elif seen:
         criteria.append(of_lines())

@@ -11,7 +11,7 @@ from registry.platform.kernel.errors import RuleBroken
 from registry.resources.personnel.queries.sending import Ability
 from registry.resources.personnel.queries.types import known_types
 from registry.resources.personnel.scales import ANY_LEVEL, rank_of, step_for
-from registry.sharing.requests.rules import REFUSED, LineStatus, remaining_of
+from registry.sharing.requests.rules import ENDED, REFUSED, LineStatus, remaining_of
 from registry.sharing.requests.schemas.needs import CapabilityNeed, Need
 
 
@@ -44,7 +44,7 @@ def is_refused(row: Row[Any], *, own: bool) -> bool:
 def still_open(row: Row[Any]) -> int | None:
     """How many the line still lacks; None where that is no question: of an asset of which nothing or all is lent."""
     if is_partly_lent(row):
-        return remaining_of(row.quantity, row.loan_quantity, ended=row.ended_at is not None)
+        return remaining_of(row.quantity, row.loan_counted, ended=row.stored in ENDED)
     return None if row.remaining is None else max(int(row.remaining), 0)
 
 

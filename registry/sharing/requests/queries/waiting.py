@@ -19,10 +19,12 @@ from registry.platform.kernel.time import Window
 from registry.resources.assets.queries.having import HAVING, Ask, can_be_had, of_columns
 from registry.resources.assets.schemas.availability import AskAvailability
 from registry.resources.assets.tables import asset
+from registry.sharing.loans.queries.uncovered import WHY_UNCOVERED
 from registry.sharing.policy.decisions import Side
 from registry.sharing.requests.need_rules import why_none_lent, why_not_free
 from registry.sharing.requests.queries.changed_assets import may_be_changed, waiting_changed_lines
 from registry.sharing.requests.queries.listing import APPROVAL_ROLES, awaits_answer, awaits_approval, awaits_reserving
+from registry.sharing.requests.queries.uncovered import line_uncovered
 from registry.sharing.requests.queries.visibility import VIEWER, as_sent
 from registry.sharing.requests.tables import request, request_line
 
@@ -84,6 +86,9 @@ def _page(kind: InboxKind, side: Side, whose: str) -> sa.Select[Any]:
             request_line.c.assisting_agency_id,
             *(request_line.c[name] for name in ("asset_id", "quantity", "starts_at", "ends_at", "personnel_ids")),
             due_at.label("due_at"),
+            (line_uncovered(request.c.requesting_agency_id, request) if kind is _K.ANSWER else sa.null()).label(
+                "uncovered"
+            ),
             sa.func.coalesce(request_line.c.decided_at, request_line.c.submitted_at).label("waiting_from"),
             request.c.requesting_agency_id,
             as_sent("summary").label("summary"),
@@ -198,7 +203,9 @@ def _entry(row: Row[Any], asked: Asked, had: AskAvailability | None) -> InboxEnt
     }
     side: Side = "assisting" if assisting else "requesting"
     task, action, no = _TASKS[kind], actions[kind], instead[kind]
-    if (gone := why_not_free(had)) is not None and had is not None:
+    if row.uncovered is not None:
+        task, action, no = WHY_UNCOVERED[row.uncovered], decline, None
+    elif (gone := why_not_free(had)) is not None and had is not None:
         if why_none_lent(had, together=row.personnel_ids is not None) is None:
             task = f"Only {had.free_quantity} of {row.quantity} are free then: lend fewer, or decline."
         else:

@@ -231,6 +231,13 @@ class ResourceRequest(Struct, kw_only=True, frozen=True):
     incident_number: str | None
     summary: str
     lines: list[RequestLine]
+    unsent_changes: Annotated[
+        bool,
+        Meta(
+            description="It was changed since it was submitted, and the agencies that are asked are told once it is "
+            "submitted again (`submit`). Read by the requesting agency alone; false for any other."
+        ),
+    ]
     refused_line_count: Refused
     submitted_at: Instant | None
     ended_reason: Annotated[str | None, Meta(description="Why it was withdrawn or closed.")]

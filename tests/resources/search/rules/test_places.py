@@ -129,3 +129,18 @@ def test_a_state_is_understood_by_its_postal_code_behind_a_word_for_where(q: str
     query = as_query(said, SearchQuery(q=q))
     assert query.state == (() if state is None else (state,))
     assert said.left in ((), ("town",))
+
+
+@pytest.mark.parametrize(
+    ("q", "name"),
+    [
+        ("St. Paul's bomb dog", "Saint Paul"),
+        ("Hennepin County's bomb dogs", "Hennepin County"),
+        ("bomb dog near St. Mary's", "Saint Marys"),
+    ],
+)
+def test_whose_something_is_may_be_a_place_without_its_ending(q: str, name: str) -> None:
+    place = said_of(q).place
+    assert place is not None
+    assert place[0] is not None
+    assert place[0].name == name

@@ -373,3 +373,39 @@ def test_where_clocks_change_a_window_is_as_long_as_it_lasts(text: str, now: dat
 def test_no_text_fails(text: str, now: datetime) -> None:
     found = understood(text, now)
     assert found is None or found.window.start < found.window.end
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "said"),
+    [
+        ("mar 14 2:30 am to 6 am", datetime(2027, 3, 1, tzinfo=UTC), "There is no 02:30 on Sunday, March 14"),
+        ("mar 14 0230 for 4 hours", datetime(2027, 3, 1, tzinfo=UTC), "03:30 is taken as the beginning"),
+        ("mar 14 1 am to 2:30 am", datetime(2027, 3, 1, tzinfo=UTC), "03:30 is taken as the end"),
+        ("nov 1 1:30 am to 6 am", datetime(2026, 10, 30, tzinfo=UTC), "twice on Sunday, November 1: the first"),
+        ("nov 1 0000 to 1:30 am", datetime(2026, 10, 30, tzinfo=UTC), "the last is taken as the end"),
+    ],
+)
+def test_an_hour_that_the_clocks_skip_or_show_twice_is_said(text: str, now: datetime, said: str) -> None:
+    found = understood(text, now)
+    assert found is not None
+    assert said in " ".join(found.remarks)
+
+
+def test_hours_pass_as_they_do_while_the_clocks_are_changed() -> None:
+    """At one at night, an hour before the clocks are put forward."""
+    found = understood("in 2 hours for 4 hours", datetime(2027, 3, 14, 7, tzinfo=UTC))
+    assert found is not None
+    assert found.window.start == datetime(2027, 3, 14, 9, tzinfo=UTC)
+    assert found.remarks == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["night vision goggles 0800-1200", "night-vision 0800-1200", "5 night scopes 8am-12pm"]
+)
+def test_what_sees_at_night_is_no_time(text: str) -> None:
+    found = understood(text, datetime(2026, 11, 24, 21, tzinfo=UTC))
+    assert found is not None
+    assert (found.window.start, found.window.end) == (
+        datetime(2026, 11, 25, 14, tzinfo=UTC),
+        datetime(2026, 11, 25, 18, tzinfo=UTC),
+    )
