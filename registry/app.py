@@ -57,7 +57,7 @@ from registry.platform.access.authentication import Authentication
 from registry.platform.access.denials import Denials
 from registry.platform.access.development import development_issuer
 from registry.platform.access.fetching import Reach
-from registry.platform.access.operations import check_supplies
+from registry.platform.access.operations import PlaceNow, check_supplies
 from registry.platform.access.principals import Principal
 from registry.platform.access.rates import FailedAttempts, RateLimits
 from registry.platform.access.second_operator import SecondOperator, checked_acts
@@ -368,7 +368,7 @@ def create_app(settings: Settings) -> Edge:
                 "ledger_key": settings.ledger_key,
                 "event_feed": event_feed,
                 "event_listeners": listeners,
-                "place_in_feed": lambda agency_id: event_feed.places.cursor(agency_id, listeners.place(agency_id)),
+                "place_in_feed": _place_in_feed(event_feed, listeners),
                 "category_reindexed": reindex_category,
                 "agency_status_followed": follow_agency_status,
                 "own_word_followed": follow_own_word,
@@ -443,6 +443,15 @@ def _replay(_request: Request[Any, Any, Any], replay: Replay) -> Response[bytes]
     # The framework adds the character set of text by itself.
     media_type = headers.pop("content-type", "application/json").removesuffix("; charset=utf-8")
     return Response(rendered.body, status_code=rendered.status, headers=headers, media_type=media_type)
+
+
+def _place_in_feed(feed: Feed, listeners: Listeners) -> PlaceNow:
+    """An agency's cursor for where the feed is, for what is read after it was asked."""
+
+    async def run(agency_id: UUID) -> str:
+        return feed.places.cursor(agency_id, await listeners.place(agency_id))
+
+    return run
 
 
 def _may_act(database: Database, idle_days: int) -> MayAct:

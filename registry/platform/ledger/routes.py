@@ -79,7 +79,7 @@ async def stream_events(
     """
     places, agency_id = event_listeners.feed.places, caller.agency_id
     given, name = (last_event_id, "Last-Event-ID") if last_event_id else (filters.after, "after")
-    place = event_listeners.place(agency_id) if given is None else places.place(agency_id, given, name)
+    place = await event_listeners.place(agency_id) if given is None else places.place(agency_id, given, name)
     return EventStream(event_listeners, event_listeners.enter(caller.principal, place, wanted_by(filters)))
 
 
