@@ -154,7 +154,7 @@ async def update_webhook(
         return await get_webhook(write, caller, id_)
     values = {name: given[name] for name in changed}
     if "url" in changed:  # another receiver has not failed yet
-        values |= {"failures": 0, "failing_from": None, "quiet_until": None}
+        values |= {"failures": 0, "failing_from": None, "failed_at": None, "quiet_until": None}
         changed["host"] = {"from": _host(row.url), "to": _host(given["url"])}
         del changed["url"]
     return await _store(write, caller, row, EventType.WEBHOOK_UPDATED, values, changed)
@@ -198,6 +198,7 @@ async def enable_webhook(write: Write, caller: Caller, id_: UUID, expected: Expe
         "missed_to_seq": await _last_seq(write),
         "failures": 0,
         "failing_from": None,
+        "failed_at": None,
         "quiet_until": None,
     }
     data = {"name": row.name, "disabled_at": row.disabled_at}

@@ -48,7 +48,7 @@ _OWN = sa.select(webhook, _HOW_MANY_WAIT.label("waiting"), _LAST_DELIVERED.label
 )
 _ONE = _OWN.where(webhook.c.id == sa.bindparam("id", type_=_ID))
 _ORDERS = Orders(NewestFirst, created_at=webhook.c.id)
-_SECRETS = (
+SECRETS = (
     sa.select(webhook_secret)
     .where(
         webhook_secret.c.webhook_id.in_(sa.bindparam("ids", type_=_ID, expanding=True)),
@@ -59,6 +59,7 @@ _SECRETS = (
     )
     .order_by(webhook_secret.c.id.desc())
 )
+"""The secrets of these webhooks that sign now, newest first."""
 _DELIVERIES = sa.select(webhook_delivery).where(webhook_delivery.c.webhook_id == sa.bindparam("webhook_id", type_=_ID))
 _DELIVERY = _DELIVERIES.where(webhook_delivery.c.id == sa.bindparam("id", type_=_ID))
 _DELIVERY_ORDERS = Orders(WebhookDeliveryQuery, created_at=webhook_delivery.c.id)
@@ -95,7 +96,7 @@ async def webhook_row(read: Read, caller: Caller, id_: UUID) -> Row[Any]:
 
 async def live_secrets(read: Read, ids: Sequence[UUID], now: datetime) -> Rows:
     """The secrets of these webhooks that sign now, newest first."""
-    return await read.all(_SECRETS, {"ids": list(ids), "now": now}) if ids else ()
+    return await read.all(SECRETS, {"ids": list(ids), "now": now}) if ids else ()
 
 
 async def get_webhook(read: Read, caller: Caller, id_: UUID) -> Webhook:

@@ -373,6 +373,7 @@ _table(
     sa.Column("missed", Json),
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("failing_from", Instant),
+    sa.Column("failed_at", Instant),
     sa.Column("quiet_until", Instant),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
