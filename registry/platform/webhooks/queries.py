@@ -68,6 +68,14 @@ _DELIVERY_FILTERS = {
     "type": webhook_delivery.c.type.in_(sa.bindparam("type", expanding=True)),
     "event_id": webhook_delivery.c.event_id == sa.bindparam("event_id", type_=_ID),
 }
+_DISABLED_BY_FAILURES = (
+    _OWN.where(
+        webhook.c.disabled_because.in_([DisabledBecause.FAILING.value, DisabledBecause.GONE.value]),
+        webhook.c.id > sa.bindparam("after_id", type_=_ID),
+    )
+    .order_by(webhook.c.id)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
 _HOW_MANY_ARE_THERE = (
     sa.select(sa.func.count())
     .select_from(webhook)
@@ -150,6 +158,11 @@ async def list_deliveries(
     )
     kept, next_cursor = _DELIVERY_ORDERS.cut(rows, query)
     return WebhookDeliveryPage(items=[as_delivery(row, caller.principal) for row in kept], next_cursor=next_cursor)
+
+
+async def disabled_by_failures(read: Read, agency_id: UUID, after_id: UUID, limit: int) -> Rows:
+    """The webhooks of an agency that it has not disabled itself, in the order of their ids behind that one."""
+    return await read.all(_DISABLED_BY_FAILURES, {"agency_id": agency_id, "after_id": after_id, "limit": limit})
 
 
 async def webhooks_enabled(read: Read) -> int:
