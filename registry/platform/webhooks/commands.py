@@ -24,6 +24,7 @@ from registry.platform.ledger.commands import changes, record
 from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.queries import was_recorded
 from registry.platform.ledger.tables import ledger_leaf
+from registry.platform.webhooks import messages
 from registry.platform.webhooks.disabling import disable
 from registry.platform.webhooks.queries import (
     as_delivery,
@@ -254,7 +255,7 @@ async def test_webhook(write: Write, caller: Caller, making: WebhookMaking, id_:
             "id": delivery_id,
             "webhook_id": id_,
             "kind": DeliveryKind.TEST,
-            "type": "webhook.test",
+            "type": messages.TEST,
             "status": DeliveryStatus.WAITING,
             "attempts": 0,
             "next_try_at": caller.now,

@@ -548,7 +548,7 @@ def _digest_of(row: Row[Any], missed: Missed, feed: Feed, now: datetime) -> dict
         "id": new_id(),
         "webhook_id": row.id,
         "kind": DeliveryKind.MISSED,
-        "type": "webhook.missed",
+        "type": messages.MISSED,
         "told": told,
         "status": DeliveryStatus.WAITING,
         "attempts": 0,
