@@ -76,6 +76,8 @@ from registry.platform.database.probe import WriteProbe
 from registry.platform.database.trouble import trouble
 from registry.platform.encryption import SecretKeys
 from registry.platform.exposition import Exposition, MailWaiting
+from registry.platform.fan_out.publishing import FanOut
+from registry.platform.fan_out.stream import is_installed as is_nats_installed
 from registry.platform.files.confinement import available
 from registry.platform.files.opening import open_store
 from registry.platform.files.probe import DocumentProbe, NamedContent
@@ -102,7 +104,7 @@ from registry.platform.logging import log_writer
 from registry.platform.mail.sending import Mailer
 from registry.platform.mail.signing import MailKey
 from registry.platform.print.pdf import is_installed
-from registry.platform.settings import Settings
+from registry.platform.settings import NatsServer, Settings, SettingsError
 from registry.platform.webhooks import routes as webhooks
 from registry.platform.webhooks.commands import WebhookMaking
 from registry.platform.webhooks.delivering import Deliverer
@@ -212,8 +214,9 @@ def create_app(settings: Settings) -> Edge:
     """The whole service as one ASGI application. The database is opened by the lifespan.
 
     Raises PolicySetError for policies that are incomplete or invalid, so that nothing starts without a layer of them;
-    SettingsError for a rule that cannot be turned on, an act that no second operator approves, and an address at which
-    no documents can be stored; and LookupError for a handler with a parameter that nothing supplies.
+    SettingsError for a rule that cannot be turned on, an act that no second operator approves, an address at which no
+    documents can be stored, and a fan-out without its client; and LookupError for a handler with a parameter that
+    nothing supplies.
     """
     all_tables()
     database = connect(
@@ -280,6 +283,15 @@ def create_app(settings: Settings) -> Edge:
         feed=event_feed,
         copy=settings.copy,
     )
+    fan_out = FanOut(
+        database.read,
+        partial(unit_of_work, database),
+        _checked_nats(settings.nats),
+        utc_now,
+        public_url=settings.public_url,
+        sights=SIGHTS,
+        copy=settings.copy,
+    )
     others = {
         "documents": document_probe.ask,
         "service_clients": _clients_check(database, server),
@@ -288,6 +300,7 @@ def create_app(settings: Settings) -> Edge:
         "ledger": _ledger_check(sealer),
         "mail": _mail_check(teller),
         "webhooks": _webhooks_check(deliverer),
+        "fan_out": fan_out.check,
     }
     denials = Denials(denial_recorder(database))
     sign_ins = SignInSums(sign_in_recorder(database))
@@ -306,6 +319,7 @@ def create_app(settings: Settings) -> Edge:
             listeners=listeners,
             teller=teller,
             deliverer=deliverer,
+            fan_out=fan_out,
             files=files,
             policies=policies,
             denials=denials,
@@ -362,6 +376,8 @@ def create_app(settings: Settings) -> Edge:
                 "webhook_making": making,
                 "deliverer": deliverer,
                 "webhooks": "on" if deliverer.is_on else "off",
+                "fan_out": fan_out,
+                "events_fanned_out": "on" if fan_out.is_on else "off",
                 "ledger_signing": "on" if sealer.signs else "off",
                 "pdf_printing": "on" if is_installed() else "not_installed",
                 "file_reading": available().value,
@@ -406,6 +422,7 @@ def create_app(settings: Settings) -> Edge:
         reader=files.reader,
         mail=MailWaiting(mailer=mailer, waiting=teller.waiting),
         deliverer=deliverer,
+        fan_out=fan_out,
         sealer=sealer,
         listeners=listeners,
     )
@@ -422,6 +439,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     finally:
         await background.stop()
         await app.state.deliverer.close()
+        await app.state.fan_out.close()
         await app.state.import_runner.close()
         await app.state.preview_runner.close()
         await app.state.write_probe.close()
@@ -443,6 +461,13 @@ def _replay(_request: Request[Any, Any, Any], replay: Replay) -> Response[bytes]
     # The framework adds the character set of text by itself.
     media_type = headers.pop("content-type", "application/json").removesuffix("; charset=utf-8")
     return Response(rendered.body, status_code=rendered.status, headers=headers, media_type=media_type)
+
+
+def _checked_nats(server: NatsServer | None) -> NatsServer | None:
+    """Raises SettingsError where the client for it is not installed."""
+    if server is not None and not is_nats_installed():
+        raise SettingsError("REGISTRY_NATS_URL is set and its client is not installed: pip install nats-py.")
+    return server
 
 
 def _place_in_feed(feed: Feed, listeners: Listeners) -> PlaceNow:

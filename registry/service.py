@@ -70,6 +70,7 @@ async def get_readiness(
     notices: Supplied[str],
     ledger_signing: Supplied[str],
     webhooks: Supplied[str],
+    events_fanned_out: Supplied[str],
     client_keys: Supplied[ClientKeys],
     other_checks: Supplied[Mapping[str, Check]],
     file_reading: Supplied[str],
@@ -95,6 +96,7 @@ async def get_readiness(
         notices=notices,
         ledger_signing=ledger_signing,
         webhooks=webhooks,
+        fan_out=events_fanned_out,
         client_keys=client_keys(),
         file_reading=file_reading,
     )

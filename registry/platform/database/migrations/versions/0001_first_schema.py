@@ -437,6 +437,14 @@ _table(
 )
 
 _table(
+    "fan_out_cursor",
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("after_seq", sa.BigInteger, nullable=False),
+    sa.Column("moved_at", Instant, nullable=False),
+    sa.CheckConstraint("after_seq >= -1", name="after_seq"),
+)
+
+_table(
     "notice_choice",
     sa.Column("recipient_id", Uuid, sa.ForeignKey("mail_recipient.id"), primary_key=True),
     sa.Column("rhythm", sa.Text, nullable=False),
