@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import structlog
 
 from registry.platform.database.handles import Read, Write
-from registry.platform.database.lease import take_lease
+from registry.platform.database.lease import release_lease, take_lease
 from registry.platform.fan_out.messages import CONTENT_TYPE, message_of, reader_of_stream
 from registry.platform.fan_out.stream import NotStoredError, Stream
 from registry.platform.fan_out.tables import fan_out_cursor
@@ -25,7 +25,8 @@ from registry.platform.settings import NatsServer
 
 UnitOfWork: TypeAlias = Callable[[], AbstractAsyncContextManager[Write]]
 TASK: Final = "fan_out"
-LEASE: Final = timedelta(minutes=5)
+LEASE: Final = timedelta(minutes=1)
+"""So long nothing is published once the process is gone that did. One that stops in order gives it back."""
 BATCH: Final = 100
 """Events between two steps of the cursor: as many may be sent again where a process ends."""
 _BATCHES_AT_ONCE: Final = 20
@@ -165,6 +166,10 @@ class FanOut:
         return int(await self._read().value(_BEHIND, {"everybody": EVERYBODY, "its_target": self._target}))
 
     async def close(self) -> None:
-        """End the connection."""
+        """End the connection, and let another process go on."""
         if self._stream is not None:
             await self._stream.close()
+        if self._held_until is not None:
+            self._held_until = None
+            async with self._work() as write:
+                await release_lease(write, TASK, self._holder, self._clock())

@@ -27,7 +27,7 @@ from registry.platform.access.principals import REGISTRY, Caller, Principal, Rol
 from registry.platform.access.tables import acting_agency
 from registry.platform.database.encrypted import place_of
 from registry.platform.database.handles import Read, Write
-from registry.platform.database.lease import take_lease
+from registry.platform.database.lease import release_lease, take_lease
 from registry.platform.encryption import CannotDecryptError, SecretKeys
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.ids import new_id
@@ -66,7 +66,8 @@ from registry.platform.webhooks.tables import webhook, webhook_delivery, webhook
 
 UnitOfWork: TypeAlias = Callable[[], AbstractAsyncContextManager[Write]]
 TASK: Final = "webhooks"
-LEASE: Final = timedelta(minutes=5)
+LEASE: Final = timedelta(minutes=1)
+"""So long nothing is sent once the process is gone that did. One that stops in order gives it back."""
 CLAIMED_FOR: Final = timedelta(seconds=60)
 """Longer than a try takes: whoever claimed a delivery and died leaves it to the next after that."""
 UNREADABLE_AGAIN_AFTER: Final = timedelta(minutes=5)
@@ -266,6 +267,10 @@ class Deliverer:
         for _, task in self._working.values():
             task.cancel()
         await asyncio.gather(*(task for _, task in self._working.values()), return_exceptions=True)
+        if self._held_until is not None:
+            self._held_until = None
+            async with self._work() as write:
+                await release_lease(write, TASK, self._holder, self._clock())
 
     async def hand_over(self, webhook_id: UUID) -> bool:
         """Make deliveries of the next events that concern a webhook, and move its cursor with them.

@@ -89,7 +89,8 @@ async def test_a_process_that_ends_before_it_moves_the_cursor_publishes_again_an
         await dying.run()
     assert dying.published == 2, "they were acknowledged"
     assert await scene.fan_out.behind() == 2, "and nobody knows of it"
-    await dying.close()
+    assert dying._stream is not None
+    await dying._stream.close()  # as the system does when a process ends
     later = await scene.happen(UPDATED)
     await scene.run(seconds=LEASE.total_seconds() + 1)
     assert [event["id"] for _, _, event in await scene.stored()] == [*ids, *later]

@@ -410,6 +410,18 @@ async def test_one_process_delivers_at_a_time(scene: Scene) -> None:
     assert len(scene.receiver.got) == 2
 
 
+async def test_a_process_that_stops_in_order_lets_another_deliver_at_once(scene: Scene) -> None:
+    await scene.make()
+    await scene.happen()
+    await scene.deliver()
+    await scene.deliverer.close()
+    await scene.happen()
+    other = scene.another()
+    await other.run()
+    await other.settle()
+    assert len(scene.receiver.got) == 2
+
+
 async def test_an_address_that_never_answers_keeps_nobody_else_waiting(scene: Scene) -> None:
     async with receiving() as silent:
         silent.silent = True
