@@ -75,7 +75,7 @@ format: $(BIN)/.tools
 # The service gets the very versions that the tests ran with.
 lock: $(BIN)/.tools  ## pin every dependency with hashes
 	$(BIN)/python -m pip install --quiet uv
-	for name in requirements-dev requirements requirements-print; do \
+	for name in requirements-dev requirements requirements-print requirements-nats; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  $$([ $$name = requirements-dev ] || echo --constraint requirements-dev.lock) $$name.in --output-file $$name.lock; done
 
@@ -86,7 +86,7 @@ WHEELS_FOR := 3.11 3.12 3.13 3.14
 wheels: $(BIN)/.tools  ## whether all dependencies come as wheels for each Python and platform that is named
 	@$(BIN)/python -m pip install --quiet uv
 	@set -e; target=$$(mktemp -d); trap 'rm -rf "$$target"' EXIT; \
-	for python in $(WHEELS_FOR); do for platform in $(WHEELS_ON); do for name in requirements requirements-print; do \
+	for python in $(WHEELS_FOR); do for platform in $(WHEELS_ON); do for name in requirements requirements-print requirements-nats; do \
 	  $(BIN)/uv pip install --dry-run --quiet --python $(BIN)/python --python-version $$python --python-platform $$platform --only-binary :all: \
 	  --no-deps --require-hashes --target "$$target" --requirement $$name.lock \
 	  || { echo "Python $$python on $$platform: not all of $$name.lock" >&2; exit 1; }; \
@@ -101,7 +101,7 @@ sbom: $(BIN)/.tools  ## list what the service is made of, as CycloneDX
 
 # Strict: a package that the database does not know, or a database that does not answer, must not look like no finding.
 audit: $(BIN)/.tools  ## known vulnerabilities of the pinned dependencies, as a public database has them
-	@for name in requirements requirements-print; do \
+	@for name in requirements requirements-print requirements-nats; do \
 	  $(BIN)/pip-audit --strict --progress-spinner off --require-hashes --disable-pip --requirement $$name.lock || { \
 	  echo "$$name.lock: not audited, or with findings (above). The audit needs the package index's own service for vulnerabilities, which mirrors often lack." >&2; exit 1; }; done
 

@@ -57,7 +57,7 @@ from registry.platform.access.authentication import Authentication
 from registry.platform.access.denials import Denials
 from registry.platform.access.development import development_issuer
 from registry.platform.access.fetching import Reach
-from registry.platform.access.operations import check_supplies
+from registry.platform.access.operations import PlaceNow, check_supplies
 from registry.platform.access.principals import Principal
 from registry.platform.access.rates import FailedAttempts, RateLimits
 from registry.platform.access.second_operator import SecondOperator, checked_acts
@@ -76,6 +76,8 @@ from registry.platform.database.probe import WriteProbe
 from registry.platform.database.trouble import trouble
 from registry.platform.encryption import SecretKeys
 from registry.platform.exposition import Exposition, MailWaiting
+from registry.platform.fan_out.publishing import FanOut
+from registry.platform.fan_out.stream import is_installed as is_nats_installed
 from registry.platform.files.confinement import available
 from registry.platform.files.opening import open_store
 from registry.platform.files.probe import DocumentProbe, NamedContent
@@ -103,7 +105,7 @@ from registry.platform.logging import log_writer
 from registry.platform.mail.sending import Mailer
 from registry.platform.mail.signing import MailKey
 from registry.platform.print.pdf import is_installed
-from registry.platform.settings import Settings
+from registry.platform.settings import NatsServer, Settings, SettingsError
 from registry.platform.webhooks import routes as webhooks
 from registry.platform.webhooks.commands import WebhookMaking
 from registry.platform.webhooks.delivering import Deliverer
@@ -213,8 +215,9 @@ def create_app(settings: Settings) -> Edge:
     """The whole service as one ASGI application. The database is opened by the lifespan.
 
     Raises PolicySetError for policies that are incomplete or invalid, so that nothing starts without a layer of them;
-    SettingsError for a rule that cannot be turned on, an act that no second operator approves, and an address at which
-    no documents can be stored; and LookupError for a handler with a parameter that nothing supplies.
+    SettingsError for a rule that cannot be turned on, an act that no second operator approves, an address at which no
+    documents can be stored, and a fan-out without its client; and LookupError for a handler with a parameter that
+    nothing supplies.
     """
     all_tables()
     database = connect(
@@ -288,6 +291,15 @@ def create_app(settings: Settings) -> Edge:
         feed=event_feed,
         copy=settings.copy,
     )
+    fan_out = FanOut(
+        database.read,
+        partial(unit_of_work, database),
+        _checked_nats(settings.nats),
+        utc_now,
+        public_url=settings.public_url,
+        sights=SIGHTS,
+        copy=settings.copy,
+    )
     others = {
         "documents": document_probe.ask,
         "service_clients": _clients_check(database, server),
@@ -296,6 +308,7 @@ def create_app(settings: Settings) -> Edge:
         "ledger": _ledger_check(sealer, witnessing),
         "mail": _mail_check(teller),
         "webhooks": _webhooks_check(deliverer),
+        "fan_out": fan_out.check,
     }
     denials = Denials(denial_recorder(database))
     sign_ins = SignInSums(sign_in_recorder(database))
@@ -315,6 +328,7 @@ def create_app(settings: Settings) -> Edge:
             listeners=listeners,
             teller=teller,
             deliverer=deliverer,
+            fan_out=fan_out,
             files=files,
             policies=policies,
             denials=denials,
@@ -372,13 +386,15 @@ def create_app(settings: Settings) -> Edge:
                 "webhook_making": making,
                 "deliverer": deliverer,
                 "webhooks": "on" if deliverer.is_on else "off",
+                "fan_out": fan_out,
+                "events_fanned_out": "on" if fan_out.is_on else "off",
                 "ledger_signing": "on" if sealer.signs else "off",
                 "pdf_printing": "on" if is_installed() else "not_installed",
                 "file_reading": available().value,
                 "ledger_key": settings.ledger_key,
                 "event_feed": event_feed,
                 "event_listeners": listeners,
-                "place_in_feed": lambda agency_id: event_feed.places.cursor(agency_id, listeners.place(agency_id)),
+                "place_in_feed": _place_in_feed(event_feed, listeners),
                 "category_reindexed": reindex_category,
                 "agency_status_followed": follow_agency_status,
                 "own_word_followed": follow_own_word,
@@ -416,6 +432,7 @@ def create_app(settings: Settings) -> Edge:
         reader=files.reader,
         mail=MailWaiting(mailer=mailer, waiting=teller.waiting),
         deliverer=deliverer,
+        fan_out=fan_out,
         sealer=sealer,
         witnessing=witnessing,
         listeners=listeners,
@@ -432,7 +449,9 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         await background.stop()
-        await app.state.deliverer.close()
+        for sending in (app.state.deliverer, app.state.fan_out):
+            with suppress(DomainError, DBAPIError):  # where the database is away, their leases end by themselves
+                await sending.close()
         await app.state.import_runner.close()
         await app.state.preview_runner.close()
         await app.state.write_probe.close()
@@ -454,6 +473,22 @@ def _replay(_request: Request[Any, Any, Any], replay: Replay) -> Response[bytes]
     # The framework adds the character set of text by itself.
     media_type = headers.pop("content-type", "application/json").removesuffix("; charset=utf-8")
     return Response(rendered.body, status_code=rendered.status, headers=headers, media_type=media_type)
+
+
+def _checked_nats(server: NatsServer | None) -> NatsServer | None:
+    """Raises SettingsError where the client for it is not installed."""
+    if server is not None and not is_nats_installed():
+        raise SettingsError("REGISTRY_NATS_URL is set and its client is not installed: pip install nats-py.")
+    return server
+
+
+def _place_in_feed(feed: Feed, listeners: Listeners) -> PlaceNow:
+    """An agency's cursor for where the feed is, for what is read after it was asked."""
+
+    async def run(agency_id: UUID) -> str:
+        return feed.places.cursor(agency_id, await listeners.place(agency_id))
+
+    return run
 
 
 def _may_act(database: Database, idle_days: int) -> MayAct:

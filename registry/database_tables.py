@@ -60,6 +60,7 @@ def all_tables() -> None:
     import registry.platform.bulk.tables
     import registry.platform.database.installation
     import registry.platform.database.lease
+    import registry.platform.fan_out.tables
     import registry.platform.http.tables
     import registry.platform.ledger.tables
     import registry.platform.mail.tables

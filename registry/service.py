@@ -33,6 +33,7 @@ from registry.platform.http.health import Check, ClientKeys, Health, readiness, 
 from registry.platform.http.openapi import dump
 from registry.platform.kernel.errors import NotFound
 from registry.platform.ledger.asyncapi import asyncapi
+from registry.platform.webhooks.asyncapi import with_webhooks
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -69,6 +70,7 @@ async def get_readiness(
     notices: Supplied[str],
     ledger_signing: Supplied[str],
     webhooks: Supplied[str],
+    events_fanned_out: Supplied[str],
     client_keys: Supplied[ClientKeys],
     other_checks: Supplied[Mapping[str, Check]],
     file_reading: Supplied[str],
@@ -94,6 +96,7 @@ async def get_readiness(
         notices=notices,
         ledger_signing=ledger_signing,
         webhooks=webhooks,
+        fan_out=events_fanned_out,
         client_keys=client_keys(),
         file_reading=file_reading,
     )
@@ -138,7 +141,7 @@ async def get_contract(request: Request[Any, Any, Any], state: State) -> ASGIApp
 
 @get("/asyncapi.json", opt={"public": True})
 async def get_events_contract(request: Request[Any, Any, Any]) -> ASGIApp:
-    """The contract of the stream of events (AsyncAPI)."""
+    """The contract of the stream of events and of webhooks (AsyncAPI)."""
     return _answer(_events_contract(), request)
 
 
@@ -185,7 +188,7 @@ def _answer(page: Fixed, request: Request[Any, Any, Any]) -> ASGIApp:
 
 @cache
 def _events_contract() -> Fixed:
-    return Fixed(dump(asyncapi(__version__)), "application/json")
+    return Fixed(dump(with_webhooks(asyncapi(__version__))), "application/json")
 
 
 @cache

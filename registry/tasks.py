@@ -21,6 +21,8 @@ from registry.platform.access.tokens import TokenVerifier
 from registry.platform.background import Task
 from registry.platform.bulk.commands import remove_old
 from registry.platform.database.connect import Database, unit_of_work
+from registry.platform.fan_out.publishing import TASK as FAN_OUT
+from registry.platform.fan_out.publishing import FanOut
 from registry.platform.http.idempotency import prune
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import format_instant, utc_now
@@ -56,6 +58,7 @@ SIGHTINGS_SECONDS = 15.0
 NOTICES_SECONDS = 20.0
 WEBHOOKS_SECONDS, WEBHOOKS_LATE_SECONDS = 0.5, 60.0
 WITNESSES_SECONDS, WITNESSES_LATE_SECONDS = 5.0, 120.0
+FAN_OUT_SECONDS = 1.0
 SEAL_SECONDS, SEAL_LATE_SECONDS = 0.1, 60.0
 
 
@@ -68,6 +71,7 @@ def recurring_tasks(
     listeners: Listeners,
     teller: Teller,
     deliverer: Deliverer,
+    fan_out: FanOut,
     files: Files,
     policies: PolicySet,
     denials: Denials,
@@ -101,6 +105,13 @@ def recurring_tasks(
             name=WEBHOOKS,
             interval_seconds=WEBHOOKS_SECONDS,
             run=deliverer.run,
+            when_due=True,
+            late_after_seconds=WEBHOOKS_LATE_SECONDS,
+        ),
+        Task(
+            name=FAN_OUT,
+            interval_seconds=FAN_OUT_SECONDS,
+            run=fan_out.run,
             when_due=True,
             late_after_seconds=WEBHOOKS_LATE_SECONDS,
         ),

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from registry.cli import main
+from registry.platform.http.health import TOLD
 from tests.support.exposed import exposed
 from tests.support.places import ROOT
 from tests.support.service import Service
@@ -80,6 +81,12 @@ async def test_the_guide_lists_each_metric_with_its_labels(service: Service) -> 
                 (labels_ or _WITHOUT_A_SAMPLE.get(name, set())) - {"le"}
             )
     assert listed == found
+
+
+def test_the_guide_says_which_checks_leave_a_process_ready() -> None:
+    row = next(line for line in GUIDE.splitlines() if line.startswith("| `registry_check_ok` |"))
+    said = row.rpartition("). ")[2].partition(", and a run that failed,")[0]
+    assert set(re.findall(r"`(\w+)`", said)) == TOLD
 
 
 def test_each_alert_leads_to_its_section_of_the_guide_and_each_section_is_of_an_alert() -> None:

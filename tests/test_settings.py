@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from registry.platform import settings
-from registry.platform.settings import MailServer, Settings, SettingsError, load
+from registry.platform.settings import MailServer, NatsServer, Settings, SettingsError, load
 from tests.support.places import ROOT
 
 STRONG = "3f1c9a7e5b2d8046" * 4
@@ -263,7 +263,11 @@ def test_the_readme_names_every_setting_and_no_other() -> None:
 def test_every_setting_has_a_field_and_every_field_a_setting() -> None:
     known = {name.lower() for name in (*settings._TEXT, *settings._WHOLE, *settings._DECIMAL)} | {"host", "port"}
     of_mail = {name for name in known if name.startswith("mail_")}
-    assert known - of_mail | {"mail"} == set(Settings.__struct_fields__)
+    of_nats = {name for name in known if name.startswith("nats_")}
+    assert known - of_mail - of_nats | {"mail", "nats"} == set(Settings.__struct_fields__)
+    assert of_nats == {"nats_url", "nats_password_file"} | {
+        f"nats_{name}" for name in NatsServer.__struct_fields__ if name != "urls"
+    }
     assert of_mail == {"mail_server", "mail_password_file"} | {
         f"mail_{name}" for name in MailServer.__struct_fields__ if name not in ("host", "port")
     }

@@ -16,8 +16,8 @@ from packaging.utils import canonicalize_name
 
 from tests.support.places import ROOT
 
-LOCKS = ("requirements.lock", "requirements-print.lock", "requirements-dev.lock")
-RUNTIME = LOCKS[:2]
+LOCKS = ("requirements.lock", "requirements-print.lock", "requirements-nats.lock", "requirements-dev.lock")
+RUNTIME = LOCKS[:3]
 
 # Licences that let anybody use, change and pass on, also within a county's own product. The Mozilla Public License asks
 # that changes of its own files be passed on: nothing here changes any.

@@ -45,10 +45,11 @@ class InboxKind(StrEnum):
     OVER_LIMIT = "over_limit"
     CLOSING = "closing"
     DAMAGE = "damage"
+    WEBHOOK = "webhook"
 
 
 Whose: TypeAlias = Literal["me", "agency", "partners"]
-SubjectKind: TypeAlias = Literal["loan", "request", "obligation", "agreement", "operator_act", "asset"]
+SubjectKind: TypeAlias = Literal["loan", "request", "obligation", "agreement", "operator_act", "asset", "webhook"]
 
 AWAY_LATE: Final = 0
 LATE: Final = 1

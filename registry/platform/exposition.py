@@ -27,6 +27,7 @@ from registry.platform.database.migrate import newest_revision
 from registry.platform.database.probe import WriteProbe
 from registry.platform.database.sqlite_driver import sqlite_module
 from registry.platform.database.trouble import Trouble, TroubleKind
+from registry.platform.fan_out.publishing import FanOut
 from registry.platform.files.reading import FileReader
 from registry.platform.http.edge import Edge
 from registry.platform.http.health import (
@@ -92,6 +93,7 @@ class Exposition(Collector):
         sealer: Sealer,
         witnessing: Witnessing,
         deliverer: Deliverer,
+        fan_out: FanOut,
         listeners: Listeners,
     ) -> None:
         self._edge = edge
@@ -111,6 +113,8 @@ class Exposition(Collector):
         self._sealer = sealer
         self._witnessing = witnessing
         self._deliverer = deliverer
+        self._fan_out = fan_out
+        self._fan_out_behind = 0
         self._listeners = listeners
         self._letters_waiting = 0
         self._deliveries_waiting = 0
@@ -141,6 +145,7 @@ class Exposition(Collector):
         self._checks, _ = await find_checks(self._database, self._probe, lags, issuers, self._others)
         self._letters_waiting = await self._ask(self._mail.waiting, self._letters_waiting)
         self._deliveries_waiting = await self._ask(self._deliverer.waiting, self._deliveries_waiting)
+        self._fan_out_behind = await self._ask(self._fan_out.behind, self._fan_out_behind)
         self._unsealed_seconds = await self._ask(self._sealer.unsealed_seconds, self._unsealed_seconds)
         self._disks, self._sizes = await asyncio.to_thread(self._look)
         return generate_latest(self._edge.metrics.registry)
@@ -174,6 +179,7 @@ class Exposition(Collector):
         yield from self._of_the_reader()
         yield from self._of_mail()
         yield from self._of_webhooks()
+        yield from self._of_the_fan_out()
         yield from self._of_the_ledger()
         yield from self._of_disks()
 
@@ -344,6 +350,16 @@ class Exposition(Collector):
             "registry_webhook_deliveries_waiting",
             "Messages that wait to be delivered, or to be tried again.",
             self._deliveries_waiting,
+        )
+
+    def _of_the_fan_out(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(
+            "registry_fan_out_published",
+            "Events that the operator's stream has acknowledged to this process.",
+            value=self._fan_out.published,
+        )
+        yield _gauge(
+            "registry_fan_out_behind_events", "Events for everybody that are not published yet.", self._fan_out_behind
         )
 
     def _of_the_ledger(self) -> Iterator[Metric]:

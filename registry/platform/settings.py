@@ -34,6 +34,8 @@ _MAIL_SERVER = re.compile(
     r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9a-fA-F:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
 )
 _MAIL_SENDER = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+_NATS_STREAM = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NATS_SUBJECT = re.compile(r"[A-Za-z0-9_-]{1,40}(?:\.[A-Za-z0-9_-]{1,40}){0,5}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
@@ -61,6 +63,18 @@ class MailServer(Struct, kw_only=True, frozen=True):
     password: str
     ca_file: str
     sender: str
+
+
+class NatsServer(Struct, kw_only=True, frozen=True):
+    """The operator's NATS server, and the JetStream stream to which what everybody may hear of is published."""
+
+    urls: tuple[str, ...]
+    user: str
+    password: str
+    ca_file: str
+    stream: str
+    subject: str
+    """What the subjects begin with: `<subject>.<type of the event>`."""
 
 
 class Settings(Struct, kw_only=True, frozen=True):
@@ -100,6 +114,8 @@ class Settings(Struct, kw_only=True, frozen=True):
     copy: bool = False
     """A copy of a registry that serves elsewhere: nothing is sent from it to anybody."""
     mail: MailServer | None = None
+    """None on a copy, too."""
+    nats: NatsServer | None = None
     """None on a copy, too."""
     recognise_text: bool = False
     database_pool: int = 10
@@ -150,6 +166,13 @@ _TEXT = {
     "MAIL_PASSWORD_FILE",
     "MAIL_CA_FILE",
     "MAIL_SENDER",
+    "NATS_URL",
+    "NATS_USER",
+    "NATS_PASSWORD",
+    "NATS_PASSWORD_FILE",
+    "NATS_CA_FILE",
+    "NATS_STREAM",
+    "NATS_SUBJECT",
 }
 
 
@@ -187,6 +210,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     port = _whole("PORT", env.get("PORT", "8000"), (0, 65535))
     public_url = _public_url(given.get("PUBLIC_URL", f"http://127.0.0.1:{port}" if demo else ""))
     mail = _mail(given, public_url)
+    nats = _nats(given, public_url)
     issuers = _issuers(given.get("ISSUERS"))
     if public_url in {each.issuer for each in issuers}:
         raise SettingsError(f"{PREFIX}ISSUERS names {PREFIX}PUBLIC_URL, which is the registry's own issuer.")
@@ -197,6 +221,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         documents_url=_documents_url(given.get("DOCUMENTS_URL", "")),
         copy=copy,
         mail=None if copy else mail,
+        nats=None if copy else nats,
         database_pooler=_flag("DATABASE_POOLER", given.get("DATABASE_POOLER", "0")),
         recognise_text=_flag("RECOGNISE_TEXT", given.get("RECOGNISE_TEXT", "0")),
         demo=demo,
@@ -346,7 +371,7 @@ def _mail(given: Mapping[str, str], public_url: str) -> MailServer | None:
         raise SettingsError(f"{PREFIX}MAIL_SENDER is the address that notices come from, without a name beside it.")
     if not public_url:
         raise SettingsError(f"{PREFIX}MAIL_SERVER needs {PREFIX}PUBLIC_URL, under which links in mail lead back.")
-    user, password = named.get("MAIL_USER", ""), _mail_password(named)
+    user, password = named.get("MAIL_USER", ""), _password("MAIL", named)
     if bool(user) != bool(password):
         raise SettingsError(f"{PREFIX}MAIL_USER and {PREFIX}MAIL_PASSWORD (or its file) go together: set both or none.")
     if user and security == "none":
@@ -358,26 +383,72 @@ def _mail(given: Mapping[str, str], public_url: str) -> MailServer | None:
         security=security,  # type: ignore[arg-type]  # one of the three, checked above
         user=user,
         password=password,
-        ca_file=_mail_ca(named.get("MAIL_CA_FILE", "")),
+        ca_file=_ca_file("MAIL", named),
         sender=sender,
     )
 
 
-def _mail_password(named: Mapping[str, str]) -> str:
-    if "MAIL_PASSWORD" in named and "MAIL_PASSWORD_FILE" in named:
-        raise SettingsError(f"{PREFIX}MAIL_PASSWORD and {PREFIX}MAIL_PASSWORD_FILE are both set: unset one.")
-    if "MAIL_PASSWORD_FILE" not in named:
-        return named.get("MAIL_PASSWORD", "")
+def _nats(given: Mapping[str, str], public_url: str) -> NatsServer | None:
+    """The NATS server; None without one, and then nothing else of it may be set. A password is never repeated."""
+    named = {name: value.strip() for name, value in given.items() if name.startswith("NATS_") and value.strip()}
+    if "NATS_URL" not in named:
+        if named:
+            raise SettingsError(f"{PREFIX}{sorted(named)[0]} is set and {PREFIX}NATS_URL is not: name the server.")
+        return None
+    urls = _names(named["NATS_URL"])
+    if not all(_is_nats_url(each) for each in urls) or len({each.partition(":")[0] for each in urls}) != 1:
+        raise SettingsError(
+            f"{PREFIX}NATS_URL is an address such as tls://nats.county.example:4222, or several of one scheme (tls or "
+            f"nats) separated by commas, without a user: that is {PREFIX}NATS_USER."
+        )
+    user, password = named.get("NATS_USER", ""), _password("NATS", named)
+    if bool(user) != bool(password):
+        raise SettingsError(f"{PREFIX}NATS_USER and {PREFIX}NATS_PASSWORD (or its file) go together: set both or none.")
+    if user and not all(each.startswith("tls:") or _is_loopback(urlsplit(each).hostname or "") for each in urls):
+        raise SettingsError(f"{PREFIX}NATS_URL with nats:// would send {PREFIX}NATS_PASSWORD in the clear: say tls://.")
+    if not public_url:
+        raise SettingsError(f"{PREFIX}NATS_URL needs {PREFIX}PUBLIC_URL, by which events say where they are from.")
+    stream, subject = named.get("NATS_STREAM", "REGISTRY"), named.get("NATS_SUBJECT", "registry.events")
+    if not _NATS_STREAM.fullmatch(stream):
+        raise SettingsError(f"{PREFIX}NATS_STREAM is the name of a stream: letters, digits, - and _, 64 at most.")
+    if not _NATS_SUBJECT.fullmatch(subject):
+        raise SettingsError(
+            f"{PREFIX}NATS_SUBJECT is what subjects begin with, such as registry.events: letters, digits, - and _, in "
+            "parts separated by dots."
+        )
+    return NatsServer(
+        urls=urls, user=user, password=password, ca_file=_ca_file("NATS", named), stream=stream, subject=subject
+    )
+
+
+def _is_nats_url(url: str) -> bool:
     try:
-        return Path(named["MAIL_PASSWORD_FILE"]).read_text().strip()
+        parts = urlsplit(url)
+        port_fits = parts.port != 0
+    except ValueError:
+        return False
+    plain = parts.username is None and parts.path in ("", "/") and not parts.query and not parts.fragment
+    return parts.scheme in ("tls", "nats") and bool(parts.hostname) and port_fits and plain
+
+
+def _password(of: str, named: Mapping[str, str]) -> str:
+    """The password of a server, said in a setting or kept in a file that one names."""
+    setting, file = f"{of}_PASSWORD", f"{of}_PASSWORD_FILE"
+    if setting in named and file in named:
+        raise SettingsError(f"{PREFIX}{setting} and {PREFIX}{file} are both set: unset one.")
+    if file not in named:
+        return named.get(setting, "")
+    try:
+        return Path(named[file]).read_text().strip()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
-        raise SettingsError(f"{PREFIX}MAIL_PASSWORD_FILE cannot be read: {why}.") from None
+        raise SettingsError(f"{PREFIX}{file} cannot be read: {why}.") from None
 
 
-def _mail_ca(path: str) -> str:
+def _ca_file(of: str, named: Mapping[str, str]) -> str:
+    path = named.get(f"{of}_CA_FILE", "")
     if path and not _is_there(Path(path), "file"):
-        raise SettingsError(f"{PREFIX}MAIL_CA_FILE: there is no file {path[:200]}.")
+        raise SettingsError(f"{PREFIX}{of}_CA_FILE: there is no file {path[:200]}.")
     return path
 
 

@@ -170,6 +170,7 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
         sealer=state.sealer,
         witnessing=state.witnessing,
         deliverer=state.deliverer,
+        fan_out=state.fan_out,
         listeners=state.event_listeners,
         clock=Comparison,
         mail=MailWaiting(mailer=state.mailer, waiting=none_wait),

@@ -96,9 +96,9 @@ _MAIN = "from registry.serve import serve; from registry.platform.settings impor
 
 @contextmanager
 def server_process(
-    database_url: str, data_dir: Path, *, log: Path = Path(os.devnull), **more: str
+    database_url: str, data_dir: Path, *, log: Path = Path(os.devnull), begin: str = "", **more: str
 ) -> Iterator[LiveServer]:
-    """The production server as a process of its own, at `PORT` if that is given.
+    """The production server as a process of its own, at `PORT` if that is given; statements that `begin` come first.
 
     It is killed at the end if it has not ended by itself.
     """
@@ -107,7 +107,7 @@ def server_process(
     kept = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with log.open("wb") as written:
         process = subprocess.Popen(
-            [sys.executable, "-c", _MAIN],
+            [sys.executable, "-c", begin + _MAIN],
             env={**kept, **given, "HOST": "127.0.0.1", "PORT": str(port)},
             stdout=written,
             stderr=written,

@@ -14,6 +14,7 @@ from registry.platform.database.sqlite_driver import (
     safe_for_several_processes,
     sqlite_module,
 )
+from registry.platform.fan_out.stream import is_installed as is_nats_installed
 from registry.platform.files.confinement import Confinement, available
 from registry.platform.files.reading import find_recogniser
 from registry.platform.http import open_files
@@ -116,6 +117,12 @@ def optional_parts(settings: Settings) -> Iterator[Finding]:
             "serve on Linux on x86-64 or arm64, with seccomp filters, where files come from strangers",
         )
     yield ok("PDF printing", "on" if printing else "not installed (`pip install typst`, or requirements-print.lock)")
+    if settings.nats is None:
+        yield ok("fan-out of events", "off (REGISTRY_NATS_URL)")
+    elif is_nats_installed():
+        yield ok("fan-out of events", f"to the stream {settings.nats.stream}")
+    else:
+        yield failure("fan-out of events", "its client is not installed", "pip install nats-py, or unset the setting")
     if not settings.recognise_text:
         yield ok("text of pictures", "off (REGISTRY_RECOGNISE_TEXT)")
     elif program := find_recogniser():

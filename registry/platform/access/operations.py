@@ -7,7 +7,7 @@ dependencies through parameters marked `Supplied`; a name that nothing supplies 
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
 from uuid import UUID
@@ -44,6 +44,8 @@ class _Supply:
 _SUPPLY: Final = _Supply()
 Supplied: TypeAlias = Annotated[Wanted, _SUPPLY]
 """What a handler asks for by name (see `Supplies`); every other parameter comes from path or body."""
+PlaceNow: TypeAlias = Callable[[UUID], Awaitable[str]]
+"""Given an agency, its cursor for where the feed is now."""
 
 
 def operation(
@@ -244,7 +246,7 @@ def _wrapped(
         if "write" not in asked and not keeps_answer_only:
             forms = scope["route_handler"].opt["other_forms"]
             liked = chosen(scope, forms) if forms else None
-            place = _place_in_feed(scope) if isinstance(question, Page) else None  # before anything is read
+            place = await _place_in_feed(scope) if isinstance(question, Page) else None  # before anything is read
             found: Answer[Any] | Content | Download | HtmlAnswer = await answered()
             if isinstance(found, Answer):
                 found.form, found.varies = liked, bool(forms)
@@ -295,11 +297,11 @@ def _wrapped(
     return handle
 
 
-def _place_in_feed(scope: Scope) -> str | None:
+async def _place_in_feed(scope: Scope) -> str | None:
     """The caller's cursor for a place of the feed, from which on it hears of everything that a list may lack."""
     principal: Principal | None = scope.get("user")
-    place_now: Callable[[UUID], str] | None = scope["litestar_app"].state.get("place_in_feed")
-    return None if principal is None or place_now is None else place_now(principal.agency_id)
+    place_now: PlaceNow | None = scope["litestar_app"].state.get("place_in_feed")
+    return None if principal is None or place_now is None else await place_now(principal.agency_id)
 
 
 async def _claim(

@@ -33,6 +33,11 @@ _TAKE = (
     )
     .values(holder=sa.bindparam("its_holder"), held_until=sa.bindparam("until", type_=_UNTIL))
 )
+_RELEASE = (
+    task_lease.update()
+    .where(task_lease.c.task == sa.bindparam("its_task"), task_lease.c.holder == sa.bindparam("its_holder"))
+    .values(held_until=sa.bindparam("now", type_=_UNTIL))
+)
 _FIRST = {
     "sqlite": sqlite.insert(task_lease).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(task_lease).on_conflict_do_nothing(),
@@ -44,3 +49,8 @@ async def take_lease(write: Write, task: str, holder: str, now: datetime, until:
     if await write.run(_TAKE, {"its_task": task, "its_holder": holder, "now": now, "until": until}):
         return True
     return bool(await write.run(_FIRST[write.dialect], {"task": task, "holder": holder, "held_until": until}))
+
+
+async def release_lease(write: Write, task: str, holder: str, now: datetime) -> None:
+    """Let another process have the task at once, if this one has it: a process that stops in order does so."""
+    await write.run(_RELEASE, {"its_task": task, "its_holder": holder, "now": now})

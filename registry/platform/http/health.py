@@ -116,6 +116,13 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
             "Null for liveness."
         ),
     ] = None
+    fan_out: Annotated[
+        str | None,
+        Meta(
+            description="Whether what everybody may hear of is published to a stream of the operator: `on`, or `off` "
+            "while the operator has not set `REGISTRY_NATS_URL`, and on a copy (`REGISTRY_COPY`). Null for liveness."
+        ),
+    ] = None
     schema_status: Annotated[
         SchemaStatus | None,
         Meta(description="What the database's schema is to this process. Null for liveness, and where it is unknown."),
@@ -144,7 +151,7 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
 Check: TypeAlias = Callable[[], Awaitable[str]]
 """Tells how it stands with one thing: `ok`, or what is wrong."""
 
-TOLD = frozenset({"documents", "ledger", "log", "mail", "service_clients", "webhooks"})
+TOLD = frozenset({"documents", "fan_out", "ledger", "log", "mail", "service_clients", "webhooks"})
 """Checks of what others than the process are hurt by, so that it stays ready: everything else works."""
 
 ClientKeys: TypeAlias = Callable[[], ClientKeysHealth]
@@ -166,6 +173,7 @@ async def readiness(
     notices: str,
     ledger_signing: str,
     webhooks: str,
+    fan_out: str,
     client_keys: ClientKeysHealth,
     file_reading: str,
 ) -> Health:
@@ -187,6 +195,7 @@ async def readiness(
         notices=notices,
         ledger_signing=ledger_signing,
         webhooks=webhooks,
+        fan_out=fan_out,
         file_reading=file_reading,
         schema_status=schema,
         issuers=issuers,

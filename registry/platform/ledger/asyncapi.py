@@ -25,10 +25,10 @@ def asyncapi(version: str) -> dict[str, Any]:
         "info": {
             "title": "Registry of resource sharing: events",
             "version": version,
-            "description": "What happens in the registry, as server-sent events. The same events, in the same order, "
-            "are answered by `GET /v1/events`; see `/openapi.json`. A reader hears of what concerns its agency, of the "
-            "kinds of things that its role may read; `data` is for those who may have events proved. A client leaves "
-            "aside a type that it does not know.",
+            "description": "What happens in the registry, as server-sent events and sent to webhooks. The same events, "
+            "in the same order, are answered by `GET /v1/events`; see `/openapi.json`. A reader hears of what concerns "
+            "its agency, of the kinds of things that its role may read; `data` is for those who may have events "
+            "proved. A client leaves aside a type that it does not know.",
         },
         "defaultContentType": "application/json",
         "channels": {

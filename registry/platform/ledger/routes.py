@@ -82,7 +82,7 @@ async def stream_events(
     agency_id = caller.agency_id
     given, name = (last_event_id, "Last-Event-ID") if last_event_id else (filters.after, "after")
     if given is None:
-        place = event_listeners.place(agency_id)
+        place = await event_listeners.place(agency_id)
     else:
         place = await event_listeners.place_of(agency_id, given, name)
     return EventStream(event_listeners, event_listeners.enter(caller.principal, place, wanted_by(filters)))

@@ -45,7 +45,7 @@ TAKING_SECONDS = 60.0
 _AT_ONCE = 100
 _LOOKED_AT_ONCE = 500
 _MOST_BEHIND = 10_000
-"""When more than this is new, as when the process has just begun, nobody looks whom it concerns, and all are woken."""
+"""When more than this is new, nobody looks whom it concerns, and all are woken."""
 _ASKING_AT_ONCE: Final = 4
 """How many listeners ask at the same time: what wakes them all leaves the others connections to the database."""
 _RIGHTS = ("access", "agency", "client", "issuer", "principal")
@@ -62,6 +62,7 @@ _NEW = (
     .order_by(ledger_leaf.c.seq)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
+_LAST = sa.select(sa.func.max(ledger_leaf.c.seq).label("seq"))
 
 
 class _Audience(Struct, frozen=True):
@@ -136,18 +137,20 @@ class Listeners:
         self._is_stopping = is_stopping
         self._by_agency: dict[UUID, set[Listener]] = defaultdict(set)
         self._of_person: Counter[tuple[UUID, str]] = Counter()
-        self._seen = 0
+        self._seen: int | None = None
         self._floor = 0
         self._places: dict[UUID, int] = {}
         self._asking = asyncio.Semaphore(_ASKING_AT_ONCE)
         self.open = 0
         self.ended: Counter[End] = Counter()
 
-    def place(self, agency_id: UUID) -> int:
+    async def place(self, agency_id: UUID) -> int:
         """The place behind all that this process has seen of the agency and of everybody.
 
-        What concerns others alone does not move it, and so is not told by it.
+        What concerns others alone does not move it, and so is not told by it. A process that has seen nothing yet asks
+        first how far the ledger is, so that whoever comes as it starts does not begin with the first event of all.
         """
+        await self._begin()
         return max(self._floor, self._places.get(EVERYBODY, 0), self._places.get(agency_id, 0))
 
     async def place_of(self, agency_id: UUID, cursor: str, parameter: str) -> int:
@@ -192,17 +195,32 @@ class Listeners:
             for listener in self._all():
                 listener.stop(End.STOPPING)
             return
-        if (sealed := self._sealed()) - self._seen > _MOST_BEHIND:
-            self._floor = self._seen = sealed
-            for listener in self._all():
-                listener.wake(check=True)
-        while self._seen < sealed:
-            rows = await self._read().all(_NEW, {"from": self._seen, "limit": _LOOKED_AT_ONCE})
+        seen = await self._begin()
+        if (sealed := self._sealed()) - seen > _MOST_BEHIND:
+            self._jump(sealed)
+            return
+        while seen < sealed:
+            rows = await self._read().all(_NEW, {"from": seen, "limit": _LOOKED_AT_ONCE})
             for row in rows:
-                self._seen = int(row.seq) + 1
-                self._tell(_audience_of(row.canonical), self._seen)
+                self._seen = seen = int(row.seq) + 1
+                self._tell(_audience_of(row.canonical), seen)
             if len(rows) < _LOOKED_AT_ONCE:
                 return
+
+    async def _begin(self) -> int:
+        """How far this process has seen the ledger: where it has not looked yet, from where it is now on."""
+        if self._seen is None:
+            (last,) = await self._read().all(_LAST)
+            if self._seen is None:  # another may have asked at the same time, and something been seen since
+                self._jump(0 if last.seq is None else int(last.seq) + 1)
+        assert self._seen is not None
+        return self._seen
+
+    def _jump(self, size: int) -> None:
+        """Go on behind so many events, without a look whom they concern: all are woken."""
+        self._floor = self._seen = size
+        for listener in self._all():
+            listener.wake(check=True)
 
     def _all(self) -> list[Listener]:
         return [each for its in self._by_agency.values() for each in its]

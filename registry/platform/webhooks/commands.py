@@ -24,6 +24,7 @@ from registry.platform.ledger.commands import changes, record
 from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.queries import was_recorded
 from registry.platform.ledger.tables import ledger_leaf
+from registry.platform.webhooks import messages
 from registry.platform.webhooks.disabling import disable
 from registry.platform.webhooks.queries import (
     as_delivery,
@@ -154,7 +155,7 @@ async def update_webhook(
         return await get_webhook(write, caller, id_)
     values = {name: given[name] for name in changed}
     if "url" in changed:  # another receiver has not failed yet
-        values |= {"failures": 0, "failing_from": None, "quiet_until": None}
+        values |= {"failures": 0, "failing_from": None, "failed_at": None, "quiet_until": None}
         changed["host"] = {"from": _host(row.url), "to": _host(given["url"])}
         del changed["url"]
     return await _store(write, caller, row, EventType.WEBHOOK_UPDATED, values, changed)
@@ -198,6 +199,7 @@ async def enable_webhook(write: Write, caller: Caller, id_: UUID, expected: Expe
         "missed_to_seq": await _last_seq(write),
         "failures": 0,
         "failing_from": None,
+        "failed_at": None,
         "quiet_until": None,
     }
     data = {"name": row.name, "disabled_at": row.disabled_at}
@@ -253,7 +255,7 @@ async def test_webhook(write: Write, caller: Caller, making: WebhookMaking, id_:
             "id": delivery_id,
             "webhook_id": id_,
             "kind": DeliveryKind.TEST,
-            "type": "webhook.test",
+            "type": messages.TEST,
             "status": DeliveryStatus.WAITING,
             "attempts": 0,
             "next_try_at": caller.now,

@@ -11,7 +11,7 @@ the next one waits until the one before has arrived or was given up.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -27,7 +27,7 @@ from registry.platform.access.principals import REGISTRY, Caller, Principal, Rol
 from registry.platform.access.tables import acting_agency
 from registry.platform.database.encrypted import place_of
 from registry.platform.database.handles import Read, Write
-from registry.platform.database.lease import take_lease
+from registry.platform.database.lease import release_lease, take_lease
 from registry.platform.encryption import CannotDecryptError, SecretKeys
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.ids import new_id
@@ -37,7 +37,13 @@ from registry.platform.ledger.feeding import Feed, as_told
 from registry.platform.ledger.tables import EVERYBODY, ledger_feed
 from registry.platform.webhooks import messages
 from registry.platform.webhooks.disabling import Missed, disable, missed_by
-from registry.platform.webhooks.queries import deliveries_waiting, live_secrets, message_id, webhooks_enabled
+from registry.platform.webhooks.queries import (
+    SECRETS,
+    deliveries_waiting,
+    live_secrets,
+    message_id,
+    webhooks_enabled,
+)
 from registry.platform.webhooks.rules import (
     KEPT_FOR,
     MOST_WAITING,
@@ -47,6 +53,8 @@ from registry.platform.webhooks.rules import (
     DisabledBecause,
     WebhookStatus,
     again_after,
+    asked_to_wait,
+    failing_since,
     is_given_up,
     jitter,
     quiet_for,
@@ -58,10 +66,13 @@ from registry.platform.webhooks.tables import webhook, webhook_delivery, webhook
 
 UnitOfWork: TypeAlias = Callable[[], AbstractAsyncContextManager[Write]]
 TASK: Final = "webhooks"
-LEASE: Final = timedelta(minutes=5)
+LEASE: Final = timedelta(minutes=1)
+"""So long nothing is sent once the process is gone that did. One that stops in order gives it back."""
 CLAIMED_FOR: Final = timedelta(seconds=60)
 """Longer than a try takes: whoever claimed a delivery and died leaves it to the next after that."""
 UNREADABLE_AGAIN_AFTER: Final = timedelta(minutes=5)
+LEFT_FOR: Final = timedelta(minutes=1)
+"""When a hand-over that failed is tried again, by a fault of ours or of the webhook's row: each run would log it."""
 BATCH: Final = 100
 """Events handed over in one transaction: some milliseconds of a writer's time."""
 _HAND_OVERS_AT_ONCE: Final = 50
@@ -75,6 +86,7 @@ _UNREADABLE: Final = (
     "the secret of a webhook cannot be decrypted: REGISTRY_SECRET_KEYS lacks the key under which it is kept"
 )
 
+_FIRST: Final = UUID(int=0)
 _ID = webhook.c.id.type
 _AT = webhook_delivery.c.next_try_at.type
 _NOW = sa.bindparam("now", type_=_AT)
@@ -96,7 +108,19 @@ _IS_BEHIND = sa.or_(
 _HAS_ROOM = sa.select(sa.func.count()).where(_ITS_DELIVERIES, _WAITING).correlate(
     webhook
 ).scalar_subquery() < sa.bindparam("most", type_=sa.Integer)
-_BEHIND = _ACTING.where(_ENABLED, _IS_BEHIND, _HAS_ROOM).order_by(webhook.c.after_seq, webhook.c.id).limit(200)
+_BEHIND = (
+    sa.select(webhook.c.id)
+    .join(acting_agency, acting_agency.c.agency_id == webhook.c.agency_id)
+    .where(
+        webhook.c.removed_at.is_(None),
+        webhook.c.id > sa.bindparam("after", type_=_ID),
+        _ENABLED,
+        _IS_BEHIND,
+        _HAS_ROOM,
+    )
+    .order_by(webhook.c.id)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
 _LOCK = _ACTING.where(webhook.c.id == sa.bindparam("id", type_=_ID)).with_for_update(of=webhook)
 _UPDATE = webhook.update().where(webhook.c.id == sa.bindparam("its_id", type_=_ID))
 _INSERT = webhook_delivery.insert()
@@ -104,22 +128,24 @@ _MAY_GO = sa.or_(
     webhook_delivery.c.kind == DeliveryKind.TEST.value,
     sa.and_(_ENABLED, sa.or_(webhook.c.quiet_until.is_(None), webhook.c.quiet_until <= _NOW)),
 )
-_DUE = sa.and_(_WAITING, webhook_delivery.c.next_try_at <= _NOW, _MAY_GO)
-_WITH_WORK = _ACTING.where(sa.exists().where(_ITS_DELIVERIES, _DUE).correlate(webhook)).order_by(webhook.c.id)
 _EARLIER = webhook_delivery.alias("earlier")
+_DUE = sa.and_(
+    _WAITING,
+    webhook_delivery.c.next_try_at <= _NOW,
+    _MAY_GO,
+    ~sa.exists().where(
+        _EARLIER.c.webhook_id == webhook_delivery.c.webhook_id,
+        _EARLIER.c.subject_id == webhook_delivery.c.subject_id,
+        _EARLIER.c.seq < webhook_delivery.c.seq,
+        _EARLIER.c.status == DeliveryStatus.WAITING.value,
+    ),
+)
+"""What may be sent now: its time has come, its webhook does not rest, and nothing earlier about its subject waits."""
+_WITH_WORK = _ACTING.where(sa.exists().where(_ITS_DELIVERIES, _DUE).correlate(webhook)).order_by(webhook.c.id)
 _NEXT = (
     sa.select(webhook_delivery)
     .join(webhook, _ITS_DELIVERIES)
-    .where(
-        webhook.c.id == sa.bindparam("id", type_=_ID),
-        _DUE,
-        ~sa.exists().where(
-            _EARLIER.c.webhook_id == webhook_delivery.c.webhook_id,
-            _EARLIER.c.subject_id == webhook_delivery.c.subject_id,
-            _EARLIER.c.seq < webhook_delivery.c.seq,
-            _EARLIER.c.status == DeliveryStatus.WAITING.value,
-        ),
-    )
+    .where(webhook.c.id == sa.bindparam("id", type_=_ID), _DUE)
     .order_by(webhook_delivery.c.next_try_at, webhook_delivery.c.seq, webhook_delivery.c.id)
     .limit(1)
 )
@@ -143,7 +169,26 @@ _OLD = (
 )
 _REMOVE = webhook_delivery.delete().where(webhook_delivery.c.id.in_(sa.bindparam("ids", type_=_ID, expanding=True)))
 _REMOVE_EMPTY = webhook.delete().where(webhook.c.removed_at.is_not(None), ~sa.exists().where(_ITS_DELIVERIES))
+_SECRETS_IN_USE = SECRETS.join(webhook, webhook.c.id == webhook_secret.c.webhook_id).where(
+    _ENABLED, webhook.c.removed_at.is_(None)
+)
 _log = structlog.get_logger("registry.platform.webhooks")
+
+
+class Turns:
+    """Who waits for a turn, in the order in which they began to. Nobody is remembered who does not wait."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[UUID, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def in_order(self, ids: Collection[UUID]) -> list[UUID]:
+        """These, who wait now. Who had a turn since, or has nothing to wait for, begins anew behind the others."""
+        known = [each for each in self._waiting if each in ids]
+        self._waiting = dict.fromkeys([*known, *ids])
+        return list(self._waiting)
 
 
 class Deliverer:
@@ -173,8 +218,9 @@ class Deliverer:
         self._holder = new_id().hex
         self._held_until: datetime | None = None
         self._working: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}
-        self._turn = 0
-        self._turns: dict[UUID, int] = {}
+        self._turns = Turns()
+        self._handed_to = _FIRST
+        self._left: dict[UUID, datetime] = {}
         self._failed: BaseException | None = None
         self._unreadable: set[UUID] = set()
 
@@ -194,16 +240,21 @@ class Deliverer:
             self._failed = None
             raise failed
         now = self._clock()
-        behind, due = (
-            await self._read().all(_BEHIND, {"everybody": EVERYBODY, "most": MOST_WAITING}),
-            await self._with_work(now),
-        )
+        behind, due = await self._behind(), await self._with_work(now)
         if not (behind or due) or not await self._is_mine(now):
             return
-        for row in behind[:_HAND_OVERS_AT_ONCE]:
-            await self.hand_over(row.id)
+        self._left = {each: until for each, until in self._left.items() if until > now}
+        for webhook_id in behind:
+            self._handed_to = webhook_id
+            if webhook_id not in self._left:
+                await self.hand_over(webhook_id)
         for row in await self._with_work(self._clock()):
             self._begin(row)
+
+    @property
+    def serving(self) -> int:
+        """How many webhooks are being sent to."""
+        return len(self._working)
 
     async def settle(self) -> None:
         """Wait until everything that is being sent is over."""
@@ -216,6 +267,10 @@ class Deliverer:
         for _, task in self._working.values():
             task.cancel()
         await asyncio.gather(*(task for _, task in self._working.values()), return_exceptions=True)
+        if self._held_until is not None:
+            self._held_until = None
+            async with self._work() as write:
+                await release_lease(write, TASK, self._holder, self._clock())
 
     async def hand_over(self, webhook_id: UUID) -> bool:
         """Make deliveries of the next events that concern a webhook, and move its cursor with them.
@@ -232,6 +287,7 @@ class Deliverer:
             raise  # it is the database's trouble, and everybody's
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this webhook's
             _log.error("events were not handed over to a webhook", webhook_id=str(webhook_id), exc_info=error)
+            self._left[webhook_id] = self._clock() + LEFT_FOR
             return False
 
     async def _hand_over(self, write: Write, row: Row[Any], now: datetime) -> bool:
@@ -263,17 +319,29 @@ class Deliverer:
         await write.run(_UPDATE.values(**values), {"its_id": row.id})
         return heard.looked_to > int(row.after_seq)
 
+    async def _behind(self) -> list[UUID]:
+        """Some webhooks for which there are new events, in the order of their ids, behind those of the last run.
+
+        So each has its turn before any has a second, also while there is always something new for all.
+        """
+        asked = {"everybody": EVERYBODY, "most": MOST_WAITING, "after": self._handed_to, "limit": _HAND_OVERS_AT_ONCE}
+        found = [row.id for row in await self._read().all(_BEHIND, asked)]
+        if len(found) < _HAND_OVERS_AT_ONCE and self._handed_to != _FIRST:
+            again = await self._read().all(
+                _BEHIND, asked | {"after": _FIRST, "limit": _HAND_OVERS_AT_ONCE - len(found)}
+            )
+            found += [row.id for row in again if row.id not in found]
+        return found
+
     async def _with_work(self, now: datetime) -> list[Row[Any]]:
         """The webhooks with something to send now that are not being served; who waited longest for a turn first."""
-        rows = [row for row in await self._read().all(_WITH_WORK, {"now": now}) if row.id not in self._working]
-        return sorted(rows, key=lambda row: self._turns.get(row.id, 0))
+        rows = {row.id: row for row in await self._read().all(_WITH_WORK, {"now": now}) if row.id not in self._working}
+        return [rows[id_] for id_ in self._turns.in_order(rows)]
 
     def _begin(self, row: Row[Any]) -> None:
         of_agency = Counter(agency_id for agency_id, _ in self._working.values())
         if len(self._working) >= MOST_AT_ONCE or of_agency[row.agency_id] >= MOST_OF_AN_AGENCY:
             return
-        self._turn += 1
-        self._turns[row.id] = self._turn
         task = asyncio.create_task(self._serve(row.id), name=f"webhook {row.id}")
         self._working[row.id] = (row.agency_id, task)
         task.add_done_callback(lambda _: self._working.pop(row.id, None))
@@ -318,19 +386,38 @@ class Deliverer:
         return True
 
     async def _signers(self, row: Row[Any], now: datetime) -> list[str]:
-        """The secrets that sign now, newest first; none where they cannot be read, which is the operator's to mend."""
-        try:
-            found = [
-                self._secrets.decrypt(each.secret, place_of(webhook_secret.c.secret, each.id)).decode()
-                for each in await live_secrets(self._read(), [row.id], now)
-            ]
-        except CannotDecryptError as error:
-            if row.id not in self._unreadable:
-                _log.error("the secret of a webhook cannot be decrypted", webhook_id=str(row.id), cause=str(error))
+        """The secrets that sign now, newest first, as far as they can be read.
+
+        Those that cannot are the operator's to mend, and keep no other from signing.
+        """
+        found, unreadable = [], ""
+        for each in await live_secrets(self._read(), [row.id], now):
+            try:
+                found.append(self._secret(each))
+            except CannotDecryptError as error:
+                unreadable = str(error)
+        if unreadable and row.id not in self._unreadable:
+            _log.error("the secret of a webhook cannot be decrypted", webhook_id=str(row.id), cause=unreadable)
             self._unreadable.add(row.id)
-            return []
-        self._unreadable.discard(row.id)
         return found
+
+    def _secret(self, row: Row[Any]) -> str:
+        """Raises CannotDecryptError."""
+        return self._secrets.decrypt(row.secret, place_of(webhook_secret.c.secret, row.id)).decode()
+
+    async def _still_unreadable(self) -> bool:
+        """Whether a secret that could not be read signs still: its webhook may be rotated, disabled or deleted."""
+        if not self._unreadable:
+            return False
+        rows = await self._read().all(_SECRETS_IN_USE, {"ids": sorted(self._unreadable), "now": self._clock()})
+        left = set()
+        for each in rows:
+            try:
+                self._secret(each)
+            except CannotDecryptError:
+                left.add(each.webhook_id)
+        self._unreadable = left
+        return bool(left)
 
     async def _body(self, row: Row[Any], delivery: Row[Any], now: datetime) -> bytes | None:
         """What is sent, by what the agency may know at this moment; None where that is nothing any more."""
@@ -365,17 +452,17 @@ class Deliverer:
                 done = {"status": DeliveryStatus.DELIVERED, "ended_at": now}
                 await write.run(_CHANGE.values(**done, **said), its)
                 if locked is not None and locked.failures:
-                    well = {"failures": 0, "failing_from": None, "quiet_until": None}
+                    well = {"failures": 0, "failing_from": None, "failed_at": None, "quiet_until": None}
                     await write.run(_UPDATE.values(**well), {"its_id": row.id})
                 return
-            attempt = delivery.attempts + 1
+            attempt, asked = delivery.attempts + 1, asked_to_wait(tried.retry_after, now)
             wait = again_after(attempt, jitter(delivery.id, attempt))
             if wait is None or delivery.kind == DeliveryKind.TEST or tried.outcome is Outcome.GONE:
                 await write.run(_CHANGE.values(status=DeliveryStatus.FAILED, ended_at=now, **said), its)
             else:
-                await write.run(_CHANGE.values(next_try_at=now + wait, **said), its)
+                await write.run(_CHANGE.values(next_try_at=now + max(wait, asked), **said), its)
             if locked is not None and delivery.kind != DeliveryKind.TEST:
-                await self._note_failure(write, locked, tried, now)
+                await self._note_failure(write, locked, tried, asked, now)
         _log.warning(
             "a webhook was not delivered",
             webhook_id=str(row.id),
@@ -384,11 +471,13 @@ class Deliverer:
             status=tried.status,
         )
 
-    async def _note_failure(self, write: Write, row: Row[Any], tried: Tried, now: datetime) -> None:
-        """Let a webhook rest that fails again and again, and disable it where it has for days."""
-        failures, since = row.failures + 1, row.failing_from or now
-        rest = quiet_for(failures)
-        values = {"failures": failures, "failing_from": since, "quiet_until": now + rest if rest else None}
+    async def _note_failure(self, write: Write, row: Row[Any], tried: Tried, asked: timedelta, now: datetime) -> None:
+        """Let a webhook rest that fails again and again, or that asks for it, and disable it where it has for days."""
+        before = failing_since(row.failing_from, row.failed_at, now)
+        failures, since = (1, now) if before is None else (row.failures + 1, before)
+        rest = max(quiet_for(failures), asked)
+        values = {"failures": failures, "failing_from": since, "failed_at": now}
+        values |= {"quiet_until": now + rest if rest else None}
         await write.run(_UPDATE.values(**values), {"its_id": row.id})
         gone = tried.outcome is Outcome.GONE
         if row.status == WebhookStatus.ENABLED and (gone or is_given_up(since, now)):
@@ -410,7 +499,7 @@ class Deliverer:
         """`ok`, or why webhooks that agencies count on are not sent. Receivers that fail are their agencies' to see."""
         if self._copy:
             return "ok"
-        if self._unreadable:
+        if await self._still_unreadable():
             return _UNREADABLE
         if not self._secrets and await webhooks_enabled(self._read()):
             return "webhooks are sent no longer: REGISTRY_SECRET_KEYS is not set, under which their secrets are kept"
@@ -464,7 +553,7 @@ def _digest_of(row: Row[Any], missed: Missed, feed: Feed, now: datetime) -> dict
         "id": new_id(),
         "webhook_id": row.id,
         "kind": DeliveryKind.MISSED,
-        "type": "webhook.missed",
+        "type": messages.MISSED,
         "told": told,
         "status": DeliveryStatus.WAITING,
         "attempts": 0,

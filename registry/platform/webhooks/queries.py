@@ -49,7 +49,7 @@ _OWN = sa.select(webhook, _HOW_MANY_WAIT.label("waiting"), _LAST_DELIVERED.label
 )
 _ONE = _OWN.where(webhook.c.id == sa.bindparam("id", type_=_ID))
 _ORDERS = Orders(NewestFirst, created_at=webhook.c.id)
-_SECRETS = (
+SECRETS = (
     sa.select(webhook_secret)
     .where(
         webhook_secret.c.webhook_id.in_(sa.bindparam("ids", type_=_ID, expanding=True)),
@@ -60,6 +60,7 @@ _SECRETS = (
     )
     .order_by(webhook_secret.c.id.desc())
 )
+"""The secrets of these webhooks that sign now, newest first."""
 _DELIVERIES = sa.select(webhook_delivery).where(webhook_delivery.c.webhook_id == sa.bindparam("webhook_id", type_=_ID))
 _DELIVERY = _DELIVERIES.where(webhook_delivery.c.id == sa.bindparam("id", type_=_ID))
 _DELIVERY_ORDERS = Orders(WebhookDeliveryQuery, created_at=webhook_delivery.c.id)
@@ -75,6 +76,14 @@ _AMONG_EVENTS = (
         webhook_delivery.c.seq < sa.bindparam("end", type_=sa.BigInteger),
     )
     .limit(1)
+)
+_DISABLED_BY_FAILURES = (
+    _OWN.where(
+        webhook.c.disabled_because.in_([DisabledBecause.FAILING.value, DisabledBecause.GONE.value]),
+        webhook.c.id > sa.bindparam("after_id", type_=_ID),
+    )
+    .order_by(webhook.c.id)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _HOW_MANY_ARE_THERE = (
     sa.select(sa.func.count())
@@ -104,7 +113,7 @@ async def webhook_row(read: Read, caller: Caller, id_: UUID) -> Row[Any]:
 
 async def live_secrets(read: Read, ids: Sequence[UUID], now: datetime) -> Rows:
     """The secrets of these webhooks that sign now, newest first."""
-    return await read.all(_SECRETS, {"ids": list(ids), "now": now}) if ids else ()
+    return await read.all(SECRETS, {"ids": list(ids), "now": now}) if ids else ()
 
 
 async def get_webhook(read: Read, caller: Caller, id_: UUID) -> Webhook:
@@ -158,6 +167,11 @@ async def list_deliveries(
     )
     kept, next_cursor = _DELIVERY_ORDERS.cut(rows, query)
     return WebhookDeliveryPage(items=[as_delivery(row, caller.principal) for row in kept], next_cursor=next_cursor)
+
+
+async def disabled_by_failures(read: Read, agency_id: UUID, after_id: UUID, limit: int) -> Rows:
+    """The webhooks of an agency that it has not disabled itself, in the order of their ids behind that one."""
+    return await read.all(_DISABLED_BY_FAILURES, {"agency_id": agency_id, "after_id": after_id, "limit": limit})
 
 
 async def webhooks_enabled(read: Read) -> int:

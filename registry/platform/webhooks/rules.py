@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
@@ -28,6 +29,10 @@ JITTER: Final = 0.2
 QUIET_AFTER: Final = 3
 """After so many failures in a row a webhook rests, and then one delivery at a time is tried until one arrives."""
 LONGEST_QUIET: Final = timedelta(hours=1)
+LONGEST_ASKED: Final = timedelta(hours=24)
+"""A receiver that says when to come again (`Retry-After`) is left alone for so long at most."""
+SILENCE: Final = timedelta(days=2)
+"""Failures further apart are not in a row: waits between tries are shorter, so that nothing was tried meanwhile."""
 DISABLED_AFTER: Final = timedelta(days=5)
 """A webhook at which nothing arrived for so long, although it was tried, is disabled."""
 MOST_WAITING: Final = 1_000
@@ -161,6 +166,32 @@ def quiet_for(failures: int) -> timedelta:
     if failures < QUIET_AFTER:
         return timedelta(0)
     return min(timedelta(seconds=30 * 2.0 ** min(failures - QUIET_AFTER, 10)), LONGEST_QUIET)
+
+
+def asked_to_wait(retry_after: str | None, now: datetime) -> timedelta:
+    """For how long a receiver asks to be left alone by its `Retry-After` (RFC 9110, 10.2.3): seconds, or an instant.
+
+    Bounded; none where it says nothing that can be read.
+    """
+    text = "" if retry_after is None else retry_after.strip()
+    if text.isascii() and text.isdigit():
+        seconds = min(int(text[:12]), LONGEST_ASKED.total_seconds())
+        return timedelta(seconds=seconds)
+    try:
+        until = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return timedelta(0)
+    if until.tzinfo is None:  # of `-0000`, which is UTC, too
+        until = until.replace(tzinfo=UTC)
+    return max(timedelta(0), min(until - now, LONGEST_ASKED))
+
+
+def failing_since(failing_from: datetime | None, failed_at: datetime | None, now: datetime) -> datetime | None:
+    """Since when a webhook that fails now has failed without a pause; None where it begins to.
+
+    Of one at which nothing was tried for days nobody knows whether it would have arrived.
+    """
+    return None if failed_at is None or now - failed_at > SILENCE else failing_from
 
 
 def is_given_up(failing_from: datetime, now: datetime) -> bool:

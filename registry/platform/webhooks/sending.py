@@ -30,6 +30,8 @@ SEND_SECONDS: Final = 15.0
 _MOST_ADDRESSES: Final = 2
 _LOOKUPS_AT_ONCE: Final = 32
 _GONE: Final = 410
+_COME_AGAIN: Final = (429, 503)
+_LONGEST_DATE: Final = 40
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a name at a port."""
@@ -52,6 +54,8 @@ class Tried(Struct, kw_only=True, frozen=True):
     took_ms: int
     status: int | None = None
     error: str | None = None
+    retry_after: str | None = None
+    """When the receiver wants to be asked again, in its own words; of 429 and 503 alone."""
 
 
 def _looking_up() -> Resolve:
@@ -121,17 +125,23 @@ class Sender:
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._seconds):
-                status = await self._post(url, headers, body)
+                status, retry_after = await self._post(url, headers, body)
         except Exception as error:  # noqa: BLE001  # whatever it is, the address is another's, and so is the fault
             forbidden = isinstance(error, OutOfReachError)
             found = Outcome.FORBIDDEN if forbidden else Outcome.UNREACHABLE
             tried = Tried(outcome=found, took_ms=_since(began), error=_words(error))
         else:
-            tried = Tried(outcome=_outcome(status), took_ms=_since(began), status=status, error=_refusal(status))
+            tried = Tried(
+                outcome=_outcome(status),
+                took_ms=_since(began),
+                status=status,
+                error=_refusal(status),
+                retry_after=retry_after,
+            )
         self.tried[tried.outcome] += 1
         return tried
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str | None]:
         if not self.reach.allows_url(url):
             raise OutOfReachError("not an https address")
         limits = {"connect": CONNECT_SECONDS, "read": ANSWER_SECONDS, "write": ANSWER_SECONDS, "pool": CONNECT_SECONDS}
@@ -145,7 +155,7 @@ class Sender:
                 "POST", url, headers=_framed(url, headers, body), content=body, extensions={"timeout": limits}
             ) as response,
         ):
-            return response.status
+            return response.status, _retry_after(response)
 
 
 def _framed(url: str, headers: Mapping[str, str], body: bytes) -> list[tuple[str, str]]:
@@ -155,6 +165,13 @@ def _framed(url: str, headers: Mapping[str, str], body: bytes) -> list[tuple[str
     host = f"[{host}]" if ":" in host else host
     named = host if parts.port in (None, usual) else f"{host}:{parts.port}"
     return [("Host", named), ("Connection", "close"), ("Content-Length", str(len(body))), *headers.items()]
+
+
+def _retry_after(response: httpcore.Response) -> str | None:
+    if response.status not in _COME_AGAIN:
+        return None
+    found = next((value for name, value in response.headers if name.lower() == b"retry-after"), None)
+    return None if found is None else found[:_LONGEST_DATE].decode("latin-1")
 
 
 def _outcome(status: int) -> Outcome:

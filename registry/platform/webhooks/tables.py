@@ -22,6 +22,7 @@ webhook = table(
     sa.Column("missed", Json),
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("failing_from", Instant),
+    sa.Column("failed_at", Instant),
     sa.Column("quiet_until", Instant),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -41,7 +42,7 @@ webhook = table(
 """Where an agency has events sent. `after_seq` is its cursor: the place in the ledger up to which deliveries were made
 of all that concerns it, -1 before the first event. It moves in the transaction that makes them. Events up to
 `missed_to_seq` came while it was disabled: they are told in a digest. `failures` are those in a row, since
-`failing_from`; while it is `quiet_until` then, nothing is tried.
+`failing_from`, the last of them at `failed_at`; while it is `quiet_until` then, nothing is tried.
 """
 
 webhook_secret = table(

@@ -2,19 +2,34 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec.structs import replace
+from sqlalchemy.engine import Row
 
 from registry.agreements.deadlines.queries.waiting import waiting_deadlines
 from registry.agreements.instruments.queries.awaited import waiting_agreements
 from registry.directory.operator_acts.queries import waiting_acts
-from registry.directory.waiting import Asked, InboxEntry, InboxKey, Source, Whose, merged, overlooked
+from registry.directory.waiting import (
+    Asked,
+    InboxAction,
+    InboxEntry,
+    InboxKey,
+    InboxKind,
+    InboxSubject,
+    Source,
+    Whose,
+    merged,
+    overlooked,
+)
+from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Principal, Role
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import LARGEST_LIMIT, cut, decode_cursor
 from registry.platform.kernel.time import checked_instant
+from registry.platform.webhooks.queries import disabled_by_failures, may_manage
+from registry.platform.webhooks.rules import DisabledBecause, explain
 from registry.resources.assets.queries.waiting import waiting_damage
 from registry.sharing.inbox.schemas import InboxCounts, InboxPage, InboxQuery
 from registry.sharing.loans.queries.contesting import waiting_words
@@ -24,6 +39,36 @@ from registry.sharing.obligations.queries import waiting_obligations
 from registry.sharing.requests.queries.lacking import waiting_for_help
 from registry.sharing.requests.queries.unsent import waiting_submissions
 from registry.sharing.requests.queries.waiting import waiting_on_requests
+
+
+async def waiting_webhooks(read: Read, asked: Asked) -> list[InboxEntry]:
+    """The agency's webhooks that its receivers' failures disabled, for who may enable them, or else read them.
+
+    It stands here, since webhooks are of the platform, which knows no inbox.
+    """
+    needed = Action.WEBHOOKS_MANAGE if asked.whose == "me" else Action.WEBHOOKS_READ
+    if asked.whose == "partners" or refusal(asked.principal, needed, ["own"]) is not None:
+        return []
+    after_id = asked.after_id(InboxKind.WEBHOOK)
+    rows = await disabled_by_failures(read, asked.principal.agency_id, after_id, asked.limit)
+    return [_webhook_entry(row, may_manage=may_manage(asked.principal)) for row in rows]
+
+
+def _webhook_entry(row: Row[Any], *, may_manage: bool) -> InboxEntry:
+    path = f"/v1/webhooks/{row.id}"
+    because = explain(DisabledBecause(row.disabled_because))
+    return InboxEntry(
+        id=row.id,
+        kind=InboxKind.WEBHOOK,
+        subject=InboxSubject(kind="webhook", id=row.id, name=row.name, path=path),
+        task=f"The webhook was disabled: {because} Have its receiver mended and enable it again, or delete it.",
+        late=False,
+        due_at=None,
+        waiting_from=row.disabled_at,
+        partner=None,
+        action=InboxAction(operation="enable_webhook", path=f"{path}/enable") if may_manage else None,
+    )
+
 
 SOURCES: Final[Sequence[Source]] = (
     waiting_on_loans,
@@ -37,6 +82,7 @@ SOURCES: Final[Sequence[Source]] = (
     waiting_agreements,
     waiting_acts,
     waiting_damage,
+    waiting_webhooks,
 )
 """One function of each room in which something waits for people."""
 

@@ -44,6 +44,7 @@ ASKS: Final[dict[InboxKind, str]] = {
     _K.OVER_LIMIT: "See to what is more than is agreed at one time",
     _K.CLOSING: "Close a loan that is back",
     _K.DAMAGE: "Assess what came back damaged",
+    _K.WEBHOOK: "Enable a webhook again at which nothing arrived, or delete it",
 }
 """What each kind asks for, in words that are the same for all things of the kind."""
 MOST_LISTED: Final = 50

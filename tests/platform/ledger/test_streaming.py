@@ -179,7 +179,7 @@ class Stage:
                 return {"type": "http.disconnect"}
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        listener = self.listeners.enter(principal, self.listeners.place(principal.agency_id), EVERYTHING)
+        listener = self.listeners.enter(principal, await self.listeners.place(principal.agency_id), EVERYTHING)
         answer = EventStream(self.listeners, listener).render({}, 200)
         running = asyncio.create_task(answer({}, receive, heard.send))
         await heard.next()
@@ -264,15 +264,31 @@ async def test_what_concerns_others_alone_moves_no_place(stage: Stage) -> None:
         await stage.ledger.record(agencies=[mine])
         await stage.ledger.seal()
     await stage.listeners.look()
-    before = stage.listeners.place(mine)
+    before = await stage.listeners.place(mine)
     await stage.ledger.record(5, agencies=[other])
     await stage.ledger.seal()
     await stage.listeners.look()
-    assert stage.listeners.place(mine) == before
+    assert await stage.listeners.place(mine) == before
     await stage.ledger.record(agencies=[mine])
     await stage.ledger.seal()
     await stage.listeners.look()
-    assert before < stage.listeners.place(mine) == len(await stage.ledger.sealed())
+    assert before < await stage.listeners.place(mine) == len(await stage.ledger.sealed())
+
+
+async def test_who_comes_before_the_first_look_begins_where_the_ledger_is(stage: Stage) -> None:
+    mine = new_id()
+    for _ in range(2):  # the key that signs is an event for everybody
+        await stage.ledger.record(3, agencies=[mine])
+        await stage.ledger.seal()
+    size = len(await stage.ledger.sealed())
+    heard, task, left = await stage.listen(stage.principal(mine))
+    assert await stage.listeners.place(mine) == size
+    (later,) = await stage.ledger.record(agencies=[mine])
+    await stage.ledger.seal()
+    await stage.listeners.look()
+    assert (await heard.next())["data"]["id"] == str(later), "and not what was there before it came"
+    left.set()
+    await task
 
 
 async def test_far_behind_nobody_looks_whom_it_concerns_and_nothing_is_lost(
@@ -285,7 +301,7 @@ async def test_far_behind_nobody_looks_whom_it_concerns_and_nothing_is_lost(
     await stage.ledger.seal()
     await stage.listeners.look()
     assert [(await heard.next())["data"]["id"] for _ in recorded] == [str(each) for each in recorded]
-    assert stage.listeners.place(new_id()) == 25
+    assert await stage.listeners.place(new_id()) == 25
     left.set()
     await task
 

@@ -14,15 +14,16 @@ import time_machine
 from standardwebhooks import Webhook as Verifier
 
 from registry.platform.database.connect import unit_of_work
+from registry.platform.database.encrypted import place_of
 from registry.platform.database.handles import Read
 from registry.platform.encryption import SecretKeys
 from registry.platform.kernel.ids import new_id
 from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.feed import FeedReader, Sights
 from registry.platform.webhooks import delivering
-from registry.platform.webhooks.delivering import CLAIMED_FOR, Deliverer, remove_old_deliveries
+from registry.platform.webhooks.delivering import CLAIMED_FOR, Deliverer, Turns, remove_old_deliveries
 from registry.platform.webhooks.queries import deliveries_among_events
-from registry.platform.webhooks.rules import AGAIN_AFTER, DISABLED_AFTER, KEPT_FOR
+from registry.platform.webhooks.rules import AGAIN_AFTER, DISABLED_AFTER, JITTER, KEPT_FOR, LONGEST_ASKED
 from registry.platform.webhooks.sending import Sender, Tried
 from registry.platform.webhooks.tables import webhook, webhook_delivery, webhook_secret
 from tests.platform.webhooks.conftest import WEBHOOKS, Scene
@@ -147,13 +148,82 @@ async def test_a_failed_delivery_is_tried_ever_later_for_days_and_then_given_up(
     made = await scene.make()
     await scene.happen()
     scene.receiver.says(500)
-    tries = 0
-    for _ in range(len(AGAIN_AFTER) + 3):
-        tries += len(await scene.deliver(hours=30))
-    assert tries == len(AGAIN_AFTER) + 1 or (await scene.read(made))["status"] == "disabled"
+    assert len(await scene.deliver()) == 1
+    for n, wait in enumerate(AGAIN_AFTER, start=1):
+        assert await scene.deliver(seconds=wait.total_seconds() - 3) == [], f"not before the wait after try {n} is over"
+        assert len(await scene.deliver(seconds=wait.total_seconds() * JITTER + 3)) == 1
     (delivery,) = await scene.log(made)
-    assert delivery["status"] in ("failed", "missed")
+    assert (delivery["status"], delivery["attempts"]) == ("failed", len(AGAIN_AFTER) + 1)
     assert delivery["error"] == "it answered 500"
+    assert (await scene.read(made))["status"] == "enabled", "the schedule ends before the webhook is given up"
+    assert await scene.deliver(days=1) == []
+
+
+async def test_a_receiver_that_says_when_to_come_again_is_asked_no_sooner(scene: Scene) -> None:
+    made = await scene.make()
+    scene.receiver.says(429, **{"Retry-After": "600"})
+    await scene.happen()
+    await scene.deliver()
+    await scene.happen()
+    assert await scene.deliver(minutes=9) == [], "nor with another message"
+    assert (await scene.read(made))["quiet_until"] is not None
+    scene.receiver.says(204)
+    assert len(await scene.deliver(minutes=2)) == 2
+
+
+async def test_a_receiver_that_says_to_come_again_in_years_is_asked_the_next_day(scene: Scene) -> None:
+    await scene.make()
+    scene.receiver.says(503, **{"Retry-After": "999999999999"})
+    await scene.happen()
+    await scene.deliver()
+    scene.receiver.says(204)
+    assert await scene.deliver(seconds=LONGEST_ASKED.total_seconds() - 60) == []
+    assert len(await scene.deliver(minutes=2)) == 1
+
+
+async def test_what_was_not_tried_for_days_has_not_failed_for_days(scene: Scene) -> None:
+    made = await scene.make()
+    scene.receiver.says(500)
+    await scene.happen()
+    await scene.deliver()
+    await scene.deliver(days=DISABLED_AFTER.days + 1)  # the registry stood still, or there was nothing to tell
+    failing = await scene.read(made)
+    assert (failing["status"], failing["failures"]) == ("enabled", 1)
+
+
+async def test_what_waits_for_an_earlier_message_is_no_work(scene: Scene) -> None:
+    await scene.make()
+    scene.receiver.says(500)
+    await scene.happen(RETURNED, DISPATCHED)
+    await scene.deliver()
+    assert len(scene.receiver.got) == 1
+    await scene.deliverer.run()
+    assert scene.deliverer.serving == 0, "the second message is due, and waits for the first"
+    await scene.deliverer.settle()
+
+
+async def test_what_cannot_be_handed_over_keeps_no_other_from_its_turn(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "_HAND_OVERS_AT_ONCE", 1)
+    broken = await scene.make()
+    await scene.make()
+    async with unit_of_work(scene.service.database) as write:
+        unread = {"missed": {"nothing": "of ours"}, "missed_to_seq": 10**6}
+        await write.run(webhook.update().where(webhook.c.id == UUID(broken["id"])).values(**unread))
+    await scene.happen()
+    assert await scene.deliver() == ["loan.returned"]
+
+
+def test_who_waited_longest_has_the_next_turn_and_nobody_else_is_remembered() -> None:
+    turns = Turns()
+    one, two, three = (new_id() for _ in range(3))
+    assert turns.in_order([two]) == [two]
+    assert turns.in_order([one, two, three]) == [two, one, three]
+    assert turns.in_order([one, three]) == [one, three], "the second has its turn"
+    assert turns.in_order([two, one, three]) == [one, three, two], "and waits behind those who waited"
+    turns.in_order([])
+    assert len(turns) == 0
 
 
 async def test_a_webhook_that_fails_rests_and_is_tried_by_one_message_at_a_time(scene: Scene) -> None:
@@ -177,7 +247,8 @@ async def test_what_fails_for_days_is_disabled_and_a_digest_tells_what_was_misse
     await scene.happen()
     await scene.deliver()
     await scene.happen(DISPATCHED)
-    await scene.deliver(days=DISABLED_AFTER.days, hours=1)
+    for _ in range(DISABLED_AFTER.days + 1):
+        await scene.deliver(days=1)
     failing = await scene.read(made)
     assert (failing["status"], failing["disabled_because"]) == ("disabled", "failing")
     assert {each["status"] for each in await scene.log(made)} == {"missed"}
@@ -340,6 +411,18 @@ async def test_one_process_delivers_at_a_time(scene: Scene) -> None:
     assert len(scene.receiver.got) == 2
 
 
+async def test_a_process_that_stops_in_order_lets_another_deliver_at_once(scene: Scene) -> None:
+    await scene.make()
+    await scene.happen()
+    await scene.deliver()
+    await scene.deliverer.close()
+    await scene.happen()
+    other = scene.another()
+    await other.run()
+    await other.settle()
+    assert len(scene.receiver.got) == 2
+
+
 async def test_an_address_that_never_answers_keeps_nobody_else_waiting(scene: Scene) -> None:
     async with receiving() as silent:
         silent.silent = True
@@ -393,6 +476,43 @@ async def test_a_secret_that_cannot_be_read_is_told_and_nothing_is_lost(scene: S
     assert await scene.deliverer.check() == "ok"
     assert await scene.deliver(minutes=6) == ["loan.returned"]
     assert (await scene.log(made))[0]["attempts"] == 1
+
+
+async def kept_under_another_key(scene: Scene, secret_id: str) -> None:
+    """The secret is stored under a key that the service does not have."""
+    id_ = UUID(secret_id)
+    kept = SecretKeys([bytes(range(1, 33))]).encrypt(b"whsec_AAAA", place_of(webhook_secret.c.secret, id_))
+    async with unit_of_work(scene.service.database) as write:
+        await write.run(webhook_secret.update().where(webhook_secret.c.id == id_).values(secret=kept))
+
+
+async def test_an_earlier_secret_that_cannot_be_read_keeps_the_new_one_from_nothing(scene: Scene) -> None:
+    made = await scene.make()
+    await kept_under_another_key(scene, made["secrets"][0]["id"])
+    until = (scene.clock() + timedelta(days=1)).isoformat()
+    rotated = await scene.agency.admin.done("POST", f"{WEBHOOKS}/{made['id']}/rotate", {"keep_until": until})
+    await scene.happen()
+    assert await scene.deliver() == ["loan.returned"]
+    assert verified(scene.receiver.got[0], rotated["secret"])
+    assert "cannot be decrypted" in await scene.deliverer.check(), "whoever verifies with the earlier one refuses it"
+    assert await scene.deliver(days=2) == []
+    assert await scene.deliverer.check() == "ok", "it signs no longer"
+
+
+@pytest.mark.parametrize("mended", ["rotate", "delete", "disable"])
+async def test_what_is_unreadable_no_more_is_told_no_more(scene: Scene, mended: str) -> None:
+    made = await scene.make()
+    await kept_under_another_key(scene, made["secrets"][0]["id"])
+    await scene.happen()
+    assert await scene.deliver() == []
+    assert "cannot be decrypted" in await scene.deliverer.check()
+    path = f"{WEBHOOKS}/{made['id']}"
+    if mended == "delete":
+        etag = (await scene.agency.admin.get(path)).headers["etag"]
+        assert (await scene.agency.admin.delete(path, if_match=etag)).status_code == 204
+    else:
+        await scene.agency.admin.done("POST", f"{path}/{mended}", {} if mended == "rotate" else None)
+    assert await scene.deliverer.check() == "ok"
 
 
 async def test_without_keys_and_from_a_copy_nothing_is_sent(scene: Scene) -> None:

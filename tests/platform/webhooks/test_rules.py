@@ -13,10 +13,14 @@ from registry.platform.webhooks.rules import (
     AGAIN_AFTER,
     DISABLED_AFTER,
     JITTER,
+    LONGEST_ASKED,
     LONGEST_QUIET,
     QUIET_AFTER,
+    SILENCE,
     again_after,
+    asked_to_wait,
     check_types,
+    failing_since,
     is_given_up,
     jitter,
     quiet_for,
@@ -57,6 +61,37 @@ def test_it_is_given_up_after_days() -> None:
     now = datetime(2099, 7, 4, tzinfo=UTC)
     assert is_given_up(now - DISABLED_AFTER, now)
     assert not is_given_up(now - DISABLED_AFTER + timedelta(seconds=1), now)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (None, 0),
+        ("", 0),
+        ("120", 120),
+        (" 5 ", 5),
+        ("-5", 0),
+        ("1.5", 0),
+        ("soon", 0),
+        ("٣٠", 0),
+        ("9" * 40, LONGEST_ASKED.total_seconds()),
+        ("Sat, 04 Jul 2099 00:10:00 GMT", 600),
+        ("Sat, 04 Jul 2099 00:10:00 -0000", 600),
+        ("Fri, 03 Jul 2099 00:00:00 GMT", 0),
+        ("Sat, 04 Jul 2999 00:00:00 GMT", LONGEST_ASKED.total_seconds()),
+        ("Sat, 04 Jul 99999 00:00:00 GMT", 0),
+    ],
+)
+def test_a_receiver_says_in_seconds_or_by_an_instant_when_to_come_again(said: str | None, seconds: float) -> None:
+    assert asked_to_wait(said, datetime(2099, 7, 4, tzinfo=UTC)) == timedelta(seconds=seconds)
+
+
+def test_failures_are_in_a_row_while_tries_follow_as_the_schedule_says() -> None:
+    now, since = datetime(2099, 7, 4, tzinfo=UTC), datetime(2099, 6, 30, tzinfo=UTC)
+    longest = max(*AGAIN_AFTER, LONGEST_ASKED) * (1 + JITTER) + LONGEST_QUIET
+    assert failing_since(since, now - longest, now) == since
+    assert failing_since(since, now - SILENCE - timedelta(seconds=1), now) is None
+    assert failing_since(None, None, now) is None
 
 
 def test_patterns_mean_types() -> None:

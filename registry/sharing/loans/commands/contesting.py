@@ -13,6 +13,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import format_instant
 from registry.platform.kernel.versions import Expected
+from registry.resources.allocations.rules import Bookable
 from registry.resources.assets.commands.booking import lock_for_booking
 from registry.resources.assets.commands.planning import hold_from_return
 from registry.resources.assets.rules import Grade
@@ -114,19 +115,21 @@ async def _settle(
 ) -> Loan:
     row, caller, contests = await begin_word(write, caller, loan_id, action, answer.act, expected)
     found: Contested = contest_of(answer.act, contests)
+    asset: Bookable | None = None
     if status is TimeContestStatus.ACCEPTED and found.act in (TimedAct.DISPATCH, TimedAct.RETURN):
-        await check_agreed(write, await lock_for_booking(write, row.asset_id), row, found, caller.now)
+        asset = await lock_for_booking(write, row.asset_id)
+        await check_agreed(write, asset, row, found, caller.now)
     await write.run(_SETTLE, {"contest_id": found.id, "status": status, "settled_at": caller.now})
     data = {**_words(found.act, found.said_at, found.other_said_at), **noted(answer.note)}
     agreed = {SAID_IN[found.act]: found.other_said_at} if status is TimeContestStatus.ACCEPTED else {}
     if agreed:
         of = obliging(row, agreed, caller.now)
         await follow_agreed_time(write, of, found.said_at, found.other_said_at, caller.now)
-    if agreed and found.act is TimedAct.RETURN and not _came_back_damaged(row):
+    if asset is not None and found.act is TimedAct.RETURN and not _came_back_damaged(row):
         await hold_from_return(
             write,
             caller,
-            await lock_for_booking(write, row.asset_id),
+            asset,
             loan_id,
             last_part(row),
             owner_id=row.assisting_agency_id,

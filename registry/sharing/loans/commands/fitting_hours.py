@@ -3,22 +3,20 @@
 What was had is read from the loans themselves, whose times follow what both agencies agree on (`queries/used_hours`).
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.engine import Row
 
-from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import Conflict, RuleBroken
 from registry.platform.kernel.time import Window, format_instant
 from registry.resources.allocations.rules import Bookable, Stock
 from registry.resources.assets.commands.booking import stock_of
-from registry.sharing.loans.queries.getting import side_of
+from registry.sharing.loans.queries.agreeing import taken_by_agreeing, words_on_agreeing
 from registry.sharing.loans.queries.used_hours import last_part, taken_by_others
 from registry.sharing.loans.rules import LoanAction
-from registry.sharing.loans.times import SAID_IN, Contested, TimeContestStatus, TimedAct, done_by, misfit
+from registry.sharing.loans.times import Contested
 from registry.sharing.loans.used_hours import Taken
 
 AWAY_UNTIL: Final = frozenset({LoanAction.RECEIVE, LoanAction.START_RETURN, LoanAction.RETURN, LoanAction.REPORT_LOST})
@@ -54,52 +52,9 @@ async def check_away(read: Read, row: Row[Any], until: datetime, now: datetime) 
 
 async def check_agreed(read: Read, stock: Stock, row: Row[Any], contest: Contested, now: datetime) -> None:
     """Whether a time can be accepted by which the loan had it for longer than was said. Raises as `check_left`."""
-    found = await _taken_by_agreeing(read, stock, row, contest, now)
+    found = await taken_by_agreeing(read, stock, row, contest, now)
     if found is not None:
-        raise _conflict(found, _why_not_agreed(contest, found))
-
-
-async def why_not_agreed(read: Read, caller: Caller, row: Row[Any], contests: Sequence[Contested]) -> str | None:
-    """Why the caller's agency cannot accept any of the times that are contested of its acts; None where it can one.
-
-    What does not fit the loan itself says so without being asked here.
-    """
-    acts, side = dict(row._mapping), side_of(row, caller.principal)
-    waiting = [
-        each
-        for each in contests
-        if each.status is TimeContestStatus.OPEN
-        and done_by(each.act) is side
-        and misfit(each.act, each.other_said_at, acts) is None
-    ]
-    refused: str | None = None
-    for each in waiting:
-        stock = await stock_of(read, row.asset_id)
-        found = await _taken_by_agreeing(read, stock, row, each, caller.now)
-        if found is None:
-            return None
-        refused = refused or _why_not_agreed(each, found)
-    return refused
-
-
-async def _taken_by_agreeing(
-    read: Read, stock: Stock, row: Row[Any], contest: Contested, now: datetime
-) -> Taken | None:
-    said, other = dict(row._mapping)[SAID_IN[contest.act]], contest.other_said_at
-    if contest.act is TimedAct.DISPATCH and other < said:
-        return await taken_by_others(
-            read, stock, row, Window(start=other, end=said), row.quantity, now, recorded_by=now
-        )
-    if contest.act is TimedAct.RETURN and other > said:
-        return await taken_by_others(
-            read, stock, row, Window(start=said, end=other), last_part(row), now, recorded_by=now
-        )
-    return None
-
-
-def _why_not_agreed(contest: Contested, found: Taken) -> str:
-    why = found.why_not_left if contest.act is TimedAct.DISPATCH else found.why_not_so_long
-    return f"{why} Both words stand; agree on the time of that loan first, where it is wrong."
+        raise _conflict(found, words_on_agreeing(contest, found))
 
 
 def _conflict(found: Taken, words: str) -> Conflict:

@@ -20,8 +20,8 @@ from registry.sharing.loans.used_hours import Taken, Use, in_all, taken
 _AT = loan.c.starts_at.type
 _OUT: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in sorted(OUT)]
 _HAD = sa.select(
-    *(loan.c[name] for name in ("id", "asset_snapshot", "quantity", "lost_quantity", "took_last", "partial_returns")),
-    *(loan.c[name] for name in ("status", "dispatched_at", "returned_at", "lost_at")),
+    *(loan.c[name] for name in ("asset_snapshot", "quantity", "lost_quantity", "took_last", "partial_returns")),
+    *(loan.c[name] for name in ("dispatched_at", "returned_at", "lost_at")),
 ).where(
     loan.c.id != sa.bindparam("loan_id", type_=loan.c.id.type),
     loan.c.dispatched_at < sa.bindparam("end", type_=_AT),
@@ -50,8 +50,8 @@ async def taken_by_others(
 ) -> Taken | None:
     """When in the window others had the loan's asset so that another `quantity` did not fit, or who goes with it.
 
-    What is out still, is with them until `now`. Only loans count whose departure was recorded by `recorded_by`. The
-    asset is locked where something is to be stored by that.
+    What is out still, is with them until `now`. Only loans count whose departure was recorded by `recorded_by`. Nothing
+    is locked here: who stores something by the answer has locked the asset before.
     """
     if window.end <= window.start:
         return None

@@ -13,9 +13,9 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.http.answers import Answer
 from registry.platform.ledger.schemas import HistoryQuery
-from registry.sharing.loans.commands.fitting_hours import why_not_agreed
 from registry.sharing.loans.commands.leaving_early import why_not_early
 from registry.sharing.loans.queries import getting, listing
+from registry.sharing.loans.queries.agreeing import why_not_agreed
 from registry.sharing.loans.routes.answering import answer
 from registry.sharing.loans.schemas.given import LoanQuery
 from registry.sharing.loans.schemas.shown import Loan, LoanPage

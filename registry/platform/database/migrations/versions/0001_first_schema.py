@@ -414,6 +414,7 @@ _table(
     sa.Column("missed", Json),
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("failing_from", Instant),
+    sa.Column("failed_at", Instant),
     sa.Column("quiet_until", Instant),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -474,6 +475,14 @@ _table(
     sa.Index("ix_webhook_delivery_status", "webhook_id", "status", "next_try_at", "id"),
     sa.Index("ix_webhook_delivery_subject_id", "webhook_id", "subject_id", "seq"),
     sa.Index("ix_webhook_delivery_ended_at", "ended_at"),
+)
+
+_table(
+    "fan_out_cursor",
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("after_seq", sa.BigInteger, nullable=False),
+    sa.Column("moved_at", Instant, nullable=False),
+    sa.CheckConstraint("after_seq >= -1", name="after_seq"),
 )
 
 _table(
