@@ -306,6 +306,7 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
     text_until: datetime | None = None
     is_reported: bool = False
     texts: tuple[TextFrom, ...] = ()
+    time_zone: str | None = None
 
 
 @cache
@@ -343,6 +344,7 @@ def pair_statement(*, of_version: bool = False, of_several: bool = False) -> sa.
             agreement.c.number,
             version.c.title,
             agreement.c.kind,
+            agreement.c.time_zone,
             version.c.id.label("version_id"),
             version.c.no.label("version_no"),
             both.label("in_force"),
@@ -565,4 +567,5 @@ def as_candidate(row: Row[Any]) -> AgreementCandidate:
         review_every_months=row.review_every_months,
         text_until=end_of(row.text_until),
         is_reported=bool(row.is_reported),
+        time_zone=row.time_zone,
     )

@@ -419,6 +419,7 @@ def agreement_facts(candidate: AgreementCandidate, insurance: bool | None, revie
         restricted=tuple(sorted(_TERM_OF.get(term, term) for term in candidate.restricted_terms)),
         review_due_on=None if review is None else review.on,
         review_due_at=None if review is None else day_ends_at(review.on, review.time_zone),
+        time_zone=candidate.time_zone,
         texts=tuple(TextFromFacts(version_no=each.version_no, starts_at=each.starts_at) for each in candidate.texts),
     )
 

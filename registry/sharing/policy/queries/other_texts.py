@@ -31,7 +31,7 @@ from registry.agreements.instruments.tables import agreement, agreement_party_wi
 from registry.agreements.instruments.terms import Terms
 from registry.agreements.insurance.queries import insured
 from registry.platform.database.handles import Read
-from registry.platform.kernel.time import Window, format_instant
+from registry.platform.kernel.time import Window
 from registry.resources.assets.costing import HourlyCost
 from registry.resources.assets.tables import asset
 from registry.sharing.policy.cedar import PolicySet
@@ -42,6 +42,7 @@ from registry.sharing.policy.queries.layers import active_digest, policies_besid
 from registry.sharing.policy.rules import decide, worse
 from registry.sharing.policy.schemas.decided import OtherText
 from registry.sharing.policy.tables import policy_decision
+from registry.sharing.policy.telling import instant_in_words
 
 _ID = policy_decision.c.id.type
 _INSTANT = policy_decision.c.starts_at.type
@@ -89,6 +90,7 @@ def _statement() -> sa.Select[Any]:
             agreement.c.kind,
             agreement.c.starts_at.label("effective_at"),
             agreement.c.review_every_months,
+            agreement.c.time_zone,
             version.c.id.label("version_id"),
             version.c.no.label("version_no"),
             version.c.title,
@@ -130,6 +132,7 @@ class Redecided(Struct, kw_only=True, frozen=True):
 
     version_no: int
     starts_at: datetime
+    time_zone: str
     was: Outcome
     decision: Decision
 
@@ -161,6 +164,7 @@ async def by_other_texts(
         found[decision_id] = Redecided(
             version_no=one.version_no,
             starts_at=one.governs_from,
+            time_zone=one.time_zone,
             was=one.outcome,
             decision=decide(await _by_texts(read, facts, its), asked),
         )
@@ -201,6 +205,7 @@ def _candidate(row: Row[Any]) -> AgreementCandidate:
         terms=msgspec.json.decode(row.terms, type=Terms),
         restricted_terms=msgspec.json.decode(row.restricted_terms or b"[]", type=list[str]),
         review_every_months=row.review_every_months,
+        time_zone=row.time_zone,
     )
 
 
@@ -214,9 +219,10 @@ def _facts(candidate: AgreementCandidate, before: AgreementFacts | None, insuran
 def other_text(found: Redecided, *, to_owner: bool) -> OtherText:
     """What whoever reads the line or the loan is told of it; of the owner's own policies the owner alone all."""
     reasons = " ".join(each.reason for each in parts_told(found.decision.reasons, to_owner=to_owner))
+    since = instant_in_words(found.starts_at, found.time_zone)
     told = (
-        f"Version {found.version_no} governs it, from {format_instant(found.starts_at)}, in place of the version that "
-        f"it was decided by. By that it {COMES_TO[found.decision.outcome]}: {reasons}"
+        f"Version {found.version_no} governs it, from {since}, in place of the version that it was decided by. By that "
+        f"it {COMES_TO[found.decision.outcome]}: {reasons}"
     )
     return OtherText(
         version_no=found.version_no,
