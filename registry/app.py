@@ -255,6 +255,7 @@ def create_app(settings: Settings) -> Edge:
         mailer,
         mail_key,
         utc_now,
+        policies,
         idle_days=settings.principal_idle_days,
     )
     sealer = Sealer(

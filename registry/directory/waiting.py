@@ -26,6 +26,7 @@ class InboxKind(StrEnum):
     HAND_OVER = "handover"
     CANNOT_COME = "cannot_come"
     ASSET_CHANGED = "asset_changed"
+    TEXT_CHANGED = "text_changed"
     RECEIPT = "receipt"
     MISSING = "missing"
     EXTENSION = "extension"
@@ -137,9 +138,13 @@ class InboxEntry(Struct, kw_only=True, frozen=True):
 
 
 class Asked(Struct, kw_only=True, frozen=True):
-    """What a room is asked for: its first `limit` entries after `after`, by what was late at `as_of`."""
+    """What a room is asked for: its first `limit` entries after `after`, by what was late at `as_of`.
+
+    `policies` are those by which it is said what would be decided now.
+    """
 
     principal: Any
+    policies: Any
     as_of: datetime
     whose: Whose
     limit: int

@@ -440,11 +440,14 @@ agreement_unasked = table(
     sa.Column("since", Instant, primary_key=True),
     sa.Column("until", Instant),
     sa.Column("by_clause", sa.Boolean, nullable=False),
+    sa.Column("agreed_at", Instant),
 )
 """The parties that have not agreed to a newcomer, which was named after them, however it came; and when each was there.
 
 Derived. What was made meanwhile, and before the newcomer was named, is not for that one. `until` is NULL where the
-party is there still. `by_clause`: it came by the clause of a text alone, and nobody was asked at all.
+party is there still. `by_clause`: it came by the clause of a text alone, and nobody was asked at all. `agreed_at`: when
+the party signed a text that lets others in, while the newcomer was there: what it makes from then on is for that one
+too, and nothing that was made before.
 """
 
 agreement_put_out = table(

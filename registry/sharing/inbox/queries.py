@@ -36,6 +36,7 @@ from registry.sharing.loans.queries.contesting import waiting_words
 from registry.sharing.loans.queries.over_limit import waiting_over_limit
 from registry.sharing.loans.queries.waiting import waiting_on_loans
 from registry.sharing.obligations.queries import waiting_obligations
+from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.requests.queries.lacking import waiting_for_help
 from registry.sharing.requests.queries.unsent import waiting_submissions
 from registry.sharing.requests.queries.waiting import waiting_on_requests
@@ -87,21 +88,25 @@ SOURCES: Final[Sequence[Source]] = (
 """One function of each room in which something waits for people."""
 
 
-async def list_inbox(read: Read, principal: Principal, query: InboxQuery, now: datetime) -> InboxPage:
+async def list_inbox(
+    read: Read, principal: Principal, policies: PolicySet, query: InboxQuery, now: datetime
+) -> InboxPage:
     """A page of what waits. All pages of one reading are of one instant. Raises RuleBroken for another's cursor."""
     as_of, after = now, None
     if query.cursor is not None:
         at, rank, due_at, id_, kind = decode_cursor(query.cursor, (datetime, int, datetime, UUID, str))
         as_of = min(checked_instant(at, "/cursor"), now)
         after = InboxKey(rank=rank, due_at=due_at, id=id_, kind=kind)
-    found = await first_entries(read, principal, query.waiting_on, as_of, query.limit + 1, after)
+    found = await first_entries(read, principal, policies, query.waiting_on, as_of, query.limit + 1, after)
     kept, next_cursor = cut(found, query.limit, lambda entry: (as_of, *entry.key.parts()))
     return InboxPage(as_of=as_of, items=list(kept), next_cursor=next_cursor)
 
 
-async def count_inbox(read: Read, principal: Principal, whose: Whose, now: datetime) -> InboxCounts:
+async def count_inbox(
+    read: Read, principal: Principal, policies: PolicySet, whose: Whose, now: datetime
+) -> InboxCounts:
     """How much waits, up to as many as a page holds."""
-    found = await first_entries(read, principal, whose, now, LARGEST_LIMIT + 1)
+    found = await first_entries(read, principal, policies, whose, now, LARGEST_LIMIT + 1)
     counted = found[:LARGEST_LIMIT]
     return InboxCounts(
         as_of=now,
@@ -112,10 +117,16 @@ async def count_inbox(read: Read, principal: Principal, whose: Whose, now: datet
 
 
 async def first_entries(
-    read: Read, principal: Principal, whose: Whose, as_of: datetime, limit: int, after: InboxKey | None = None
+    read: Read,
+    principal: Principal,
+    policies: PolicySet,
+    whose: Whose,
+    as_of: datetime,
+    limit: int,
+    after: InboxKey | None = None,
 ) -> list[InboxEntry]:
     """The first entries. An administrator's own are also what others of the agency have left undone for too long."""
-    asked = Asked(principal=principal, as_of=as_of, whose=whose, limit=limit, after=after)
+    asked = Asked(principal=principal, policies=policies, as_of=as_of, whose=whose, limit=limit, after=after)
     found = [await source(read, asked) for source in SOURCES]
     if whose == "me" and Role.AGENCY_ADMIN in principal.roles:
         own = {(entry.kind, entry.id) for each in found for entry in each}

@@ -9,6 +9,7 @@ from registry.platform.database.handles import Read
 from registry.platform.http.answers import Answer
 from registry.sharing.inbox import queries
 from registry.sharing.inbox.schemas import InboxCounts, InboxCountsQuery, InboxPage, InboxQuery
+from registry.sharing.policy.cedar import PolicySet
 
 
 @operation("get", "/inbox", permission=Action.INBOX_READ, query=InboxQuery)
@@ -16,13 +17,14 @@ async def list_inbox(
     read: Supplied[Read],
     filters: Supplied[InboxQuery],
     caller: Supplied[Caller],
+    policies: Supplied[PolicySet],
 ) -> Answer[InboxPage]:
     """List what waits for you, for your agency, or for its partners, what hurts most first.
 
     Each entry names its subject, until when it waits, and the one operation that settles it where you may ask for that
     now. A hand-over or a return is shown a week before its time.
     """
-    return Answer(await queries.list_inbox(read, caller.principal, filters, caller.now))
+    return Answer(await queries.list_inbox(read, caller.principal, policies, filters, caller.now))
 
 
 @operation("get", "/inbox/counts", permission=Action.INBOX_READ, query=InboxCountsQuery)
@@ -30,9 +32,10 @@ async def get_inbox_counts(
     read: Supplied[Read],
     filters: Supplied[InboxCountsQuery],
     caller: Supplied[Caller],
+    policies: Supplied[PolicySet],
 ) -> Answer[InboxCounts]:
     """Count what waits, for a badge."""
-    return Answer(await queries.count_inbox(read, caller.principal, filters.waiting_on, caller.now))
+    return Answer(await queries.count_inbox(read, caller.principal, policies, filters.waiting_on, caller.now))
 
 
 router = Router(path="/v1", route_handlers=[list_inbox, get_inbox_counts])

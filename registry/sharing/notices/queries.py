@@ -33,6 +33,7 @@ from registry.sharing.notices.rules import DUE_AHEAD, Choices, Rhythm, Weekday, 
 from registry.sharing.notices.schemas import Notifications
 from registry.sharing.notices.tables import notice_choice, notice_told
 from registry.sharing.notices.writing import Told
+from registry.sharing.policy.cedar import PolicySet
 
 EMAIL: Final = "email"
 """The attribute of a token (`attributes` of the issuer's claim map) that is taken for the person's address."""
@@ -181,12 +182,12 @@ async def person_now(read: Read, row: Row[Any], scopes: msgspec.Raw, now: dateti
     return found if may_ever(found, Action.NOTICES_CHOOSE) else None
 
 
-async def find_all(read: Read, who: Principal, row: Row[Any], now: datetime) -> Found:
+async def find_all(read: Read, who: Principal, policies: PolicySet, row: Row[Any], now: datetime) -> Found:
     """What waits for the person, and with a digest what falls due, each under the key by which it is told once."""
     choices, off = choices_in(row), set(kinds_off_in(row))
     entries: list[InboxEntry] = []
     if may_ever(who, Action.INBOX_READ):
-        entries = await first_entries(read, who, "me", now, LARGEST_LIMIT)
+        entries = await first_entries(read, who, policies, "me", now, LARGEST_LIMIT)
     due: list[Deadline] = []
     if choices.rhythm in (Rhythm.DAILY, Rhythm.WEEKLY) and InboxKind.DEADLINE not in off:
         due = await _falling_due(read, who, choices, now)

@@ -281,6 +281,14 @@ def told(decision: Decision, *, to_owner: bool) -> Decision:
     )
 
 
+COMES_TO: Final[Mapping[Outcome, str]] = {
+    "permitted": "is permitted",
+    "needs_approval": "needs an approval",
+    "denied": "is denied",
+}
+"""An outcome, as the end of a sentence."""
+
+
 def parts_told(parts: Sequence[_Attributable], *, to_owner: bool) -> tuple[_Attributable, ...]:
     """Parts of a decision as they are told: see `told`."""
     return tuple(

@@ -12,7 +12,7 @@ from registry.platform.kernel.text import counted
 from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.decisions import NearMiss, Outcome
 from registry.sharing.policy.facts import AgreementFacts, Facts
-from registry.sharing.policy.telling import name_of
+from registry.sharing.policy.telling import instant_in_words, name_of
 from registry.sharing.policy.trial import Evaluation
 
 MOST_SINGLE_REMOVALS = 16
@@ -116,9 +116,9 @@ def ground_lacking(facts: Facts, agreement: AgreementFacts) -> str:
 def _gaps(facts: Facts, agreement: AgreementFacts) -> Iterator[str]:
     if not agreement.in_force:
         if agreement.effective_at > facts.now:
-            yield f"agreement {agreement.number} is in force only from {_day(agreement.effective_at)}"
+            yield f"agreement {agreement.number} is in force only from {_at(agreement.effective_at, agreement)}"
         elif agreement.covers_until is not None and agreement.covers_until <= facts.now:
-            yield f"agreement {agreement.number} was in force only until {_day(agreement.covers_until)}"
+            yield f"agreement {agreement.number} was in force only until {_at(agreement.covers_until, agreement)}"
         else:
             yield f"agreement {agreement.number} is not in force between the two agencies"
     if not agreement.covers_category:
@@ -169,7 +169,7 @@ def _bound(facts: Facts, agreement: AgreementFacts, term: str) -> str | None:
         case "insurance_required", True:
             return "with proof of current liability insurance"
         case "covers_until", _ if agreement.covers_until is not None:
-            return f"if returned by {_day(agreement.covers_until)}, when agreement {agreement.number} ends"
+            return f"if returned by {_at(agreement.covers_until, agreement)}, when agreement {agreement.number} ends"
         case "certifications", _:
             return _certified(facts)
     return None
@@ -179,9 +179,10 @@ def _certified(facts: Facts) -> str:
     first = facts.asset.first_to_lapse()
     if first is None or first.lapses_at is None:
         return "with a current certification on file"
-    lapses = first.expires_on.isoformat() if first.expires_on else _day(first.lapses_at)
+    lapses = first.expires_on.isoformat() if first.expires_on else instant_in_words(first.lapses_at)
     return f"if the {name_of(first.code)} certification, which lapses {lapses}, covered the return date"
 
 
-def _day(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M UTC")
+def _at(at: datetime, agreement: AgreementFacts) -> str:
+    """A boundary of the agreement, also as it is where the agreement is."""
+    return instant_in_words(at, agreement.time_zone)

@@ -217,7 +217,8 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
     `covers_until` is when the first party's window ends, None when both are without end; `clauses` maps a term's name
     to the number of the provision that states it; `restricted` are the terms whose provision not everybody may read.
     `review_due_on` is the day by which the agreement is to be reviewed, and `review_due_at` the end of that day where
-    the agreement says what time it is; None in both where no review is asked for.
+    the agreement says what time it is; None in both where no review is asked for. `time_zone` is the agreement's: no
+    policy reads it, the reasons tell its boundaries by it.
     """
 
     id: UUID
@@ -237,6 +238,7 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
     review_due_on: date | None = None
     review_due_at: datetime | None = None
     texts: tuple[TextFromFacts, ...] = ()
+    time_zone: str | None = None
 
     def __post_init__(self) -> None:
         _require_utc(self.covers_until, self.effective_at, self.review_due_at)

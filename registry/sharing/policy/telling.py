@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from registry.directory.taxonomy.seed import load_categories, load_purposes
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import counted
+from registry.platform.kernel.time import wall_clock
 from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.facts import HOUR, AgreementFacts, Ask, Facts, OtherWindow
 from registry.sharing.policy.joining import LONGEST_GAP
@@ -72,7 +74,8 @@ def _changes_of_text(facts: Facts, agreement: AgreementFacts) -> Iterator[str]:
         follows = follows or before.version_no == agreement.version_no
         yield (
             f"{'While this loan lasts, version' if follows else 'Version'} {each.version_no} of agreement "
-            f"{agreement.number} takes the place of version {before.version_no} on {_instant(each.starts_at)}."
+            f"{agreement.number} takes the place of version {before.version_no} on "
+            f"{instant_in_words(each.starts_at, agreement.time_zone)}."
         )
     if agreement.texts:
         begun = facts.ask.start <= facts.now
@@ -121,7 +124,7 @@ def _adjoining(ask: Ask) -> Iterator[str]:
     over = max(each.end for each in ask.joined)
     yield (
         f"Windows adjoin where no more than {counted(gap, 'hour')} lie between them: what begins after "
-        f"{_instant(over + LONGEST_GAP)} adjoins none of these."
+        f"{instant_in_words(over + LONGEST_GAP)} adjoins none of these."
     )
 
 
@@ -143,11 +146,15 @@ def _named(other: OtherWindow) -> str:
         of = f"loan {other.loan_id}"
     elif other.request_id is not None:
         of = f"line {other.line_no} of request {other.request_id}"
-    return f"{_instant(other.start)} to {_instant(other.end)} ({of})"
+    return f"{instant_in_words(other.start)} to {instant_in_words(other.end)} ({of})"
 
 
-def _instant(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M UTC")
+def instant_in_words(at: datetime, time_zone: str | None = None) -> str:
+    """An instant in UTC; one that an agreement sets with what the clock shows then where the agreement is."""
+    told = at.strftime("%Y-%m-%d %H:%M UTC")
+    if time_zone is None or (local := wall_clock(at, ZoneInfo(time_zone))) == at.replace(tzinfo=None):
+        return told
+    return f"{told} ({local:%Y-%m-%d %H:%M} in {time_zone})"
 
 
 def _papers(policy: Policy, facts: Facts, agreement: AgreementFacts | None) -> Iterator[str]:
@@ -209,7 +216,7 @@ def _limit_in_words(term: str, facts: Facts, agreement: AgreementFacts) -> str |
         case "least_priority", "urgent":
             return "covers urgent requests and emergencies only"
         case "covers_until", _ if agreement.covers_until is not None:
-            return f"binds both until {agreement.covers_until:%Y-%m-%d %H:%M} UTC"
+            return f"binds both until {instant_in_words(agreement.covers_until, agreement.time_zone)}"
         case "claim_window_days", int(days):
             return f"has costs claimed within {counted(days, 'day')} after the return"
         case "recall_notice_hours", 0:
@@ -226,7 +233,7 @@ def _room_left(ask: Ask, hours: int) -> str:
     if not ask.joined or max(each.end for each in ask.joined) > ask.start:
         return ""
     until = min(each.start for each in ask.joined) + hours * HOUR
-    return f": with what adjoins it, this one may last until {_instant(until)}" if until > ask.start else ""
+    return f": with what adjoins it, this one may last until {instant_in_words(until)}" if until > ask.start else ""
 
 
 def _left_beside(ask: Ask, most: int) -> str:

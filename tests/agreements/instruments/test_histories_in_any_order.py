@@ -76,6 +76,9 @@ FIRST_DAY = date(2012, 2, 28)
 LATE = 5_000
 """After all that happened, in days."""
 
+ON_ITS_DAY = (NOW.date() - FIRST_DAY).days
+"""The day on which notices are given, counted from the first one."""
+
 LONG_NOTICE = Notice(days=3_000)
 """Of the original; each text has another, and whoever gave notice leaves by the one that held on that day."""
 
@@ -269,6 +272,32 @@ PINNED = [
 """A notice that all received on other days than it was given, and one that somebody denies to have received."""
 
 
+# Of three, one of the first two gives notice on the day on which the third signs, before that or after it.
+newcomers = st.builds(
+    History,
+    zone=st.sampled_from(["America/Chicago", "Pacific/Chatham"]),
+    last_day=st.none(),
+    by_receipt=st.booleans(),
+    joined=st.tuples(st.integers(0, 400), st.just(ON_ITS_DAY)),
+    facts=st.builds(noticed, party=st.integers(0, 1), others=st.sampled_from([(1, 2), (1,), (2,), ()])),
+    seed=st.integers(0, 2**32),
+).map(lambda drawn: replace(drawn, facts=received_late(drawn.facts, drawn.seed)))
+
+JOINED_THAT_DAY = [
+    History(
+        zone="America/Chicago",
+        last_day=None,
+        by_receipt=True,
+        joined=(0, ON_ITS_DAY),
+        facts=noticed(giver, (1 + giver,), (4, 4)),
+        seed=seed,
+    )
+    for giver in (0, 1)
+    for seed in (1, 2)
+]
+"""A notice by the custodian, or by another, that the one received who was there, on the day on which a third signed."""
+
+
 FOUND = [
     History(
         zone="America/Chicago",
@@ -300,8 +329,16 @@ def drawn() -> list[History]:
     def draw(history: History) -> None:
         found.append(history)
 
+    @settings(
+        max_examples=at_length(3, 10, 100), derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(newcomers)
+    def draw_newcomers(history: History) -> None:
+        found.append(history)
+
     draw()
-    return [*PINNED, *FOUND, *found]
+    draw_newcomers()
+    return [*PINNED, *JOINED_THAT_DAY, *FOUND, *found]
 
 
 class Entering:
@@ -312,6 +349,7 @@ class Entering:
         self.parties = (cast.assisting, cast.requesting, cast.neighbour)
         self.agreement_id, self.original = UUID(int=0), ""
         self.joined: set[int] = set()
+        self.entered = 0
         self.amended: list[tuple[str, Fact]] = []
 
     def caller(self, party: int, now: datetime = NOW) -> Caller:
@@ -327,9 +365,11 @@ class Entering:
         return Caller(principal=principal, now=now, trace_id=str(new_id()))
 
     async def do(self, command: Any, party: int, *arguments: object, now: datetime = NOW) -> Agreement:
-        """What the command answers."""
+        """What the command answers. Each is entered a second after the one before."""
+        self.entered += 1
+        at = now + self.entered * timedelta(seconds=1)
         async with unit_of_work(self.service.database) as write:
-            answer: Agreement = await command(write, self.caller(party, now), *arguments)
+            answer: Agreement = await command(write, self.caller(party, at), *arguments)
             return answer
 
     async def shown(self) -> Agreement:
@@ -622,10 +662,17 @@ def notices_after_joining(history: History, order: list[int]) -> list[int]:
 
 
 def _noticed_last(history: History, order: list[int]) -> list[int]:
-    """The order, but that a notice which others received follows all texts and hands; its receipts come anywhere."""
+    """The order, but that a notice which others received follows all texts and hands; its receipts come anywhere.
+
+    A hand of its own day comes anywhere too.
+    """
     noticed = [n for n in order if n >= 2 and history.facts[n - 2].kind == "noticed"]
     rest = [n for n in order if n not in noticed]
-    before = max(place for place, n in enumerate(rest) if n < 2 or history.facts[n - 2].kind in (*TEXTS, "left"))
+    before = max(
+        place
+        for place, n in enumerate(rest)
+        if (n < 2 and history.joined[n] < ON_ITS_DAY) or (n >= 2 and history.facts[n - 2].kind in (*TEXTS, "left"))
+    )
     return [*rest[: before + 1], *noticed, *rest[before + 1 :]]
 
 

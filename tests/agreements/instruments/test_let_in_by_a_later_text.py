@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from registry.agreements.instruments.commands.settling.unasked import Hand, has_agreed
+from registry.agreements.instruments.commands.settling.unasked import Hand, agreed_since, has_agreed
 from registry.platform.kernel.time import utc_now
 from tests.agreements.dossier.test_agreement_file import unpacked
 from tests.support.agreements import sign_agreement
@@ -135,14 +135,44 @@ async def test_what_was_made_under_a_text_reaches_nobody_that_only_a_later_one_l
     assert_problem(refused, 409, "wrong_status")
 
 
-async def test_once_the_one_that_was_not_asked_signs_what_lets_in_it_has_agreed(service: Service, cast: Cast) -> None:
+async def test_to_sign_what_lets_in_opens_nothing_that_was_made_before_and_what_is_made_then(
+    service: Service, cast: Cast
+) -> None:
     found, places = await opened(service, cast)
+    third, new, path = cast.neighbour, cast.stranger, f"{PATH}/{found['id']}"
     await let_in(cast, found)
-    await signs(cast.stranger, found, places["hand"])
+    await signs(new, found, places["hand"])
+    between = await file_document(third.legal, found["id"], "Filed as the other was there (demo).")
     hand = {"version_sha256": places["hand"], "signatory_title": "Mayor", "signed_on": str(today())}
-    await cast.neighbour.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
-    assert {CLOSED, SECRET, PAPER, SAID, HELD} <= set(await nothing(cast.stranger, places))
-    first = await cast.stranger.legal.done("GET", places[CLOSED])
+    await third.legal.done("POST", f"{path}/confirm", hand)
+    assert await nothing(new, places) == [], "it said who may join, and nothing of its papers"
+    assert (await new.legal.get(places[CLOSED])).status_code == 404
+    assert (await new.legal.get(f"/v1/documents/{between['id']}/content")).status_code == 404
+    since = await file_document(third.legal, found["id"], "Filed for all of them (demo).")
+    assert (await new.legal.get(f"/v1/documents/{since['id']}/content")).status_code == 200
+    refused = await cast.assisting.legal.post(f"{path}/offer-custody", {"agency_id": str(new.id), "reason": "moves"})
+    assert_problem(refused, 409, "wrong_status")
+
+
+@pytest.mark.parametrize("by", ["its proposal", "its consent"])
+async def test_what_was_made_before_opens_by_the_own_word_of_the_one_that_signed(
+    service: Service, cast: Cast, by: str
+) -> None:
+    found, places = await opened(service, cast)
+    third, new, path = cast.neighbour, cast.stranger, f"{PATH}/{found['id']}"
+    await let_in(cast, found)
+    await signs(new, found, places["hand"])
+    hand = {"version_sha256": places["hand"], "signatory_title": "Mayor", "signed_on": str(today())}
+    await third.legal.done("POST", f"{path}/confirm", hand)
+    proposer = third if by == "its proposal" else cast.assisting
+    body = {"agency_ids": [str(new.id)], **WHY}
+    asked = await proposer.legal.done("POST", f"{path}/add-parties", body)
+    if by == "its consent":
+        assert await nothing(new, places) == []
+        its = next(each["id"] for each in asked["proposals"] if each["outstanding"])
+        await third.legal.done("POST", f"{path}/proposals/{its}/consent")
+    assert {CLOSED, SECRET, PAPER, SAID, HELD} <= set(await nothing(new, places))
+    first = await new.legal.done("GET", places[CLOSED])
     assert SECRET not in str(first), "of a text that never bound it no restricted clause"
 
 
@@ -171,7 +201,7 @@ async def test_a_text_that_was_open_from_the_start_keeps_nothing_from_whom_it_le
     assert (await new.legal.get(f"/v1/documents/{filed['id']}/content")).status_code == 200
 
 
-def test_who_has_agreed_is_told_by_the_last_text_signed_before_or_one_signed_since() -> None:
+def test_who_has_agreed_is_told_by_the_last_text_signed_before() -> None:
     now = utc_now()
 
     def hand(days: int, *, is_open: bool) -> Hand:
@@ -183,10 +213,13 @@ def test_who_has_agreed_is_told_by_the_last_text_signed_before_or_one_signed_sin
         ([hand(-2, is_open=False)], True, False),
         ([hand(-2, is_open=True)], False, True),
         ([hand(-2, is_open=True), hand(-1, is_open=False)], False, False),
-        ([hand(-2, is_open=False), hand(1, is_open=True)], False, True),
+        ([hand(-2, is_open=False), hand(1, is_open=True)], False, False),
         ([hand(-2, is_open=True), hand(1, is_open=False)], False, True),
     ):
         assert has_agreed(hands, now, named_by_open=named_by_open) is agreed, hands
+    since = [hand(-2, is_open=True), hand(1, is_open=False), hand(2, is_open=True), hand(3, is_open=True)]
+    assert agreed_since(since, now) == now + timedelta(days=2)
+    assert agreed_since(since[:2], now) is None
 
 
 def test_a_party_that_the_text_names_is_agreed_to_by_a_hand_to_a_text_sent_out_since() -> None:
@@ -195,6 +228,6 @@ def test_a_party_that_the_text_names_is_agreed_to_by_a_hand_to_a_text_sent_out_s
         ([], True, False),
         ([Hand(now, False, now - timedelta(days=1))], False, False),
         ([Hand(now, False, now)], False, True),
-        ([Hand(now, True, now - timedelta(days=1))], False, True),
+        ([Hand(now, True, now - timedelta(days=1))], False, False),
     ):
         assert has_agreed(hands, now, named_by_open=named_by_open, in_text=True) is agreed, hands

@@ -94,6 +94,8 @@ async def test_what_one_that_another_text_binds_makes_is_kept_from_whom_it_never
         listed = (await other.legal.done("GET", f"{its.path}/documents"))["items"]
         assert [each["kept_from"] for each in listed] == [[]] * len(listed)
     await confirms(third, found, places["hand"])
+    assert await its.told(new) == set(), "its hand to a text opens nothing that it had made"
+    await third.legal.done("POST", f"{its.path}/add-parties", {"agency_ids": [str(new.id)], **WHY})
     assert {"secret", "paper", "listed", "comments", "retention", f"q={VAULT}", "file.zip"} <= await its.told(new)
     listed = (await third.legal.done("GET", f"{its.path}/documents"))["items"]
     assert [each["kept_from"] for each in listed] == [[]] * len(listed)

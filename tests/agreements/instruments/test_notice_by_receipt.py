@@ -344,6 +344,17 @@ async def test_who_signs_after_a_notice_was_given_is_not_waited_for(
     assert receipts(seen, leaver) == {one.name: str(today())}
 
 
+async def test_who_signs_on_the_day_of_a_notice_before_it_is_not_waited_for_either(cast: Cast) -> None:
+    """A day counts whole: of a hand and a notice of one day neither was first."""
+    one, leaver, late = cast.assisting, cast.requesting, cast.neighbour
+    found = await record_agreement(one, leaver, late, **BY_RECEIPT)
+    await confirm_agreement(found, leaver)
+    await confirm_alone(found, late, today())
+    assert receipts(await give(leaver, found, today()), leaver) == {one.name: None}
+    ends = party(await received(one, found, leaver, today()), leaver)["leaves_at"]
+    assert ends == runs_out(today(), 30)
+
+
 @pytest.mark.parametrize("reporter", ["operator", "party"])
 async def test_of_an_earlier_day_it_shortens_what_is_left_only_with_the_others(
     service: Service, cast: Cast, reporter: str

@@ -58,7 +58,9 @@ def test_pages_join_without_a_gap_and_without_a_repetition(limit: int) -> None:
     whole = sorted(_EVERY, key=lambda entry: entry.key)
     read: list[InboxEntry] = []
     while True:
-        asked = Asked(principal=None, as_of=NOW, whose="me", limit=limit, after=read[-1].key if read else None)
+        asked = Asked(
+            principal=None, policies=None, as_of=NOW, whose="me", limit=limit, after=read[-1].key if read else None
+        )
         page = merged([_room(kind, asked) for kind in InboxKind], limit)
         read += page
         if len(page) < limit:

@@ -67,6 +67,7 @@ def teller_of(service: Service, clock: Clock, mailer: Mailer | None = None) -> T
         mailer or state.mailer,
         state.mail_key,
         clock,
+        state.policies,
         idle_days=service.settings.principal_idle_days,
     )
 

@@ -1,6 +1,7 @@
 """A reason says of this loan which figure met which limit, and of what is not known that it is not known."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from registry.sharing.policy.standard_rules import (
     WithinDistance,
     cedar_of,
 )
-from registry.sharing.policy.telling import name_of
+from registry.sharing.policy.telling import instant_in_words, name_of
 
 
 def reasons(shipped: PolicySet, facts: Facts, *rules: StandardRule, cedar: str = "") -> list[str]:
@@ -151,3 +152,16 @@ def test_numbers_and_names_are_written_as_people_write_them() -> None:
     assert "“Narcotics detection K9” for these purposes only: Missing person, Training." in told
     assert name_of("own-0123.sled") == "own-0123.sled"
     assert (counted(0, "hour"), counted(1, "hour"), counted(2, "hour")) == ("0 hours", "1 hour", "2 hours")
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        (None, "2099-01-01 06:00 UTC"),
+        ("America/Chicago", "2099-01-01 06:00 UTC (2099-01-01 00:00 in America/Chicago)"),
+        ("Pacific/Auckland", "2099-01-01 06:00 UTC (2099-01-01 19:00 in Pacific/Auckland)"),
+        ("Africa/Abidjan", "2099-01-01 06:00 UTC"),
+    ],
+)
+def test_a_boundary_is_told_in_utc_and_where_the_agreement_is(zone: str | None, told: str) -> None:
+    assert instant_in_words(datetime(2099, 1, 1, 6, tzinfo=UTC), zone) == told

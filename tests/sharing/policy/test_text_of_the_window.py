@@ -75,7 +75,9 @@ def of_texts(decision: Decision) -> list[DecisionReason]:
 
 
 def at(instant: datetime) -> str:
-    return f"{instant.astimezone(ZoneInfo('UTC')):%Y-%m-%d %H:%M} UTC"
+    """As reasons name it: in UTC, and beside that where the agreement is."""
+    utc, there = (instant.astimezone(zone) for zone in (ZoneInfo("UTC"), CHICAGO))
+    return f"{utc:%Y-%m-%d %H:%M} UTC ({there:%Y-%m-%d %H:%M} in America/Chicago)"
 
 
 @pytest.mark.parametrize(("now", "then", "outcomes"), [(96, 72, "permitted denied"), (72, 96, "denied permitted")])

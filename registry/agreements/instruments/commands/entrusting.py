@@ -25,8 +25,9 @@ _UNASKED = sa.select(agreement_unasked.c.agency_id).where(
 )
 NOT_OF_ALL = (
     "A party that was named before that agency has not agreed to it, and who keeps the file reads what all have filed: "
-    "it keeps it once each of them has, by its signature to a text that names that agency or says that others may join "
-    "it, or by its consent. Who is bound proposes that by adding it anew."
+    "it keeps it once each of them has, by its consent, or its signature to a text that names that agency. Who signed, "
+    "as that agency was there, a text that says that others may join it has agreed to it for what is made from then, "
+    "and not for what was made before. Who is bound proposes the agency by adding it anew."
 )
 
 

@@ -21,7 +21,7 @@ from registry.agreements.instruments.rules import has_left
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.agreements.instruments.terms import Terms
 from registry.platform.database.handles import Read
-from registry.platform.kernel.time import day_ends_at, day_starts_at
+from registry.platform.kernel.time import day_starts_at
 
 _PARTIES = sa.select(
     *(agreement_party.c[name] for name in ("agency_id", "verbally_at", "leaves_at", "released_at"))
@@ -40,8 +40,10 @@ def governing(
 
     By all of them it gives notice. An amendment that the party did not sign changes nothing for it, and one that
     another has not signed changes nothing for that one, whenever it is recorded; nor does what either signed only on
-    that day, or since. Whose first hand is of a later day is nobody to whom it was bound then. Where nobody else is
-    bound yet its notice goes to each that is named: what counts from receipt does not run out unreceived.
+    that day, or since. To whom it is bound goes by the same: who was there as the day began. A day counts whole, and so
+    of a notice and a hand of one day neither was first, in whatever order they are entered: whose first hand is of that
+    day, or of a later one, joined a party that was leaving, and is not waited for. Where nobody else was there as the
+    day began its notice goes to each that is named: what counts from receipt does not run out unreceived.
     """
     dates, at = dates_of(row, texts, ()), day_starts_at(day, ZoneInfo(row.time_zone))
     hands = {
@@ -51,8 +53,7 @@ def governing(
     }
     bound = {each: signed_before(its, at) for each, its in hands.items()}
     own = bound.pop(agency_id, {})
-    over_at = day_ends_at(day, row.time_zone)
-    there = {each for each, its in hands.items() if any(since < over_at for since in its.values())}
+    there = {each for each, its in hands.items() if any(since < at for since in its.values())}
     common = {each: latest_in_common_with(dates, own, its, at) for each, its in bound.items() if each in there}
     if there <= {agency_id}:
         return [BindingText(texts[n], frozenset(bound)) for n in latest_in_common(dates, own, bound.values(), at)]

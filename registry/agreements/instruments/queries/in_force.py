@@ -320,6 +320,7 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
     text_until: datetime | None = None
     is_reported: bool = False
     texts: tuple[TextFrom, ...] = ()
+    time_zone: str | None = None
 
 
 @cache
@@ -357,12 +358,13 @@ def pair_statement(*, of_version: bool = False, of_several: bool = False) -> sa.
             agreement.c.number,
             version.c.title,
             agreement.c.kind,
+            agreement.c.time_zone,
             version.c.id.label("version_id"),
             version.c.no.label("version_no"),
             both.label("in_force"),
             covers_category().label("covers_category"),
             sa.or_(~both, sa.and_(bound.c.requests, bound_too.c.assists)).label("covers_direction"),
-            sa.case((both, _first_to_leave(bound, bound_too)), else_=last_end).label("covers_until"),
+            sa.case((both, first_to_leave(bound, bound_too)), else_=last_end).label("covers_until"),
             sa.case((both, first_end(bound, bound_too))).label("text_until"),
             agreement.c.starts_at,
             version.c.terms,
@@ -422,21 +424,25 @@ def pair_statement(*, of_version: bool = False, of_several: bool = False) -> sa.
     return statement.where(agreement.c.id == sa.bindparam("of_agreement", type_=_ID)) if of_version else statement
 
 
-def covers_category() -> sa.ColumnElement[bool]:
-    """The version covers the category in the bind of that name, by it or one above it."""
-    asked = sa.bindparam("category", type_=sa.Text)
+def covers_category(asked: sa.ColumnElement[Any] | None = None) -> sa.ColumnElement[bool]:
+    """The version covers the category `asked`, by it or one above it; by default that in the bind `category`."""
+    its: list[FromClause] = [agreement_version]
+    if asked is None:
+        asked = sa.bindparam("category", type_=sa.Text)
+    elif (table := _table_of(asked)) is not None:
+        its.append(table)
     return (
         sa.select(sa.literal(1))
         .select_from(
             agreement_coverage.join(category_closure, category_closure.c.ancestor == agreement_coverage.c.category)
         )
         .where(agreement_coverage.c.version_id == agreement_version.c.id, category_closure.c.descendant == asked)
-        .correlate(agreement_version)
+        .correlate(*its)
         .exists()
     )
 
 
-def _first_to_leave(one: FromClause, other: FromClause) -> sa.ColumnElement[datetime]:
+def first_to_leave(one: FromClause, other: FromClause) -> sa.ColumnElement[datetime]:
     """When the first of the two stops being bound, by whatever version."""
     return sa.case((one.c.bound_until < other.c.bound_until, one.c.bound_until), else_=other.c.bound_until)
 
@@ -488,7 +494,7 @@ def _pair_without() -> sa.Select[Any]:
             mine.c.agreement_id,
             mine.c.version_id,
             sa.and_(mine.c.requests, theirs.c.assists).label("assists"),
-            _first_to_leave(mine, theirs).label("until"),
+            first_to_leave(mine, theirs).label("until"),
         )
         .select_from(mine.join(theirs, same_text(theirs, mine)))
         .where(
@@ -575,4 +581,5 @@ def as_candidate(row: Row[Any]) -> AgreementCandidate:
         review_every_months=row.review_every_months,
         text_until=end_of(row.text_until),
         is_reported=bool(row.is_reported),
+        time_zone=row.time_zone,
     )

@@ -48,6 +48,33 @@ class TextBetween(Interval, kw_only=True, frozen=True):
     restricted_terms: list[str]
 
 
+def bound_at(
+    name: str, requesting: sa.ColumnElement[UUID], assisting: sa.ColumnElement[UUID], at: sa.ColumnElement[datetime]
+) -> tuple[FromClause, FromClause, sa.ColumnElement[bool]]:
+    """The windows of two agencies, to be joined by `same_text`, and the criterion that they hold at `at`, now or later.
+
+    `requesting` and `assisting` are columns of what is asked about; `now` is in the bind of that name.
+    """
+    mine, theirs = (party_windows(f"{name}_{side}", to_come=True) for side in ("requesting", "assisting"))
+    holds = [sa.and_(its.c.starts_at <= at, its.c.ends_at > at) for its in (mine, theirs)]
+    return mine, theirs, sa.and_(mine.c.agency_id == requesting, theirs.c.agency_id == assisting, *holds)
+
+
+def governed_by_another(made: FromClause, at: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
+    """A criterion: at `at` its agreement binds the two agencies by another version than that of the row.
+
+    `made` has the columns of a decision or a loan. The same text says nothing new, and none at all is `covers_loan`'s.
+    """
+    mine, theirs, both = bound_at("other_text", made.c.requesting_agency_id, made.c.assisting_agency_id, at)
+    return (
+        sa.select(sa.literal(1))
+        .select_from(mine.join(theirs, same_text(theirs, mine)))
+        .where(both, mine.c.agreement_id == made.c.agreement_id, mine.c.version_id != made.c.agreement_version_id)
+        .correlate(made)
+        .exists()
+    )
+
+
 Ahead = Mapping[tuple[UUID, UUID], Sequence[TextBetween]]
 """By assisting agency and agreement, the texts from now on that bind it to the requesting one, in order."""
 

@@ -212,13 +212,16 @@ def kept_from(
     However they came: by consent of those bound, by a text's clause, or by another draft. What was made before one was
     named, any of those who were there made for the parties of that day. What is made since waits for its maker alone
     (`made_by`: nobody in particular where that is None, or NULL): the others have agreed, and make theirs in view of
-    it. Whom a later draft of a text that nobody has executed names is named to all by the text that they sign.
+    it. Who signs a text that lets others in, while the newcomer is there, agrees to it for what it makes from then on
+    (`agreed_at`): a hand to a text opens nothing that was made before, which takes its own word on the newcomer. Whom a
+    later draft of a text that nobody has executed names is named to all by the text that they sign.
     """
     its = agreement_unasked.c
     before = sa.and_(made_at < party.c.named_at, its.since <= made_at, sa.or_(its.until.is_(None), its.until > made_at))
     made: sa.ColumnElement[bool] = before
     if made_by is not None:
-        made = sa.or_(before, sa.and_(made_at >= party.c.named_at, ~party.c.in_text, its.agency_id == made_by))
+        waits = sa.or_(its.agreed_at.is_(None), its.agreed_at > made_at)
+        made = sa.or_(before, sa.and_(made_at >= party.c.named_at, ~party.c.in_text, its.agency_id == made_by, waits))
     there = sa.select(sa.literal(1)).where(
         its.agreement_id == party.c.agreement_id, its.newcomer_id == party.c.agency_id, made
     )

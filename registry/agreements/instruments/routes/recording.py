@@ -142,6 +142,9 @@ async def confirm_agreement(
     A `signed_copy` that another filed with this `version_no` shows that your office held its authority on that day.
     It is bound by the version that is named, while that is the text: who signed an agreement that was amended since
     confirms each version. Where newcomers were let in meanwhile, it is asked about them in `proposals`.
+    To confirm a text that says that others may join it shows those who came by that nothing that was made before: what
+    your agency makes from then on is for them too. The rest opens once it agrees to them by its own word, with
+    `add-parties` or its consent to a proposal of that.
     """
     return agreement_answer(await recording.confirm(write, caller, agreement_id, data, if_match))
 

@@ -50,7 +50,8 @@ async def sign_agreement(
     """Sign for your agency; with the last party's signature the agreement is executed.
 
     A signature on paper to what others are bound by already counts from its earlier day once they agree to that, as one
-    that is confirmed.
+    that is confirmed. To sign a text that says that others may join it shows those who came by that nothing that was
+    made before: that opens with your agency's `add-parties`, or its consent to a proposal of that.
     """
     return agreement_answer(await signing.sign(write, caller, agreement_id, data, if_match))
 

@@ -1,10 +1,9 @@
-"""What leaves long before its agreed start: it is decided for the time from now on, and told beforehand.
+"""What leaves long before its agreed start, or by another text than it was decided by: told beforehand.
 
 The same is asked by the command and by the loan that offers it, so that what is offered works and what is withheld is
 refused in the same words.
 """
 
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.engine import Row
@@ -30,17 +29,20 @@ EARLY: Final = "early_dispatch_not_permitted"
 _OF_THE_ASK: Final = frozenset({"decision_worsened", "decision_not_satisfied"})
 
 
-async def why_not_early(
+async def why_not_sent(
     read: Read, policies: PolicySet, caller: Caller, row: Row[Any], *, is_new: bool = False
 ) -> str | None:
-    """Why the loan cannot leave now, long before its start, in the words of the refusal.
+    """Why the loan cannot leave now, long before its start or by another text, in the words of the refusal.
 
-    None when it can, when it is not early, and for who could not send it out at any time. `row` is as from
-    `loan_rows`, or the loan's own when it `is_new`: then its asset is as it was reserved.
+    None when it can, when it is neither early nor governed by another text than it was decided by, and for who could
+    not send it out at any time. `row` is as from `loan_rows`, or the loan's own when it `is_new`: then its asset is as
+    it was reserved, and so is its text.
     """
-    early = _early(row, caller, caller.now)
-    if early is None:
+    if not _may_send(row, caller):
         return None
+    early = early_window(caller.now, row.starts_at, row.planned_end_at)
+    if early is None:
+        return None if is_new or not row.other_text else await _why_not_by_its_text(read, policies, caller, row)
     try:
         found = await _weigh_early(read, policies, caller, row, early)
         if not is_new and (changed := changed_in(row)):
@@ -56,12 +58,19 @@ async def why_not_early(
     return None
 
 
-def _early(row: Row[Any], caller: Caller, now: datetime) -> Window | None:
+def _may_send(row: Row[Any], caller: Caller) -> bool:
     if row.status != LoanStatus.RESERVED or side_of(row, caller.principal) is not Side.ASSISTING:
-        return None
-    if refusal(caller.principal, Action.LOANS_HAND_OVER, [Side.ASSISTING.value]) is not None:
-        return None
-    return early_window(now, row.starts_at, row.planned_end_at)
+        return False
+    return refusal(caller.principal, Action.LOANS_HAND_OVER, [Side.ASSISTING.value]) is None
+
+
+async def _why_not_by_its_text(read: Read, policies: PolicySet, caller: Caller, row: Row[Any]) -> str | None:
+    decision = await decision_row(read, row.decision_id)
+    try:
+        await weigh_again(read, caller, policies, decision, await chain(read, decision.root_decision_id), "dispatch")
+    except Conflict as refused:
+        return refused.detail
+    return None
 
 
 async def _weigh_early(read: Read, policies: PolicySet, caller: Caller, row: Row[Any], early: Window) -> AssetRow:

@@ -35,7 +35,7 @@ from registry.resources.assets.queries.facts import AssetRow, cost_at
 from registry.resources.personnel.rules import PERSONNEL_CATEGORY
 from registry.sharing.loans.commands.conditions import ACCEPTED
 from registry.sharing.loans.commands.handlers import commit_handler, recorded_people
-from registry.sharing.loans.commands.leaving_early import why_not_early
+from registry.sharing.loans.commands.leaving_early import why_not_sent
 from registry.sharing.loans.commands.people import commit_people_offered
 from registry.sharing.loans.commands.steps import edxl, record_override
 from registry.sharing.loans.edxl import RESERVED
@@ -302,8 +302,8 @@ async def store(
         )
         for each in opened
     ]
-    early = None if policies is None else await why_not_early(write, policies, caller, row, is_new=True)
-    return as_loan(row, (), named, caller.principal, caller.now, obligations=obliged, early=early)
+    unsent = None if policies is None else await why_not_sent(write, policies, caller, row, is_new=True)
+    return as_loan(row, (), named, caller.principal, caller.now, obligations=obliged, unsent=unsent)
 
 
 def snapshot(found: AssetRow, starts_at: datetime) -> LoanedAsset:

@@ -74,7 +74,10 @@ from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.loans.times import CONTESTS, Contested, TimedAct, why_withheld
 from registry.sharing.obligations.queries import obligations_of
 from registry.sharing.obligations.schemas import Obligation
+from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.queries.getting import request_of
+from registry.sharing.policy.queries.other_texts import by_other_texts, governed_otherwise, other_text
+from registry.sharing.policy.schemas.decided import OtherText
 from registry.sharing.policy.tables import policy_decision
 
 _NEVER_WAS = [sa.literal_column(f"'{status}'", sa.Text) for status in NEVER_WAS]
@@ -104,6 +107,7 @@ SHOWN = sa.select(
     TIMES_CONTESTED.label("times_contested"),
     DOCUMENTED.label("documented"),
     hindrance().label("hindrance"),
+    sa.and_(loan.c.status == LoanStatus.RESERVED.value, governed_otherwise(loan)).label("other_text"),
     *loan.c,
     *NAMES,
     *NOW_DESCRIBED,
@@ -146,8 +150,8 @@ async def loans_of_request(read: Read, principal: Principal, request_id: UUID) -
     return [row.id for row in await read.fast(_OF_REQUEST, {"request_id": request_id, "viewer": principal.agency_id})]
 
 
-WhyNotEarly: TypeAlias = Callable[[Row[Any]], Awaitable[str | None]]
-"""Why a loan cannot leave long before its start, by its row: it is asked of the policies."""
+WhyNotSent: TypeAlias = Callable[[Row[Any]], Awaitable[str | None]]
+"""Why a loan cannot leave long before its start, or by another text than it was decided by: asked of the policies."""
 
 
 WhyNotAgreed: TypeAlias = Callable[[Row[Any], Sequence[Contested]], Awaitable[str | None]]
@@ -159,11 +163,13 @@ async def get_loan(
     principal: Principal,
     loan_id: UUID,
     now: datetime,
-    why_not_early: WhyNotEarly | None = None,
+    why_not_sent: WhyNotSent | None = None,
     why_not_agreed: WhyNotAgreed | None = None,
+    policies: PolicySet | None = None,
 ) -> Loan:
-    """One loan as this caller may see it, which offers to leave early, or to accept a time, where it may.
+    """One loan as this caller may see it, which offers to leave, or to accept a time, where it may.
 
+    With `policies` it says what it comes to by the text that governs it, where that is another than it was decided by.
     Raises NotFound.
     """
     row, *_ = rows = await loan_rows(read, principal, loan_id, now)
@@ -173,7 +179,7 @@ async def get_loan(
     contests = await contests_of(read, row)
     named = named_in(row)
     documents = await documents_of(read, loan_id) if row.documented else ()
-    early = None if why_not_early is None else await why_not_early(row)
+    unsent = None if why_not_sent is None else await why_not_sent(row)
     unagreed = None if why_not_agreed is None else await why_not_agreed(row, facts_of(contests))
     return as_loan(
         row,
@@ -186,10 +192,20 @@ async def get_loan(
         obligations=obliged,
         contests=contests,
         documents=documents,
-        early=early,
+        unsent=unsent,
         unagreed=unagreed,
         over_limit=await over_limit_of(read, row),
+        text=None if policies is None else await _other_text(read, policies, row, principal, now),
     )
+
+
+async def _other_text(
+    read: Read, policies: PolicySet, row: Row[Any], principal: Principal, now: datetime
+) -> OtherText | None:
+    if not row.other_text:
+        return None
+    found = (await by_other_texts(read, policies, [row.decision_id], now)).get(row.decision_id)
+    return None if found is None else other_text(found, to_owner=side_of(row, principal) is Side.ASSISTING)
 
 
 def side_of(row: Row[Any], principal: Principal) -> Side:
@@ -297,17 +313,18 @@ def as_loan(
     obligations: Sequence[Obligation] = (),
     contests: Sequence[Row[Any]] = (),
     documents: Sequence[LoanDocumentReference] = (),
-    early: str | None = None,
+    unsent: str | None = None,
     unagreed: str | None = None,
     over_limit: OverLimit | None = None,
+    text: OtherText | None = None,
 ) -> Loan:
     """The representation of a loan, with the caller's allowed actions at `now`.
 
     `rows` are as from `loan_rows`; empty for a new loan. `unaccepted` is whose approval its extension waits for,
     `planned` what is planned against the loan, `obligations` what it obliges either side to do,
-    `contests` what is contested of its times, `documents` what is on file with it, `early` why it cannot leave long
-    before its start, `unagreed` why no contested time is accepted, `over_limit` that it is
-    more than is lent at one time.
+    `contests` what is contested of its times, `documents` what is on file with it, `unsent` why it cannot leave long
+    before its start or by another text, `unagreed` why no contested time is accepted, `over_limit` that it is
+    more than is lent at one time, `text` that another text governs it.
     """
     status = LoanStatus(row.status)
     overlays = overlays_of(row, rows, side_of(row, principal), now, facts_of(contests))
@@ -361,6 +378,7 @@ def as_loan(
         closed_at=row.closed_at,
         recall=_recall(row),
         over_limit=over_limit,
+        other_text=text,
         asset_warnings=warnings,
         obligations=list(obligations),
         extensions=[_extension(each) for each in rows if each.extension_id is not None],
@@ -385,7 +403,7 @@ def as_loan(
             unaccepted,
             planned,
             warned=bool(warnings),
-            early=early,
+            unsent=unsent,
             unagreed=unagreed,
             hindered=row.hindrance if rows else None,
         ),
@@ -405,7 +423,7 @@ def _allowed(
     planned: Planned,
     *,
     warned: bool,
-    early: str | None,
+    unsent: str | None,
     unagreed: str | None,
     hindered: str | None,
 ) -> list[AllowedAction]:
@@ -425,7 +443,7 @@ def _allowed(
             if action is LoanAction.ACCEPT_TIME:
                 reason = reason or unagreed
             if action is LoanAction.DISPATCH:
-                reason = reason or early or hand_over
+                reason = reason or unsent or hand_over
             actions.append(offer(action, withheld=reason))
     return actions
 

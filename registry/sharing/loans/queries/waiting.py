@@ -17,6 +17,7 @@ from registry.sharing.loans.hindrances import TASKS, Hindrance
 from registry.sharing.loans.queries.asset_warnings import Planned, missing_for
 from registry.sharing.loans.queries.awaiting import AWAITS, RECALLED, due_back
 from registry.sharing.loans.queries.changed_assets import may_be_changed, waiting_changed_loans
+from registry.sharing.loans.queries.changed_texts import may_be_refused, waiting_changed_texts
 from registry.sharing.loans.queries.extending import why_not_accepted
 from registry.sharing.loans.queries.getting import (
     AT,
@@ -59,6 +60,7 @@ _WAITS: Final[dict[InboxKind, tuple[_Wait, ...]]] = {
     _K.ASSET_CHANGED: (
         _Wait(Side.REQUESTING, LoanAction.ACCEPT_CHANGED_ASSET, "accept_changed_asset", "accept-changed-asset"),
     ),
+    _K.TEXT_CHANGED: tuple(_Wait(side, LoanAction.CANCEL, "cancel_loan", "cancel") for side in Side),
     _K.RECEIPT: (
         _Wait(Side.REQUESTING, LoanAction.RECEIVE, "receive_loan", "receive", "Confirm that it has arrived."),
     ),
@@ -108,6 +110,8 @@ _TIME_OVER: Final[dict[Side, _Wait | None]] = {
 }
 """How what may have come unrecorded is settled: its owner enters it. Cancelling says that it never came."""
 _COUNTED_IN: Final = sorted(status for status, action in TRANSITIONS if action is LoanAction.CORRECT_COUNT)
+_ASKED_APART: Final = {_K.ASSET_CHANGED: waiting_changed_loans, _K.TEXT_CHANGED: waiting_changed_texts}
+"""What the row alone does not tell: these are asked by themselves, where there may be such a one."""
 _HINDRANCE: Final = hindrance()
 _read_asset = msgspec.json.Decoder(LoanedAsset).decode
 
@@ -123,6 +127,8 @@ def _criteria(kind: InboxKind) -> tuple[sa.ColumnElement[bool], sa.ColumnElement
         return some, loan.c.planned_end_at, loan.c.receive_recorded_at
     if kind is _K.ASSET_CHANGED:
         return may_be_changed(), loan.c.starts_at, loan.c.reserved_at
+    if kind is _K.TEXT_CHANGED:
+        return may_be_refused(), loan.c.starts_at, loan.c.reserved_at
     awaits = AWAITS[AwaitedStep(_WAITS[kind][0].action.value)]
     match kind:
         case _K.HAND_OVER:
@@ -166,7 +172,7 @@ def _statement(waits: tuple[tuple[InboxKind, Side], ...], whose: str) -> sa.Sele
             after = sa.tuple_(sa.bindparam(f"{kind.value}_due", type_=AT), after_id)
             page = page.where(sa.tuple_(due_at, loan.c.id) > after).order_by(due_at, loan.c.id)
         # Of what may have been changed one is enough, to ask for these by themselves.
-        most = sa.literal(1) if kind is _K.ASSET_CHANGED else sa.bindparam("limit", type_=sa.Integer)
+        most = sa.literal(1) if kind in _ASKED_APART else sa.bindparam("limit", type_=sa.Integer)
         parts.append(sa.select(page.limit(most).subquery()))
     found = sa.union_all(*parts).subquery("found")
     columns = (found.c[name] for name in ("waits_for", "due_at", "waiting_from", "side"))
@@ -201,9 +207,10 @@ async def waiting_on_loans(read: Read, asked: Asked) -> list[InboxEntry]:
             parameters[f"{kind.value}_due"], parameters[f"{kind.value}_id"] = asked.after_due(kind)
     rows = await read.all_slowly(_statement(waits, asked.whose), parameters)
     changed: list[InboxEntry] = []
-    if any(row.waits_for == _K.ASSET_CHANGED for row in rows):
-        changed = await waiting_changed_loans(read, asked)
-    others = [row for row in rows if row.waits_for != _K.ASSET_CHANGED]
+    for kind, source in _ASKED_APART.items():
+        if any(row.waits_for == kind for row in rows):
+            changed += await source(read, asked)
+    others = [row for row in rows if row.waits_for not in _ASKED_APART]
     grouped = [list(each) for _, each in groupby(others, key=lambda row: (row.waits_for, row.id))]
     return changed + [
         _entry(
@@ -237,8 +244,8 @@ def _entry(rows: list[Row[Any]], asked: Asked, unaccepted: str | None, missing: 
         back = _offered(_WAITS[_K.TAKE_BACK][0], found) if wait.side is Side.ASSISTING else None
     partner = found.requesting_agency if assisting else found.assisting_agency
     early = early_window(asked.as_of, row.starts_at, row.planned_end_at) is not None
-    if kind is _K.HAND_OVER and (row.now_planned or early):
-        yes = None  # whether something planned stands in the way, or it may leave long before, the loan itself says
+    if kind is _K.HAND_OVER and (row.now_planned or early or row.other_text):
+        yes = None  # what is planned, the hours before its start or its text may stand in the way: the loan itself says
     path = f"/v1/loans/{row.id}"
     return InboxEntry(
         id=row.id,

@@ -13,7 +13,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.http.answers import Answer
 from registry.platform.ledger.schemas import HistoryQuery
-from registry.sharing.loans.commands.leaving_early import why_not_early
+from registry.sharing.loans.commands.leaving_early import why_not_sent
 from registry.sharing.loans.queries import getting, listing
 from registry.sharing.loans.queries.agreeing import why_not_agreed
 from registry.sharing.loans.routes.answering import answer
@@ -39,9 +39,13 @@ async def get_loan(
     caller: Supplied[Caller],
     policies: Supplied[PolicySet],
 ) -> Answer[Loan]:
-    """Read one loan. What would leave more than two hours before its start is weighed for the time from now on."""
-    early, agreed = partial(why_not_early, read, policies, caller), partial(why_not_agreed, read, caller)
-    return answer(await getting.get_loan(read, caller.principal, loan_id, caller.now, early, agreed))
+    """Read one loan.
+
+    What would leave more than two hours before its start is weighed for the time from now on. What another text of the
+    agreement governs by now than it was decided by (`other_text`) is weighed by that one.
+    """
+    sent, agreed = partial(why_not_sent, read, policies, caller), partial(why_not_agreed, read, caller)
+    return answer(await getting.get_loan(read, caller.principal, loan_id, caller.now, sent, agreed, policies))
 
 
 @operation("get", "/loans/{loan_id:uuid}/history", permission=Action.LEDGER_READ, query=HistoryQuery)

@@ -16,7 +16,7 @@ from registry.sharing.loans.rules import DeclineReason, LoanStatus, Side, StepAw
 from registry.sharing.loans.schemas.papers import LoanDocumentReference
 from registry.sharing.loans.times import TimeContestStatus, TimedAct
 from registry.sharing.obligations.schemas import Obligation
-from registry.sharing.policy.schemas.decided import RequestReference
+from registry.sharing.policy.schemas.decided import OtherTextTold, RequestReference
 
 AssetWarningKind = Literal["asset_unavailable", "asset_changed"]
 ExtensionState = Literal["pending", "accepted", "declined", "lapsed"]
@@ -339,6 +339,7 @@ class Loan(Struct, kw_only=True, frozen=True):
         OverLimit | None,
         Meta(description="That more of it is out than the agreement lends at one time; null where that is not so."),
     ]
+    other_text: OtherTextTold
     extensions: list[LoanExtension]
     asset_warnings: Annotated[
         list[AssetWarning], Meta(description="What stands against the hand-over; empty once the asset is back.")

@@ -50,6 +50,7 @@ from registry.sharing.notices.queries import (
 from registry.sharing.notices.rules import Rhythm, after_quiet, next_look
 from registry.sharing.notices.tables import notice_choice, notice_told
 from registry.sharing.notices.writing import confirmation_text, subject_of, text_of
+from registry.sharing.policy.cedar import PolicySet
 
 UnitOfWork: TypeAlias = Callable[[], AbstractAsyncContextManager[Write]]
 TASK: Final = "notices"
@@ -84,6 +85,7 @@ class Teller:
         mailer: Mailer,
         key: MailKey,
         clock: Callable[[], datetime],
+        policies: PolicySet,
         *,
         idle_days: int,
     ) -> None:
@@ -92,6 +94,7 @@ class Teller:
         self._mailer = mailer
         self._key = key
         self._clock = clock
+        self._policies = policies
         self._idle_days = idle_days
         self._holder = new_id().hex
 
@@ -135,7 +138,7 @@ class Teller:
         read = self._read()
         try:
             who = await person_now(read, row, row.scopes, now, self._idle_days)
-            return None if who is None else await find_all(read, who, row, now)
+            return None if who is None else await find_all(read, who, self._policies, row, now)
         except (DomainError, DBAPIError):
             raise  # it is the database's trouble, and everybody's
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this person's
@@ -192,7 +195,7 @@ class Teller:
         who = await person_now(read, letter, choice.scopes, now, self._idle_days)
         if who is None:
             return None
-        told = (await find_all(read, who, choice, now)).only(await keys_of_letter(read, letter.id))
+        told = (await find_all(read, who, self._policies, choice, now)).only(await keys_of_letter(read, letter.id))
         if not told.entries and not told.due:
             return None
         url = self._mailer.public_url

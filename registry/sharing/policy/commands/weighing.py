@@ -15,7 +15,7 @@ from registry.platform.kernel.time import Window
 from registry.resources.assets.rules import changed_since, why_changed
 from registry.sharing.policy.approvals import ApprovalAnswer, DecisionStatus, decision_status, refuse_ended
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.decisions import ApprovalNeeded, Decision, Outcome, parts_told
+from registry.sharing.policy.decisions import COMES_TO, ApprovalNeeded, Decision, parts_told
 from registry.sharing.policy.facts import Facts, ask_digest, decode_facts
 from registry.sharing.policy.queries.collecting import Gathered, acting, collect_facts
 from registry.sharing.policy.queries.getting import Chain
@@ -105,20 +105,13 @@ def refuse_denied(decision: Decision, *, to_owner: bool) -> None:
         raise _refused("decision_not_satisfied", "This is denied", decision, to_owner)
 
 
-_COME_TO: dict[Outcome, str] = {
-    "permitted": "is permitted",
-    "needs_approval": "needs an approval",
-    "denied": "is denied",
-}
-
-
 def _worsened(decision: Decision, to_owner: bool, *, longer: bool, stands_until: datetime | None) -> Conflict:
     """The refusal of what comes out worse than before; a loan that a longer one was asked for is not touched by it."""
     stands = "" if stands_until is None else f"The loan stands as agreed, until {stands_until:%Y-%m-%d %H:%M} UTC. "
     if longer:
-        what = f"{stands}The longer loan {_COME_TO[decision.outcome]}"
+        what = f"{stands}The longer loan {COMES_TO[decision.outcome]}"
         return _refused("extension_not_permitted", what, decision, to_owner)
-    what = f"{stands}What was decided before has changed since: it now {_COME_TO[decision.outcome]}"
+    what = f"{stands}What was decided before has changed since: it now {COMES_TO[decision.outcome]}"
     return _refused("decision_worsened", what, decision, to_owner)
 
 

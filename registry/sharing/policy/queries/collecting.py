@@ -270,7 +270,7 @@ async def collect_page(
                     certificates.get(row.id, ()),
                     its,
                     tuple(
-                        _agreement(each, insurance if _insurance_matters(its) else None, due.get(each.id))
+                        agreement_facts(each, insurance if _insurance_matters(its) else None, due.get(each.id))
                         for each in its
                     ),
                     joined.get(row.id, ()),
@@ -330,7 +330,7 @@ def _facts(
     return Facts(
         now=asking.now,
         action_at=asking.action_at,
-        ask=msgspec.structs.replace(ask, estimated_cost_minor=_cost(cost, ask, tried)),
+        ask=msgspec.structs.replace(ask, estimated_cost_minor=estimated_cost(cost, ask, tried)),
         principal=asking.principal,
         requesting=AgencyFacts(
             id=asking.requesting_agency_id,
@@ -376,7 +376,8 @@ def _distance(row: AssetRow, place: Location) -> int | None:
     return rounded_km(distance_km(row.latitude, row.longitude, place.latitude, place.longitude))
 
 
-def _cost(cost: HourlyCost | None, ask: Ask, tried: list[AgreementCandidate]) -> int | None:
+def estimated_cost(cost: HourlyCost | None, ask: Ask, tried: Sequence[AgreementCandidate]) -> int | None:
+    """What the ask costs by what an hour does; None where that is not known, or a ceiling is in another currency."""
     ceilings = {most.currency for c in tried if c.in_force and (most := ceiling(c.terms)) is not None}
     if cost is None or ceilings - {cost.currency}:
         return None
@@ -396,10 +397,11 @@ async def agreements_tried(
     `insurance`: whether the requesting agency is insured throughout the window.
     """
     due = await reviews_due(read, [each.id for each in tried if each.review_every_months is not None])
-    return tuple(_agreement(each, insurance, due.get(each.id)) for each in tried)
+    return tuple(agreement_facts(each, insurance, due.get(each.id)) for each in tried)
 
 
-def _agreement(candidate: AgreementCandidate, insurance: bool | None, review: ReviewDue | None) -> AgreementFacts:
+def agreement_facts(candidate: AgreementCandidate, insurance: bool | None, review: ReviewDue | None) -> AgreementFacts:
+    """An agreement as policies see it."""
     return AgreementFacts(
         id=candidate.id,
         number=candidate.number,
@@ -417,6 +419,7 @@ def _agreement(candidate: AgreementCandidate, insurance: bool | None, review: Re
         restricted=tuple(sorted(_TERM_OF.get(term, term) for term in candidate.restricted_terms)),
         review_due_on=None if review is None else review.on,
         review_due_at=None if review is None else day_ends_at(review.on, review.time_zone),
+        time_zone=candidate.time_zone,
         texts=tuple(TextFromFacts(version_no=each.version_no, starts_at=each.starts_at) for each in candidate.texts),
     )
 

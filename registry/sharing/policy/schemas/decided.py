@@ -70,6 +70,30 @@ class RecordedDecision(Struct, kw_only=True, frozen=True):
     decision: Decision
 
 
+class OtherText(Struct, kw_only=True, frozen=True):
+    """The text that governs what was decided by another one, when it begins, and what it comes to by that text."""
+
+    version_no: Annotated[int, Meta(description="Of the agreement: it binds both agencies when this begins.")]
+    starts_at: Annotated[Instant, Meta(description="From when it binds both.")]
+    outcome: Annotated[
+        Outcome, Meta(description="What the same ask comes to by it, on what was known at the decision.")
+    ]
+    worse: Annotated[
+        bool, Meta(description="Worse than decided: then nothing is reserved on that decision, and nothing leaves.")
+    ]
+    reason: Annotated[str, Meta(description="The same in a sentence, with the reasons.")]
+
+
+OtherTextTold = Annotated[
+    OtherText | None,
+    Meta(
+        description="That another text of the agreement governs it than it was decided by, since one was signed that "
+        "takes effect before it begins. Null where that is not so, once it has left, and in answers to changes: it is "
+        "worked out when this is read."
+    ),
+]
+
+
 class DecisionSummary(Struct, kw_only=True, frozen=True):
     """A recorded decision in a list."""
 

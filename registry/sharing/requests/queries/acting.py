@@ -19,6 +19,7 @@ from registry.resources.assets.schemas.availability import AskAvailability
 from registry.sharing.loans.queries.uncovered import WHY_UNCOVERED
 from registry.sharing.policy.approvals import OWN_REQUEST
 from registry.sharing.policy.decisions import Side
+from registry.sharing.policy.schemas.decided import OtherText
 from registry.sharing.requests.need_rules import why_none_lent, why_not_free
 from registry.sharing.requests.queries.needs import is_need, is_partly_lent, still_open
 from registry.sharing.requests.rules import (
@@ -122,10 +123,12 @@ def allowed_on_line(
     now: datetime,
     availability: AskAvailability | None,
     alone: AskAvailability | None,
+    text: OtherText | None,
 ) -> list[AllowedAction]:
     """What the caller can do with one line, and why not, where it is a matter of how things stand.
 
-    `alone` is its availability if nothing is lent on the other lines: whoever lends chooses among them.
+    `alone` is its availability if nothing is lent on the other lines: whoever lends chooses among them. `text` is the
+    text that governs it by now, where it was decided by another: what that does not allow is not lent.
     """
     side, status, of_request = side_of(row, principal), LineStatus(row.line_status), RequestStatus(row.status)
     replaced, left = row.replaced_by_no is not None, still_open(row) or 0
@@ -154,7 +157,9 @@ def allowed_on_line(
         changed = changed_in(row)
         gone = why_none_lent(alone, together=row.personnel_ids is not None)
         uncovered = None if row.uncovered is None else WHY_UNCOVERED[row.uncovered]
-        unlent = APPROVED_IT if row.approved_it else why_changed(changed) if changed else uncovered or gone
+        otherwise = text.reason if text is not None and text.worse else None
+        changes = why_changed(changed) if changed else None
+        unlent = APPROVED_IT if row.approved_it else changes or otherwise or uncovered or gone
         actions.append(offer("create_loan", withheld=unlent))
     if refusal(principal, Action.REQUESTS_ANSWER, [side]) is None:
         actions.append(offer("decline", withheld=why_not_declined(of_request, status)))

@@ -30,11 +30,14 @@ from registry.resources.assets.queries.visibility import visible_to as visible_a
 from registry.resources.assets.schemas.availability import AskAvailability
 from registry.resources.assets.tables import asset
 from registry.sharing.loans.queries.getting import NO_SHOW_COLUMNS, no_show_of
-from registry.sharing.loans.rules import DeclineReason
+from registry.sharing.loans.rules import DeclineReason, LoanStatus
 from registry.sharing.loans.rules import Side as LoanSide
 from registry.sharing.loans.tables import loan, loan_extension
+from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.decisions import DecisionReason, Side, parts_told
 from registry.sharing.policy.queries.getting import agreement_of
+from registry.sharing.policy.queries.other_texts import Redecided, by_other_texts, governed_otherwise, other_text
+from registry.sharing.policy.schemas.decided import OtherText
 from registry.sharing.policy.tables import policy_decision
 from registry.sharing.requests.queries.acting import (
     allowed_on_line,
@@ -49,6 +52,7 @@ from registry.sharing.requests.queries.acting import (
 from registry.sharing.requests.queries.derived_status import (
     ENDED_LOAN,
     LIVE_LOAN,
+    NOW,
     counted,
     line_status,
     marked_requests,
@@ -60,6 +64,7 @@ from registry.sharing.requests.queries.uncovered import line_uncovered
 from registry.sharing.requests.queries.visibility import line_visible, visible
 from registry.sharing.requests.rules import (
     FOLLOW_FROM_LOANS,
+    IN_PLAY,
     OPEN,
     REFUSED,
     SET_BY_PEOPLE,
@@ -76,6 +81,17 @@ from registry.sharing.requests.schemas.shown import (
     ResourceRequest,
 )
 from registry.sharing.requests.tables import request, request_line
+
+
+def _another_text(latest: sa.FromClause) -> sa.ColumnElement[bool]:
+    """A criterion: the line may still lead to a loan, or has one that is reserved, and another text governs it by now.
+
+    `latest` is its decision.
+    """
+    in_play = sa.and_(request_line.c.status.in_(sorted(IN_PLAY)), request_line.c.ended_at.is_(None))
+    is_to_leave = sa.or_(loan.c.id.is_(None), loan.c.status == LoanStatus.RESERVED.value)
+    return sa.and_(in_play, is_to_leave, request_line.c.ends_at > NOW, governed_otherwise(latest))
+
 
 _OF_ENDED = ("id", "status", "quantity", "lost_quantity", "planned_end_at", "ended_reason")
 _ID = sa.bindparam("id", type_=request.c.id.type)
@@ -160,6 +176,7 @@ def _get_statement() -> sa.Select[Any]:
             agreement_version.c.no.label("agreement_version_no"),
             latest.c.decision,
             latest.c.evaluated_at,
+            _another_text(latest).label("other_text"),
             loan.c.id.label("loan_id"),
             loan.c.status.label("loan_status"),
             loan.c.quantity.label("loan_quantity"),
@@ -214,14 +231,25 @@ async def request_rows(read: Read, principal: Principal, request_id: UUID, now: 
     return rows
 
 
-async def get_request(read: Read, principal: Principal, request_id: UUID, now: datetime) -> ResourceRequest:
-    """One request as this caller may see it, with what of it can be had. Raises NotFound."""
-    return await shown(read, await request_rows(read, principal, request_id, now), principal, now)
+async def get_request(
+    read: Read, principal: Principal, request_id: UUID, now: datetime, policies: PolicySet | None = None
+) -> ResourceRequest:
+    """One request as this caller may see it, with what of it can be had.
+
+    With `policies` its lines say what they come to by the texts that govern them, where these are others than they were
+    decided by. Raises NotFound.
+    """
+    return await shown(read, await request_rows(read, principal, request_id, now), principal, now, policies)
 
 
-async def shown(read: Read, rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> ResourceRequest:
+async def shown(
+    read: Read, rows: Sequence[Row[Any]], principal: Principal, now: datetime, policies: PolicySet | None = None
+) -> ResourceRequest:
     """The representation of a request's rows, with what of it can be had."""
-    return as_request(rows, principal, now, *await _can_be_had(read, rows, principal, now))
+    texts: Mapping[UUID, Redecided] = {}
+    if policies is not None:
+        texts = await by_other_texts(read, policies, {row.latest_id for row in rows if row.other_text}, now)
+    return as_request(rows, principal, now, *await _can_be_had(read, rows, principal, now), texts)
 
 
 async def _can_be_had(
@@ -273,10 +301,12 @@ def as_request(
     now: datetime,
     available: Mapping[UUID, AskAvailability],
     alone: Mapping[UUID, AskAvailability],
+    texts: Mapping[UUID, Redecided],
 ) -> ResourceRequest:
     """The representation of a request's rows, with the caller's allowed actions at `now`.
 
-    `available` is what of its lines can be had, `alone` the same with nothing but that line lent.
+    `available` is what of its lines can be had, `alone` the same with nothing but that line lent; `texts` are by the
+    ids of the decisions that other texts govern.
     """
     row, numbers = rows[0], {each.no for each in rows}
     # Only lines that the viewer sees: another owner is not told that, nor of whom, something is asked in its place.
@@ -291,7 +321,16 @@ def as_request(
         incident_number=row.incident_number,
         summary=row.summary,
         lines=[
-            _line(each, principal, replaced, now, available.get(each.line_id), alone.get(each.line_id)) for each in rows
+            _line(
+                each,
+                principal,
+                replaced,
+                now,
+                available.get(each.line_id),
+                alone.get(each.line_id),
+                texts.get(each.latest_id),
+            )
+            for each in rows
         ],
         unsent_changes=own and row.stored not in SET_BY_PEOPLE and bool(undecided(rows)),
         refused_line_count=sum(is_refused(each, own=own) for each in rows),
@@ -320,9 +359,11 @@ def _line(
     now: datetime,
     availability: AskAvailability | None,
     alone: AskAvailability | None,
+    redecided: Redecided | None,
 ) -> RequestLine:
     located, own = row.place_latitude is not None, side_of(row, principal) == "requesting"
     changed = changed_in(row) if row.asset_name is not None else []
+    text = None if redecided is None else other_text(redecided, to_owner=not own)
     return RequestLine(
         id=row.line_id,
         line_no=row.no,
@@ -353,7 +394,7 @@ def _line(
         submitted_at=row.line_submitted_at,
         decided_at=row.line_decided_at,
         # A line that was revised keeps its earlier decision, which no longer applies.
-        decision=_decision(row, principal) if row.latest_id and row.stored_status != LineStatus.DRAFT else None,
+        decision=_decision(row, principal, text) if row.latest_id and row.stored_status != LineStatus.DRAFT else None,
         automatic_aid=_automatic_aid(row),
         availability=availability,
         asset_changed=changed,
@@ -364,7 +405,7 @@ def _line(
         refused=_refusal(row),
         replaces_line_no=replaced.get(row.no),
         replaced_by_line_no=row.replaced_by_no if row.replaced_by_no in replaced else None,
-        allowed_actions=allowed_on_line(row, principal, now, availability, alone),
+        allowed_actions=allowed_on_line(row, principal, now, availability, alone, text),
     )
 
 
@@ -427,7 +468,7 @@ def _in_words(awaited: str, row: Row[Any]) -> str:
     return f"Somebody with the role {role} at {name} has to approve it."
 
 
-def _decision(row: Row[Any], principal: Principal) -> LineDecision:
+def _decision(row: Row[Any], principal: Principal, text: OtherText | None) -> LineDecision:
     to_owner = principal.agency_id == row.assisting_agency_id
     return LineDecision(
         id=row.latest_id,
@@ -436,6 +477,7 @@ def _decision(row: Row[Any], principal: Principal) -> LineDecision:
         agreement=agreement_of(row),
         reasons=list(parts_told(_said(row.decision).reasons, to_owner=to_owner)),
         evaluated_at=row.evaluated_at,
+        other_text=text,
     )
 
 

@@ -21,6 +21,8 @@ from registry.resources.assets.schemas.availability import AskAvailability
 from registry.resources.assets.tables import asset
 from registry.sharing.loans.queries.uncovered import WHY_UNCOVERED
 from registry.sharing.policy.decisions import Side
+from registry.sharing.policy.queries.other_texts import Redecided, by_other_texts, governed_otherwise, other_text
+from registry.sharing.policy.tables import policy_decision
 from registry.sharing.requests.need_rules import why_none_lent, why_not_free
 from registry.sharing.requests.queries.changed_assets import may_be_changed, waiting_changed_lines
 from registry.sharing.requests.queries.listing import APPROVAL_ROLES, awaits_answer, awaits_approval, awaits_reserving
@@ -116,7 +118,9 @@ def _statement(kinds: tuple[InboxKind, ...], whose: str) -> sa.Select[Any]:
             _requesting.c.name.label("requesting_name"),
             _assisting.c.name.label("assisting_name"),
             *HAVING,
+            sa.and_(found.c.waits_for == _K.ANSWER.value, governed_otherwise(policy_decision)).label("other_text"),
         )
+        .outerjoin(policy_decision, policy_decision.c.id == found.c.decision_id)
         .join(_requesting, _requesting.c.id == found.c.requesting_agency_id)
         .join(_assisting, _assisting.c.id == found.c.assisting_agency_id)
         .outerjoin(asset, asset.c.id == found.c.asset_id)
@@ -159,7 +163,9 @@ async def waiting_on_requests(read: Read, asked: Asked) -> list[InboxEntry]:
         changed = await waiting_changed_lines(read, asked)
     rows = [row for row in rows if row.waits_for != _K.ASSET_CHANGED]
     had = await _can_be_had(read, rows, asked)
-    return changed + [_entry(row, asked, had.get(row.line_id)) for row in rows]
+    governed = {row.decision_id for row in rows if row.other_text}
+    texts = await by_other_texts(read, asked.policies, governed, asked.as_of)
+    return changed + [_entry(row, asked, had.get(row.line_id), texts.get(row.decision_id)) for row in rows]
 
 
 async def _can_be_had(read: Read, rows: Sequence[Row[Any]], asked: Asked) -> dict[UUID, AskAvailability]:
@@ -178,7 +184,7 @@ async def _can_be_had(read: Read, rows: Sequence[Row[Any]], asked: Asked) -> dic
     return {row.line_id: each for row, each in zip(lent, found, strict=True)}
 
 
-def _entry(row: Row[Any], asked: Asked, had: AskAvailability | None) -> InboxEntry:
+def _entry(row: Row[Any], asked: Asked, had: AskAvailability | None, redecided: Redecided | None) -> InboxEntry:
     kind = InboxKind(row.waits_for)
     path = f"/v1/requests/{row.request_id}"
     assisting = asked.principal.agency_id == row.assisting_agency_id
@@ -210,6 +216,9 @@ def _entry(row: Row[Any], asked: Asked, had: AskAvailability | None) -> InboxEnt
             task = f"Only {had.free_quantity} of {row.quantity} are free then: lend fewer, or decline."
         else:
             task, action, no = f"It is not free: decline, or free it first. {gone}", decline, None
+    if redecided is not None and redecided.is_worse:
+        said = other_text(redecided, to_owner=assisting).reason
+        task, action, no = f"It is not lent as it was decided: decline, or agree anew. {said}", decline, None
     says_no = asked.whose == "me" and refusal(asked.principal, _NO_NEEDS[kind], [side]) is None
     return InboxEntry(
         id=row.line_id,

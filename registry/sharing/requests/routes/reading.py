@@ -13,6 +13,7 @@ from registry.platform.database.handles import Read
 from registry.platform.http.answers import Answer
 from registry.platform.ledger.schemas import HistoryQuery
 from registry.sharing.loans.queries.getting import loans_of_request
+from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.requests.queries import getting, listing
 from registry.sharing.requests.routes.answering import answer
 from registry.sharing.requests.schemas.given import RequestQuery
@@ -31,13 +32,15 @@ async def list_requests(
 
 @operation("get", "/requests/{request_id:uuid}", permission=Action.REQUESTS_READ, etag=True)
 async def get_request(
-    request_id: FromPath[UUID], read: Supplied[Read], caller: Supplied[Caller]
+    request_id: FromPath[UUID], read: Supplied[Read], caller: Supplied[Caller], policies: Supplied[PolicySet]
 ) -> Answer[ResourceRequest]:
     """Read one request with its lines, how they were decided, and the loans that answer them.
 
+    What another text of the agreement governs by now than it was decided by is weighed by that one (`other_text`).
+
     An assisting agency sees the lines that ask for its own assets, once they have been submitted.
     """
-    return answer(await getting.get_request(read, caller.principal, request_id, caller.now))
+    return answer(await getting.get_request(read, caller.principal, request_id, caller.now, policies))
 
 
 @operation("get", "/requests/{request_id:uuid}/history", permission=Action.LEDGER_READ, query=HistoryQuery)

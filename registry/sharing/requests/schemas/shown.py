@@ -16,6 +16,7 @@ from registry.sharing.loans.rules import DeclineReason, LoanStatus
 from registry.sharing.loans.schemas.shown import EndedBy, Lost, NoShow, WhyDeclined
 from registry.sharing.policy.decisions import DecisionReason, Outcome
 from registry.sharing.policy.facts import Priority
+from registry.sharing.policy.schemas.decided import OtherTextTold
 from registry.sharing.requests.rules import LineStatus, RequestStatus
 from registry.sharing.requests.schemas.needs import Need
 
@@ -51,6 +52,7 @@ class LineDecision(Struct, kw_only=True, frozen=True):
     agreement: AgreementReference | None
     reasons: list[DecisionReason]
     evaluated_at: Instant
+    other_text: OtherTextTold
 
 
 class AutomaticAidGiven(Struct, kw_only=True, frozen=True):

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
@@ -29,7 +28,6 @@ from registry.agreements.instruments.tables import agreement, agreement_party, a
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import earliest
-from registry.platform.kernel.time import day_starts_at
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _PARTS = (
@@ -87,8 +85,7 @@ async def departures(
     said: dict[UUID, date | None] = {}
     receipts: dict[UUID, list[NoticeReceipt]] = {}
     for agency_id, part in parts.items():
-        there = _there_then(row, texts, known, part, recorded)
-        bound_by = _bound_by(row, texts, there, parts, part, part.notice_counts_on)
+        bound_by = _bound_by(row, texts, known, parts, part, part.notice_counts_on)
         alone_at = _counted_from(row, bound_by, parts, part, part.notice_counts_on, now, part.withdrawal_notice_on)
         waits = awaited(bound_by, _on_record(parts, part, now))
         receipts[agency_id] = [
@@ -140,33 +137,6 @@ async def departures(
 
 Hands: TypeAlias = Mapping[UUID, Mapping[int, datetime]]
 """By party, and by the place of the text that it signed, from when that counts."""
-
-
-def _there_then(
-    row: Row[Any],
-    texts: Sequence[Row[Any]],
-    signed: Hands,
-    part: Row[Any],
-    recorded: Mapping[tuple[UUID, UUID], datetime],
-) -> Hands:
-    """As `signed`, without the hands of others that count from the day of the party's notice on and came after it.
-
-    To whom a notice goes is settled when it is given: who signs later that day was nobody to give it to.
-    """
-    at = part.notice_recorded_at
-    if part.notice_counts_on is None or at is None:
-        return signed
-    began = day_starts_at(part.notice_counts_on, ZoneInfo(row.time_zone))
-    return {
-        agency_id: its
-        if agency_id == part.agency_id
-        else {
-            n: since
-            for n, since in its.items()
-            if since < began or recorded.get((texts[n].version_id, agency_id), at) <= at
-        }
-        for agency_id, its in signed.items()
-    }
 
 
 def _known_then(

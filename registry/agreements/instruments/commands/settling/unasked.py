@@ -69,7 +69,7 @@ _CONSENTS = (
         agreement_consent.c.counts_from <= sa.bindparam("now", type_=agreement_consent.c.counts_from.type),
     )
 )
-_TOLD = ("newcomer_id", "agency_id", "since", "until", "by_clause")
+_TOLD = ("newcomer_id", "agency_id", "since", "until", "by_clause", "agreed_at")
 _KEPT = sa.select(*(agreement_unasked.c[name] for name in _TOLD)).where(agreement_unasked.c.agreement_id == _ID)
 _DELETE = agreement_unasked.delete().where(agreement_unasked.c.agreement_id == _ID)
 _INSERT = agreement_unasked.insert()
@@ -104,16 +104,23 @@ class _Newcomer(Struct, kw_only=True, frozen=True):
 def has_agreed(hands: Sequence[Hand], named_at: datetime, *, named_by_open: bool, in_text: bool = False) -> bool:
     """Whether a party lets one join that was named then, by what it signed; `hands` in the order of the texts.
 
-    By the last text that it had signed by then or, where it had signed none, the one that names it; or by one that it
-    has signed since. So it does by its hand to a text that names the newcomer, which one does that the text itself
-    names (`in_text`), and that was sent out since; that a draft is open to others lets nobody into the draft. Pure.
+    By the last text that it had signed by then or, where it had signed none, the one that names it. So it does by its
+    hand to a text that names the newcomer, which one does that the text itself names (`in_text`), and that was sent out
+    since; that a draft is open to others lets nobody into the draft. Pure.
     """
     if in_text and any(each.frozen_at is not None and each.frozen_at >= named_at for each in hands):
         return True
     before = [each.is_open for each in hands if each.recorded_at < named_at]
-    return (before[-1] if before else named_by_open and not in_text) or any(
-        each.is_open for each in hands if each.recorded_at >= named_at
-    )
+    return before[-1] if before else named_by_open and not in_text
+
+
+def agreed_since(hands: Sequence[Hand], named_at: datetime) -> datetime | None:
+    """From when a party lets one join for what is made then, by its hand to a text that lets others in; else None.
+
+    One that was there as it signed. It speaks of who may join, and not of what had been made before, for others than
+    these: so that stays kept until the party agrees to the newcomer itself, by its consent or its own proposal. Pure.
+    """
+    return min((each.recorded_at for each in hands if each.is_open and each.recorded_at >= named_at), default=None)
 
 
 async def rewrite_unasked(write: Write, agreement_id: UUID, now: datetime) -> None:
@@ -152,6 +159,7 @@ async def _unasked(read: Read, agreement_id: UUID, now: datetime) -> list[dict[s
                 "since": stay.since,
                 "until": stay.until,
                 "by_clause": each.by_clause,
+                "agreed_at": agreed_since(own, each.named_at),
             }
             for each in newcomers
             if each.agency_id != stay.agency_id

@@ -1117,6 +1117,7 @@ _table(
     sa.Column("since", Instant, primary_key=True),
     sa.Column("until", Instant),
     sa.Column("by_clause", sa.Boolean, nullable=False),
+    sa.Column("agreed_at", Instant),
 )
 
 _table(
