@@ -147,7 +147,7 @@ async def signed_ledger(service: Service) -> int:
     state = service.edge.app.state
     keys = LedgerKeys(SecretKeys(service.settings.secret_keys), service.settings.public_url)
     sealer = Sealer(state.database.read, partial(unit_of_work, state.database), keys, utc_now, every_seconds=0.0)
-    for _ in range(50):  # a turn may fall into one of the service's own sealer
+    for _ in range(500):  # a turn may fall into one of the service's own sealer
         await sealer.run()
         if not await sealer.unsealed_seconds() and sealer.state.checkpoint_size == sealer.state.tree_size:
             return sealer.state.checkpoint_size
