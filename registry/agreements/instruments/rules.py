@@ -396,8 +396,8 @@ def over_without_notice(part: Any, terminated_at: datetime | None, at: datetime)
     """
     over = earliest(part.lapsed_at, part.released_at, terminated_at)
     was_bound = part.joined_at is not None and part.joined_at <= at
-    has_left = part.leaves_at is not None and part.leaves_at <= at
-    return over if was_bound and not has_left and over is not None and over <= at else None
+    left_by_notice = part.leaves_at is not None and part.leaves_at <= at
+    return over if was_bound and not left_by_notice and over is not None and over <= at else None
 
 
 def notice_barred(

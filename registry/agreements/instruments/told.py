@@ -47,7 +47,7 @@ class PublicDays(Struct, kw_only=True, frozen=True):
             return TextStatus.ENDED
         return TextStatus.CURRENT if status is TextStatus.UPCOMING and self.text_starts_at <= at else status
 
-    def begins_at(self, status: Stage | DerivedStatus, now: datetime) -> datetime | None:
+    def begins_to_bind_at(self, status: Stage | DerivedStatus, now: datetime) -> datetime | None:
         """When it binds who has signed it, where a public day alone keeps it from that now; None else."""
         begins = None
         if status is DerivedStatus.NOT_YET_EFFECTIVE:
@@ -75,7 +75,7 @@ def status_then(status: Stage | DerivedStatus, days: PublicDays, now: datetime, 
         return DerivedStatus.EXPIRED
     if any(each.contains(at) for each in days.suspensions):
         return DerivedStatus.SUSPENDED
-    begins = days.begins_at(status, now)
+    begins = days.begins_to_bind_at(status, now)
     if not binds_some(status) and (begins is None or begins > at):
         return status
     if days.alone_at is not None and days.alone_at <= at:

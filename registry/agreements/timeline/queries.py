@@ -354,7 +354,7 @@ def _beginning(
     if not shown or found.starts_at is None or found.status not in {each.value for each in DerivedStatus}:
         return {}
     public = _public_days(found, found.starts_at, shown[0], leaving)
-    begins_at = public.begins_at(DerivedStatus(found.status), now)
+    begins_at = public.begins_to_bind_at(DerivedStatus(found.status), now)
     if begins_at is None or not binds_some(status_then(DerivedStatus(found.status), public, now, begins_at)):
         return {}
     gone = {agency_id: _gone_at(each) for agency_id, each in leaving.items() if each.joined_at}

@@ -16,6 +16,7 @@ from registry.agreements.instruments.told import PublicDays, alone_at, status_th
 from registry.platform.kernel.intervals import Interval
 from registry.platform.kernel.time import day_starts_at
 from tests.agreements.instruments.test_amendments import act
+from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import PROVISIONS, agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import agree_to_publish, consent
@@ -233,3 +234,26 @@ def test_fewer_than_two_are_left_when_the_last_but_one_leaves() -> None:
     assert alone_at([Part(0, 5), Part(0, None, 3), Part(0, None)]) == noon(5)
     assert alone_at([Part(0, 5), Part(0, None), Part(0, None)]) is None
     assert alone_at([Part(0, 5), Part(None, None)]) is None
+
+
+async def test_the_agreement_names_the_text_that_is_to_come_to_its_parties_alone(service: Service, cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, two, effective_on="2020-01-01")
+    path = f"{PATH}/{found['id']}"
+    assert found["next_text"] is None
+    for days in (40, 15):
+        day = str(today() + days * DAY)
+        await amended_on_paper(found, one, two, effective_on=day, signed_on="2025-06-01")
+    for party in (one, two):
+        now = await party.legal.done("GET", path)
+        assert (now["version_no"], now["next_text"]) == (1, {"version_no": 3, "starts_at": starts(15)})
+        later = await party.legal.done("GET", f"{path}?as_of={today() + 20 * DAY}T18:00:00Z")
+        assert (later["version_no"], later["next_text"]) == (3, {"version_no": 2, "starts_at": starts(40)})
+        last = await party.legal.done("GET", f"{path}?as_of={today() + 50 * DAY}T18:00:00Z")
+        assert (last["version_no"], last["next_text"]) == (2, None)
+
+
+async def test_a_text_that_is_the_first_to_come_is_the_one_shown(service: Service, cast: Cast) -> None:
+    day = str(today() + 15 * DAY)
+    found = await sign_agreement(service, cast.assisting, cast.requesting, effective_on=day)
+    assert (found["version_status"], found["version_no"], found["next_text"]) == ("upcoming", 1, None)

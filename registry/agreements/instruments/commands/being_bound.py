@@ -7,19 +7,16 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from registry.agreements.instruments.consent import NO_PART, OF_ANOTHER
+from registry.agreements.instruments.queries.parties import JOINED_AT
 from registry.agreements.instruments.queries.visibility import bound_by_now, still_bound
 from registry.agreements.instruments.rules import hand_barred
-from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.agreements.instruments.tables import agreement_party
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import WrongStatus
 
-_JOINED = sa.select(agreement_party.c.joined_at).where(
-    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
-    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
-)
-_BOUND = _JOINED.where(bound_by_now())  # `rules.unbound` says the same of a row that is read already
-_ASKED = _JOINED.where(still_bound())
-_PART = _JOINED.with_only_columns(
+_BOUND = JOINED_AT.where(bound_by_now())  # `rules.unbound` says the same of a row that is read already
+_ASKED = JOINED_AT.where(still_bound())
+_PART = JOINED_AT.with_only_columns(
     *(agreement_party.c[name] for name in ("joined_at", "leaves_at", "released_at", "lapsed_at"))
 )
 

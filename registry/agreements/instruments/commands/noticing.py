@@ -17,6 +17,7 @@ from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.delivery import NoticeDelivery, received_days, told_deliveries
 from registry.agreements.instruments.notice import Period, last_notice_day, needed_period, read_notice
 from registry.agreements.instruments.queries.governing import bound_on
+from registry.agreements.instruments.queries.parties import JOINED_AT
 from registry.agreements.instruments.receipt import BindingText, CountedOn, Receipts, awaited, counted_on, recipients
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -26,11 +27,6 @@ from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.intervals import earliest
 from registry.platform.kernel.time import civil_day, day_after, day_starts_at, last_day_before
-
-_JOINED_AT = sa.select(agreement_party.c.joined_at).where(
-    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
-    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
-)
 
 _SAID_SINCE = sa.select(sa.func.min(agreement_proposal.c.not_before, type_=agreement_party.c.joined_at.type)).where(
     agreement_proposal.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
@@ -79,7 +75,7 @@ async def joined_at_of(read: Read, agreement_id: UUID, agency_id: UUID) -> datet
     By its own word, as long as others have not agreed to its day: what it did in between is recorded in any order.
     """
     its = {"id": agreement_id, "agency_id": agency_id}
-    at: datetime | None = await read.value(_JOINED_AT, its)
+    at: datetime | None = await read.value(JOINED_AT, its)
     return None if at is None else earliest(at, await read.value(_SAID_SINCE, its))
 
 

@@ -188,7 +188,7 @@ def check_before_end(
     refuse(past_agreed_end(effective_on, expires_on, present, last_day, on_paper=on_paper, is_over=is_over))
 
 
-async def begins_at(read: Read, text: OpenText) -> datetime:
+async def text_begins_at(read: Read, text: OpenText) -> datetime:
     """The instant from which the text means to hold."""
     its = await read.first(_DATES, {"version_id": text.version_id})
     assert its is not None

@@ -46,6 +46,7 @@ from registry.agreements.instruments.queries.days import today_of, today_of_each
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.lapsing import expired, is_recorded
+from registry.agreements.instruments.queries.parties import JOINED_AT
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.relying import relied_on
 from registry.agreements.instruments.queries.visibility import is_asked, not_left
@@ -89,10 +90,6 @@ _CONSENTS = sa.select(_consent).where(_consent.c.proposal_id == sa.bindparam("pr
 _CONSENT = _consent.update().where(
     _consent.c.proposal_id == sa.bindparam("its_proposal", type_=_proposal.c.id.type),
     _consent.c.agency_id == sa.bindparam("its_agency", type_=_consent.c.agency_id.type),
-)
-_JOINED = sa.select(agreement_party.c.joined_at).where(
-    agreement_party.c.agreement_id == _ID,
-    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
 )
 _OF_PART = sa.select(*(agreement_party.c[name] for name in ("withdrawal_notice_on", "leaves_at"))).where(
     agreement_party.c.agreement_id == _ID,
@@ -458,13 +455,13 @@ async def acted_at(write: Write, caller: Caller, row: Row[Any], acted_on: date, 
 
 
 def began_at(day: date | None, acted: datetime | None, today: Today) -> datetime:
-    """From when what is proposed is to count: as `begins_at`, but of what happened on paper not before that."""
+    """From when what is proposed is to count: as `takes_effect_at`, but of what happened on paper not before that."""
     if acted is None or day is None:
-        return begins_at(day, today)
+        return takes_effect_at(day, today)
     return max(day_starts_at(day, ZoneInfo(today.agreement_zone)), acted)
 
 
-def begins_at(effective_on: date | None, today: Today) -> datetime:
+def takes_effect_at(effective_on: date | None, today: Today) -> datetime:
     """When that day begins by the agreement's clocks; at once where it has begun, or none is given.
 
     Raises RuleBroken for a day that is over.
@@ -501,7 +498,7 @@ async def consent(
     day = proposal.not_before
     if proposal.successor_id is not None:  # of who signed the other text, its hand to that is the yes
         part = {"id": proposal.successor_id, "agency_id": caller.agency_id}
-        day = max(day, await write.value(_JOINED, part) or day)
+        day = max(day, await write.value(JOINED_AT, part) or day)
     at = consents_from(day, reported_at, of_a_day=of_a_day, now=caller.now)
     await write.run(_CONSENT, {**its, "counts_from": at})
     told = {"proposal_id": str(proposal_id), "agency_id": str(caller.agency_id), "kind": proposal.kind, "note": note}

@@ -19,10 +19,10 @@ from registry.agreements.instruments.commands.noticing import check_was_bound, n
 from registry.agreements.instruments.commands.open_text import (
     OpenText,
     advanced_text,
-    begins_at,
     check_agreed_end,
     open_text,
     own_text,
+    text_begins_at,
     waiting_paper,
 )
 from registry.agreements.instruments.commands.proposing import drop_unsaid_end, propose_departure
@@ -517,7 +517,7 @@ async def _text_to_sign(write: Write, caller: Caller, row: Row[Any], new: NewRep
     if await write.value(_SIGNED, {"version_id": text.version_id, "agency_id": new.agency_id}) is not None:
         raise Conflict("That party has signed this version already.", "already_signed")
     its = (row.id, new.agency_id, signed_at)
-    begins = await begins_at(write, text)
+    begins = await text_begins_at(write, text)
     await check_hand(write, *its, of_bound=text.of_bound, begins_at=begins, reported=True)
     return text
 

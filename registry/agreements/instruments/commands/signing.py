@@ -21,10 +21,10 @@ from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.open_text import (
     OpenText,
     advanced_text,
-    begins_at,
     check_agreed_end,
     open_text,
     own_text,
+    text_begins_at,
     waiting_paper,
 )
 from registry.agreements.instruments.commands.settling.dated_back import OwnAct
@@ -36,6 +36,7 @@ from registry.agreements.instruments.consent import ReportedKind
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.let_in import open_since
+from registry.agreements.instruments.queries.parties import JOINED_AT
 from registry.agreements.instruments.queries.signing_power import also_needed_on
 from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.rules import (
@@ -105,12 +106,6 @@ _OPEN_SIGNATURES = (
         agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
         agreement_signature.c.id.is_(None),
     )
-)
-
-
-_JOINED = sa.select(agreement_party.c.joined_at).where(
-    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
-    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
 )
 
 
@@ -215,7 +210,7 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
     await check_agreed_end(write, row, text, caller.now)
     await check_not_given_up(write, row, text.version_id, paper.signed_on, signed_at)
     # Else who had left before it begins could read it for its own word alone.
-    begins = await begins_at(write, text)
+    begins = await text_begins_at(write, text)
     await check_hand(write, row.id, agency_id, signed_at, of_bound=text.of_bound, begins_at=begins)
     recorded = await existed(write, text, paper.signed_on, today)
     await check_shown(write, text, agency_id, paper, paper.signed_on, today)
@@ -331,7 +326,7 @@ async def join(write: Write, agreement_id: UUID, agency_id: UUID, joined_at: dat
 
     What is older may be entered later: the first counts, whatever the order.
     """
-    known = await write.value(_JOINED, {"id": agreement_id, "agency_id": agency_id})
+    known = await write.value(JOINED_AT, {"id": agreement_id, "agency_id": agency_id})
     if known is None or joined_at < known:
         await write.run(_JOIN, {"its_id": agreement_id, "its_agency": agency_id, "joined_at": joined_at})
 

@@ -14,11 +14,11 @@ from registry.agreements.instruments.commands.holding import ToldToSome, advance
 from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of
 from registry.agreements.instruments.commands.proposing import (
     NewProposal,
-    begins_at,
     check_none_open,
     done,
     propose,
     report_consents,
+    takes_effect_at,
 )
 from registry.agreements.instruments.commands.settling.departed import parts_of
 from registry.agreements.instruments.commands.settling.proposed import bound_now
@@ -107,7 +107,11 @@ async def supersede(
     at = max(row.starts_at, own.counts_from if recorded else caller.now)
     if supersession.effective_on is not None:
         zone = ZoneInfo(row.time_zone)
-        at = day_starts_at(supersession.effective_on, zone) if recorded else begins_at(supersession.effective_on, today)
+        at = (
+            day_starts_at(supersession.effective_on, zone)
+            if recorded
+            else takes_effect_at(supersession.effective_on, today)
+        )
         joined_at = await joined_at_of(write, row.id, caller.agency_id)
         assert joined_at is not None, "who is not bound was refused"
         its_day = supersession.effective_on

@@ -15,12 +15,12 @@ from registry.agreements.instruments.commands.proposing import (
     NewProposal,
     acted_at,
     began_at,
-    begins_at,
     check_none_open,
     check_on_paper,
     done,
     propose,
     report_consents,
+    takes_effect_at,
 )
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind
 from registry.agreements.instruments.notice import Period, read_notice
@@ -136,7 +136,7 @@ def _by_right(
         if dated < otherwise_at:
             return msgspec.structs.replace(new, not_before=dated, otherwise_at=otherwise_at)
         return msgspec.structs.replace(new, not_before=dated, agreed_at=dated)
-    at = runs_out if termination.effective_on is None else begins_at(termination.effective_on, today)
+    at = runs_out if termination.effective_on is None else takes_effect_at(termination.effective_on, today)
     if at < runs_out:
         last = last_day_before(runs_out, today.agreement_zone)
         detail = f"Notice of {counted(days, 'day')} given today runs through {last}, not less. {today}"

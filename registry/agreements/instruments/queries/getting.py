@@ -14,6 +14,7 @@ from registry.agreements.instruments.days import Days, own_days
 from registry.agreements.instruments.delivered import about_deliveries, about_receipts
 from registry.agreements.instruments.disputed import about_contested
 from registry.agreements.instruments.ends import last_day_of
+from registry.agreements.instruments.histories import TextWindow
 from registry.agreements.instruments.in_force import TextStatus, text_at
 from registry.agreements.instruments.notice import Notice, read_notice
 from registry.agreements.instruments.pausing import BindingTerms
@@ -103,6 +104,7 @@ from registry.agreements.instruments.schemas.shown import (
     Provision,
     Successor,
     SuspensionPeriod,
+    TextToCome,
 )
 from registry.agreements.instruments.schemas.words import AgreementStatus
 from registry.agreements.instruments.term_days import renewal_of, term_day
@@ -220,7 +222,7 @@ async def get_agreement(
     )
     begins_at = None
     if ahead:
-        begins_at = public.begins_at(status, now)
+        begins_at = public.begins_to_bind_at(status, now)
         status, text_status = status_then(status, public, now, at), public.text_then(text_status, at)
         until, lapses_at = (each if each is not None and each <= now else None for each in (until, lapses_at))
         lapses_at = earliest(lapses_at, public.alone_at)
@@ -453,6 +455,7 @@ async def get_agreement(
         suspensions=[SuspensionPeriod(start=s.start, end=s.end) for s in suspensions],
         version_no=row.version_no,
         version_status=text_status,
+        next_text=_next_text(held, numbers, window, stands_at) if whole else None,
         version_kind=row.its_kind,
         version_effective_on=row.its_effective_on,
         version_sha256=row.sha256 if whole else None,
@@ -475,6 +478,16 @@ async def get_agreement(
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _next_text(
+    held: Sequence[TextWindow], numbers: Sequence[int], shown: TextWindow | None, at: datetime
+) -> TextToCome | None:
+    """The text that is to come next after the one that is shown at that instant."""
+    its = next((each for each in held if each.start > at and each != shown), None)
+    if shown is None or shown.start > at or its is None:
+        return None
+    return TextToCome(version_no=numbers[its.text], starts_at=its.start)
 
 
 def _binds(version_no: int, then: Sequence[BoundThen]) -> bool:

@@ -50,6 +50,11 @@ from registry.platform.kernel.time import civil_day
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _VERSION = sa.bindparam("version_id", type_=agreement_version.c.id.type)
+JOINED_AT = sa.select(agreement_party.c.joined_at).where(
+    agreement_party.c.agreement_id == _ID,
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+)
+"""Since when a party is bound, or will be by what is reported of it; NULL where it is not."""
 _AT = sa.bindparam("at", type_=agreement.c.starts_at.type)
 _window, _bound_by = agreement_party_window, agreement_version.alias("bound_by")
 _paused = (

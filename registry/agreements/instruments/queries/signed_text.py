@@ -140,6 +140,7 @@ async def as_signed(read: Read, principal: Principal, row: Row[Any], at: datetim
         suspensions=[],
         version_no=row.version_no,
         version_status=TextStatus.UNEXECUTED,
+        next_text=None,
         version_kind=row.its_kind,
         version_effective_on=row.its_effective_on,
         version_sha256=row.sha256,

@@ -208,6 +208,13 @@ EndsOn = Annotated[
 ]
 
 
+class TextToCome(Struct, kw_only=True, frozen=True):
+    """A version that takes the place of the one that is shown, and from when."""
+
+    version_no: int
+    starts_at: Annotated[Instant, Meta(description="When its first day begins where the agreement is.")]
+
+
 class SuspensionPeriod(Struct, kw_only=True, frozen=True):
     """From when until when the agreement bound nobody; `end` is null while it lasts."""
 
@@ -316,6 +323,14 @@ class Agreement(Struct, kw_only=True, frozen=True):
             "`upcoming`: none is yet, and it is the first to come. `unexecuted`: none was ever executed. "
             "In public it is said of the version shown by itself: `current` while it is the text, or binds two parties "
             "still, whatever others of them amended."
+        ),
+    ]
+    next_text: Annotated[
+        TextToCome | None,
+        Meta(
+            description="The executed version that is the text next after `as_of`, for the parties, by what has taken "
+            "effect of what is reported; who has not signed it stays bound by its own. Null where none is to come, "
+            "where none is yet (`version_status` `upcoming`: then it is the one shown), and in public."
         ),
     ]
     version_kind: VersionKind

@@ -49,7 +49,7 @@ _INSTANT = policy_decision.c.starts_at.type
 _NOW = sa.bindparam("now", type_=_INSTANT)
 
 
-def begins_at(starts_at: sa.ColumnElement[datetime]) -> sa.ColumnElement[datetime]:
+def governed_from(starts_at: sa.ColumnElement[datetime]) -> sa.ColumnElement[datetime]:
     """The instant whose text governs: when it begins, or the bind `now` where that has come."""
     return sa.case((starts_at > _NOW, starts_at), else_=_NOW)
 
@@ -59,7 +59,7 @@ def governed_otherwise(made: sa.FromClause) -> sa.ColumnElement[bool]:
 
     `made` has the columns of a decision or a loan.
     """
-    return governed_by_another(made, begins_at(made.c.starts_at))
+    return governed_by_another(made, governed_from(made.c.starts_at))
 
 
 @cache
@@ -67,7 +67,7 @@ def _statement() -> sa.Select[Any]:
     """Each decision with the agreements that bind the two as it begins, by the texts that do, a row for each."""
     made, version = policy_decision, agreement_version
     mine, theirs, both = bound_at(
-        "then", made.c.requesting_agency_id, made.c.assisting_agency_id, begins_at(made.c.starts_at)
+        "then", made.c.requesting_agency_id, made.c.assisting_agency_id, governed_from(made.c.starts_at)
     )
     its, other, now_too = bound_at("now", made.c.requesting_agency_id, made.c.assisting_agency_id, _NOW)
     binds_now = (
