@@ -5,8 +5,9 @@ from uuid import UUID
 from litestar import Router
 from litestar.params import FromPath
 
-from registry.outcomes.metrics.queries import scores
-from registry.outcomes.metrics.schemas import AgreementScorecard, MetricReport, MetricsQuery, ScorecardQuery
+from registry.outcomes.metrics.queries import answers, scores
+from registry.outcomes.metrics.schemas.answers import MetricAnswer, MetricListQuery, MetricPage, MetricQuery
+from registry.outcomes.metrics.schemas.scores import AgreementScorecard, MetricReport, MetricsQuery, ScorecardQuery
 from registry.platform.access.operations import Supplied, operation
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
@@ -14,14 +15,42 @@ from registry.platform.database.handles import Read
 from registry.platform.http.answers import Answer
 
 
+@operation("get", "/metrics", permission=Action.METRICS_READ, query=MetricListQuery)
+async def list_metrics(filters: Supplied[MetricListQuery]) -> Answer[MetricPage]:
+    """List the metrics: what each counts of what, by which clock, without what, and from which source it comes."""
+    return Answer(answers.list_metrics(filters))
+
+
 @operation(
     "get",
-    "/metrics",
+    "/metrics/{metric_key:str}",
+    permission=Action.METRICS_READ,
+    query=MetricQuery,
+    problems=("metric_ahead", "metric_not_by", "unknown_time_zone", "window_too_long"),
+)
+async def get_metric(
+    metric_key: FromPath[str],
+    read: Supplied[Read],
+    filters: Supplied[MetricQuery],
+    caller: Supplied[Caller],
+) -> Answer[MetricAnswer]:
+    """Measure one thing for the own agency, over time or by what was shared with whom.
+
+    Every figure has what it was counted from and a 95 % interval; where there was nothing to count it is null. It
+    stands beside that of the period before, and their difference has an interval too, or is not given. Periods are
+    those of the time zone asked for: days and longer ones from local midnight, weeks from Monday.
+    """
+    return Answer(await answers.get_metric(read, caller, metric_key, filters))
+
+
+@operation(
+    "get",
+    "/scorecard",
     permission=Action.METRICS_READ,
     query=MetricsQuery,
     problems=("unknown_time_zone", "window_too_long"),
 )
-async def get_sharing_metrics(
+async def get_scorecard(
     read: Supplied[Read], filters: Supplied[MetricsQuery], caller: Supplied[Caller]
 ) -> Answer[MetricReport]:
     """Measure how well sharing works for the own agency.
@@ -51,4 +80,4 @@ async def get_agreement_scorecard(
     return Answer(await scores.get_scorecard(read, caller, agreement_id, filters))
 
 
-router = Router(path="/v1", route_handlers=[get_sharing_metrics, get_agreement_scorecard])
+router = Router(path="/v1", route_handlers=[list_metrics, get_metric, get_scorecard, get_agreement_scorecard])
