@@ -272,6 +272,21 @@ def metrics() -> None:
     """What is counted, and how."""
 
 
+@metrics.command(name="rebuild")
+@click.option("--check", is_flag=True, help="Change nothing; fail if the sums stand otherwise.")
+def metrics_rebuild(check: bool) -> None:
+    """Make the daily sums of metrics anew from what they are counted from.
+
+    \b
+    Examples:
+      registry metrics rebuild --check
+      registry metrics rebuild
+    """
+    from registry.cli import metrics_of
+
+    metrics_of.rebuild_metrics(check=check)
+
+
 @metrics.command(name="page")
 @click.option("--write", metavar="PATH", help="Write the page there instead of printing it.")
 def metrics_page(write: str | None) -> None:

@@ -5,9 +5,10 @@ from uuid import UUID
 from litestar import Router
 from litestar.params import FromPath
 
-from registry.outcomes.metrics.queries import answers, scores
+from registry.outcomes.metrics.queries import answers, scores, totals
 from registry.outcomes.metrics.schemas.answers import MetricAnswer, MetricListQuery, MetricPage, MetricQuery
 from registry.outcomes.metrics.schemas.scores import AgreementScorecard, MetricReport, MetricsQuery, ScorecardQuery
+from registry.outcomes.metrics.schemas.totals import MetricTotals, MetricTotalsQuery
 from registry.platform.access.operations import Supplied, operation
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
@@ -60,6 +61,18 @@ async def get_scorecard(
     return Answer(await scores.get_metrics(read, caller, filters))
 
 
+@operation("get", "/scorecard/totals", permission=Action.METRICS_READ, query=MetricTotalsQuery)
+async def get_scorecard_totals(
+    read: Supplied[Read], filters: Supplied[MetricTotalsQuery], caller: Supplied[Caller]
+) -> Answer[MetricTotals]:
+    """Measure everything that adds up over any number of whole days, for the own agency or under one agreement.
+
+    From the daily sums, which follow the sealed ledger within seconds: fast, however long the time. Days are those of
+    UTC; for periods of another time zone, or as of an instant, ask for a metric by its key.
+    """
+    return Answer(await totals.get_totals(read, caller, filters))
+
+
 @operation(
     "get",
     "/agreements/{agreement_id:uuid}/scorecard",
@@ -80,4 +93,6 @@ async def get_agreement_scorecard(
     return Answer(await scores.get_scorecard(read, caller, agreement_id, filters))
 
 
-router = Router(path="/v1", route_handlers=[list_metrics, get_metric, get_scorecard, get_agreement_scorecard])
+router = Router(
+    path="/v1", route_handlers=[list_metrics, get_metric, get_scorecard, get_scorecard_totals, get_agreement_scorecard]
+)

@@ -7,7 +7,8 @@ Zou and Donner (2008) for the difference of two counts.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -16,6 +17,11 @@ _Z = 1.959963984540054
 _TAIL = 0.025
 # Two intervals of 97.5 % hold both at once in 95 % of cases at least (Bonferroni).
 _TAIL_OF_TWO = _TAIL / 2
+ERROR: Final = 0.01
+"""How far a percentile taken from buckets may be from the exact one, relative to it."""
+ZERO: Final = -(2**30)
+"""The bucket of nothing at all."""
+_SMALLEST: Final = 1e-6
 
 
 class Share(msgspec.Struct, kw_only=True, frozen=True):
@@ -182,4 +188,47 @@ def _square_and_add(this: Interval, that: Interval) -> Interval:
         value=difference,
         low=difference - math.hypot(this.value - this.low, that.high - that.value),
         high=difference + math.hypot(this.high - this.value, that.value - that.low),
+    )
+
+
+_GAMMA: Final = (1 + ERROR) / (1 - ERROR)
+_LOG_GAMMA: Final = math.log(_GAMMA)
+
+
+def bucket_of(value: float) -> int:
+    """The bucket of a value, of which the bucket's own value differs by 1 % at most (DDSketch, Masson et al. 2019).
+
+    Numbers of values by bucket add up in any order, also in a database. Nothing, and what is too small to measure, is
+    in `ZERO`. Raises ValueError for a negative value.
+    """
+    if value < 0:
+        raise ValueError(f"{value} is negative")
+    return ZERO if value < _SMALLEST else math.ceil(math.log(value) / _LOG_GAMMA)
+
+
+def bucket_value(bucket: int) -> float:
+    """The value that stands for all of a bucket."""
+    return 0.0 if bucket == ZERO else 2.0 * _GAMMA**bucket / (1 + _GAMMA)
+
+
+def quantile_of_buckets(buckets: Mapping[int, int], percent: int) -> Quantile:
+    """As `quantile`, of numbers of values by bucket: each figure within 1 % of the exact one."""
+    n = sum(buckets.values())
+    low, high = interval_ranks(n, percent)
+    if not n:
+        return Quantile(percent=percent, n=0, value=None, low=None, high=None)
+    ranks = (-(-n * percent // 100), low, high)
+    at: dict[int, float] = {}
+    below = 0
+    for bucket in sorted(buckets):
+        below += buckets[bucket]
+        for rank in ranks:
+            if rank is not None and rank <= below:
+                at.setdefault(rank, bucket_value(bucket))
+    return Quantile(
+        percent=percent,
+        n=n,
+        value=at[ranks[0]],
+        low=None if low is None else at[low],
+        high=None if high is None else at[high],
     )

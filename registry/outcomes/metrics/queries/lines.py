@@ -23,7 +23,7 @@ from registry.outcomes.metrics.facts import LineFact, LoanFact, Unavailable
 from registry.outcomes.metrics.rules import Stretch
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
-from registry.platform.kernel.time import Window
+from registry.platform.kernel.time import EARLIEST, LATEST, Window
 from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.tables import ledger_event
 from registry.resources.allocations.rules import AllocationKind
@@ -138,6 +138,18 @@ async def load_loans(read: Read, filters: frozenset[str], parameters: Mapping[st
     return [_loan(row) for row in await read.all_slowly(_loans_statement(filters), parameters)]
 
 
+async def lines_of_requests(read: Read, request_ids: Sequence[UUID]) -> list[tuple[UUID, LineFact]]:
+    """The lines of these requests, each with its request. What was not answered counts once that is recorded."""
+    rows = await read.all_slowly(_LINES_OF, {"ids": list(request_ids), "as_of": EARLIEST})
+    return [(row.request_id, _line(row)) for row in rows]
+
+
+async def loans_by_id(read: Read, loan_ids: Sequence[UUID]) -> list[tuple[UUID, LoanFact]]:
+    """These loans as they stand, each with its id."""
+    rows = await read.all_slowly(_LOANS_OF, {"ids": list(loan_ids), "as_of": LATEST})
+    return [(row.id, _loan(row)) for row in rows]
+
+
 async def load_unavailable(read: Read, filters: frozenset[str], parameters: Mapping[str, object]) -> Unavailable:
     """When the assets of these loans could not be had."""
     changes = await read.all_slowly(_service_status_changes(filters), parameters)
@@ -248,8 +260,8 @@ def _equals(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
     return column == sa.bindparam(name, type_=_ID)
 
 
-@cache
-def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
+def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
+    """All lines that count, and the criteria by which they are filtered."""
     ground = sa.func.coalesce(loan.c.agreement_id, policy_decision.c.agreement_id, type_=_ID)
     rejecting = policy_decision.alias("rejecting")
     rejected_by = (
@@ -287,6 +299,7 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
     }
     statement = (
         sa.select(
+            request_line.c.request_id,
             request_line.c.submitted_at,
             # That it was given up later does not change that it was refused.
             sa.case(
@@ -317,12 +330,21 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
             .outerjoin(loan, loan.c.id == LIVE_LOAN)
         )
         .where(
-            request_line.c.submitted_at >= _FROM,
-            request_line.c.submitted_at < _TO,
+            request_line.c.submitted_at.is_not(None),
             # What is needed of whichever agency counts by what is offered for it and decided.
             sa.or_(request_line.c.need.is_(None), request_line.c.decision_id.is_not(None), unanswered),
-            *(criteria[name] for name in sorted(filters)),
         )
+    )
+    return statement, criteria
+
+
+@cache
+def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
+    statement, criteria = _lines()
+    statement = statement.where(
+        request_line.c.submitted_at >= _FROM,
+        request_line.c.submitted_at < _TO,
+        *(criteria[name] for name in sorted(filters)),
     )
     # Each side by its own index; no line has the same agency on both sides.
     return sa.union_all(
@@ -384,9 +406,10 @@ def _accepted(column: sa.ColumnElement[Any], *criteria: sa.ColumnElement[bool]) 
     )
 
 
-@cache
-def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
+def _loans() -> sa.Select[Any]:
+    """All loans."""
     names = (
+        "id",
         "status",
         "starts_at",
         "due_when_returned_at",
@@ -414,28 +437,34 @@ def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
         "agreement_id",
         "category",
     )
-    return (
-        sa.select(
-            *(loan.c[name] for name in names),
-            due_back().label("due_at"),
-            disputed_at(TimedAct.DISPATCH).label("other_dispatched_at"),
-            disputed_at(TimedAct.RECEIVE).label("other_arrived_at"),
-            disputed_at(TimedAct.RETURN).label("other_returned_at"),
-            _accepted(loan_extension.c.answered_at).label("extended_at"),
-            _accepted(loan_extension.c.previous_end_at, loan_extension.c.answered_at > _AS_OF).label(
-                "due_before_extension_at"
-            ),
-            sa.and_(_bound(loan.c.requesting_agency_id), _bound(loan.c.assisting_agency_id)).label("in_force"),
-            request.c.id.label("request_id"),
-            request.c.incident_number,
-        )
-        .select_from(
-            loan.join(policy_decision, policy_decision.c.id == loan.c.decision_id)
-            .outerjoin(request_line, request_line.c.decision_id == loan.c.root_decision_id)
-            .outerjoin(request, request.c.id == request_line.c.request_id)
-        )
-        .where(*_loan_criteria(filters))
+    return sa.select(
+        *(loan.c[name] for name in names),
+        due_back().label("due_at"),
+        disputed_at(TimedAct.DISPATCH).label("other_dispatched_at"),
+        disputed_at(TimedAct.RECEIVE).label("other_arrived_at"),
+        disputed_at(TimedAct.RETURN).label("other_returned_at"),
+        _accepted(loan_extension.c.answered_at).label("extended_at"),
+        _accepted(loan_extension.c.previous_end_at, loan_extension.c.answered_at > _AS_OF).label(
+            "due_before_extension_at"
+        ),
+        sa.and_(_bound(loan.c.requesting_agency_id), _bound(loan.c.assisting_agency_id)).label("in_force"),
+        request.c.id.label("request_id"),
+        request.c.incident_number,
+    ).select_from(
+        loan.join(policy_decision, policy_decision.c.id == loan.c.decision_id)
+        .outerjoin(request_line, request_line.c.decision_id == loan.c.root_decision_id)
+        .outerjoin(request, request.c.id == request_line.c.request_id)
     )
+
+
+@cache
+def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
+    return _loans().where(*_loan_criteria(filters))
+
+
+_IDS: Final = sa.bindparam("ids", type_=_ID, expanding=True)
+_LINES_OF: Final = _lines()[0].where(request_line.c.request_id.in_(_IDS))
+_LOANS_OF: Final = _loans().where(loan.c.id.in_(_IDS))
 
 
 @cache

@@ -1,13 +1,14 @@
 """The facts of obligations, decisions and agreements: each by one statement, for the viewer's agency alone."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.queries.visibility import is_party, shared_with
 from registry.agreements.instruments.tables import agreement, agreement_party_window, agreement_version
@@ -33,35 +34,48 @@ async def load_obligations(
     read: Read, filters: frozenset[str], parameters: Mapping[str, object]
 ) -> list[ObligationFact]:
     """The obligations due in the window that the agency owes or is owed."""
-    return [
-        ObligationFact(
-            due_at=row.due_at,
-            met_at=row.occurred_at if row.status == ObligationStatus.MET.value else None,
-            is_settled=row.status in _SETTLED,
-            requesting_agency_id=row.requesting_agency_id,
-            assisting_agency_id=row.assisting_agency_id,
-            agreement_id=row.agreement_id,
-            category=row.category,
-            purpose=row.purpose,
-        )
-        for row in await read.all_slowly(_obligations_statement(filters), parameters)
-    ]
+    return [_obligation(row) for row in await read.all_slowly(_obligations_statement(filters), parameters)]
 
 
 async def load_decisions(read: Read, filters: frozenset[str], parameters: Mapping[str, object]) -> list[DecisionFact]:
     """The first decisions on what was asked for in the window."""
-    return [
-        DecisionFact(
-            decided_at=row.evaluated_at,
-            outcome=row.outcome,
-            requesting_agency_id=row.requesting_agency_id,
-            assisting_agency_id=row.assisting_agency_id,
-            agreement_id=row.agreement_id,
-            category=row.category,
-            purpose=row.purpose,
-        )
-        for row in await read.all_slowly(_decisions_statement(filters), parameters)
-    ]
+    return [_decision(row) for row in await read.all_slowly(_decisions_statement(filters), parameters)]
+
+
+async def obligations_of_loans(read: Read, loan_ids: Sequence[UUID]) -> list[tuple[UUID, ObligationFact]]:
+    """The obligations of these loans, each with its loan."""
+    return [(row.loan_id, _obligation(row)) for row in await read.all_slowly(_OBLIGATIONS_OF, {"ids": list(loan_ids)})]
+
+
+async def decisions_of_requests(read: Read, request_ids: Sequence[UUID]) -> list[tuple[UUID, DecisionFact]]:
+    """The first decisions on the lines of these requests, each with its request."""
+    rows = await read.all_slowly(_DECISIONS_OF, {"ids": list(request_ids)})
+    return [(row.request_id, _decision(row)) for row in rows]
+
+
+def _obligation(row: Row[Any]) -> ObligationFact:
+    return ObligationFact(
+        due_at=row.due_at,
+        met_at=row.occurred_at if row.status == ObligationStatus.MET.value else None,
+        is_settled=row.status in _SETTLED,
+        requesting_agency_id=row.requesting_agency_id,
+        assisting_agency_id=row.assisting_agency_id,
+        agreement_id=row.agreement_id,
+        category=row.category,
+        purpose=row.purpose,
+    )
+
+
+def _decision(row: Row[Any]) -> DecisionFact:
+    return DecisionFact(
+        decided_at=row.evaluated_at,
+        outcome=row.outcome,
+        requesting_agency_id=row.requesting_agency_id,
+        assisting_agency_id=row.assisting_agency_id,
+        agreement_id=row.agreement_id,
+        category=row.category,
+        purpose=row.purpose,
+    )
 
 
 async def load_agreements(read: Read, filters: frozenset[str], parameters: Mapping[str, object]) -> list[AgreementFact]:
@@ -103,40 +117,42 @@ def _criteria(
     return [known[name] for name in sorted(filters)]
 
 
+_SIDES: Final = ("requesting_agency_id", "assisting_agency_id")
+_IDS: Final = sa.bindparam("ids", type_=_ID, expanding=True)
+_OBLIGATIONS: Final = sa.select(
+    *(obligation.c[name] for name in ("loan_id", "due_at", "occurred_at", "status", "agreement_id")),
+    *(loan.c[name] for name in (*_SIDES, "category", "purpose")),
+).select_from(obligation.join(loan, loan.c.id == obligation.c.loan_id))
+_OBLIGATIONS_OF: Final = _OBLIGATIONS.where(obligation.c.loan_id.in_(_IDS))
+_DECISIONS: Final = (
+    sa.select(
+        *(policy_decision.c[name] for name in ("evaluated_at", "outcome", "agreement_id", "purpose", *_SIDES)),
+        *(request_line.c[name] for name in ("category", "request_id")),
+    )
+    .select_from(policy_decision.join(request_line, request_line.c.decision_id == policy_decision.c.id))
+    .where(policy_decision.c.action_at == "request")
+)
+_DECISIONS_OF: Final = _DECISIONS.where(request_line.c.request_id.in_(_IDS))
+
+
 @cache
 def _obligations_statement(filters: frozenset[str]) -> sa.Select[Any]:
-    return (
-        sa.select(
-            *(obligation.c[name] for name in ("due_at", "occurred_at", "status", "agreement_id")),
-            *(loan.c[name] for name in ("requesting_agency_id", "assisting_agency_id", "category", "purpose")),
-        )
-        .select_from(obligation.join(loan, loan.c.id == obligation.c.loan_id))
-        .where(
-            sa.or_(obligation.c.owing_agency_id == _VIEWER, obligation.c.owed_agency_id == _VIEWER),
-            obligation.c.due_at >= _FROM,
-            obligation.c.due_at < _TO,
-            *_criteria(filters, obligation, loan.c.category, loan),
-        )
+    return _OBLIGATIONS.where(
+        sa.or_(obligation.c.owing_agency_id == _VIEWER, obligation.c.owed_agency_id == _VIEWER),
+        obligation.c.due_at >= _FROM,
+        obligation.c.due_at < _TO,
+        *_criteria(filters, obligation, loan.c.category, loan),
     )
 
 
 @cache
 def _decisions_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
-    sides = ("requesting_agency_id", "assisting_agency_id")
-    statement = (
-        sa.select(
-            *(policy_decision.c[name] for name in ("evaluated_at", "outcome", "agreement_id", "purpose", *sides)),
-            request_line.c.category,
-        )
-        .select_from(policy_decision.join(request_line, request_line.c.decision_id == policy_decision.c.id))
-        .where(
-            policy_decision.c.action_at == "request",
-            policy_decision.c.evaluated_at >= _FROM,
-            policy_decision.c.evaluated_at < _TO,
-            *_criteria(filters, policy_decision, request_line.c.category, policy_decision),
-        )
+    statement = _DECISIONS.where(
+        policy_decision.c.evaluated_at >= _FROM,
+        policy_decision.c.evaluated_at < _TO,
+        *_criteria(filters, policy_decision, request_line.c.category, policy_decision),
     )
-    return sa.union_all(*(statement.where(policy_decision.c[side] == _VIEWER) for side in sides))
+    return sa.union_all(*(statement.where(policy_decision.c[side] == _VIEWER) for side in _SIDES))
 
 
 @cache
