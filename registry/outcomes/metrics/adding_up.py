@@ -10,10 +10,15 @@ from registry.outcomes.metrics.defining import Count, Definition, MetricSource, 
 from registry.outcomes.metrics.definitions import DEFINITIONS
 from registry.outcomes.metrics.facts import DecisionFact, LineFact, LoanFact, ObligationFact
 from registry.outcomes.metrics.statistics import bucket_of
-from registry.outcomes.metrics.tables import NOWHERE, OBSERVED, ONCE
 from registry.platform.kernel.time import EARLIEST, LATEST, civil_day
 
 MILLIONTHS: Final = 1_000_000
+NOWHERE: Final = UUID(int=0)
+"""In place of an agreement, or an agency, where there is none."""
+OBSERVED: Final = "observed"
+"""The `part` under which the buckets of durations stand."""
+ONCE: Final = "once "
+"""What the `part` of a thing that counts once begins with."""
 
 Key: TypeAlias = tuple[str, date, UUID, UUID, UUID, str, str, str, int]
 """Metric, day, agreement, requesting and assisting agency, category, purpose, part, bucket: a row of `metric_day`."""

@@ -6,6 +6,7 @@ from litestar import Router
 from litestar.params import FromPath
 
 from registry.outcomes.metrics.queries import answers, scores, totals
+from registry.outcomes.metrics.report import POLICY, report_csv, report_page
 from registry.outcomes.metrics.schemas.answers import MetricAnswer, MetricListQuery, MetricPage, MetricQuery
 from registry.outcomes.metrics.schemas.scores import AgreementScorecard, MetricReport, MetricsQuery, ScorecardQuery
 from registry.outcomes.metrics.schemas.totals import MetricTotals, MetricTotalsQuery
@@ -13,7 +14,7 @@ from registry.platform.access.operations import Supplied, operation
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
-from registry.platform.http.answers import Answer
+from registry.platform.http.answers import Answer, CsvAnswer, HtmlAnswer
 
 
 @operation("get", "/metrics", permission=Action.METRICS_READ, query=MetricListQuery)
@@ -73,6 +74,26 @@ async def get_scorecard_totals(
     return Answer(await totals.get_totals(read, caller, filters))
 
 
+@operation("get", "/scorecard/totals.html", permission=Action.METRICS_READ, query=MetricTotalsQuery)
+async def get_scorecard_page(
+    read: Supplied[Read], filters: Supplied[MetricTotalsQuery], caller: Supplied[Caller]
+) -> HtmlAnswer:
+    """Show the totals as a page that needs nothing else, to be printed for who decides on money and agreements.
+
+    A chart of the shares with their intervals, and a table of every figure with what it was counted from; legible in
+    black and white, and by ear.
+    """
+    return HtmlAnswer(report_page(await totals.get_totals(read, caller, filters)), policy=POLICY)
+
+
+@operation("get", "/scorecard/totals.csv", permission=Action.METRICS_READ, query=MetricTotalsQuery)
+async def get_scorecard_table(
+    read: Supplied[Read], filters: Supplied[MetricTotalsQuery], caller: Supplied[Caller]
+) -> CsvAnswer:
+    """Download the totals as a table: one row for each metric, with its interval and what it was counted from."""
+    return CsvAnswer(report_csv(await totals.get_totals(read, caller, filters)), filename="scorecard")
+
+
 @operation(
     "get",
     "/agreements/{agreement_id:uuid}/scorecard",
@@ -94,5 +115,14 @@ async def get_agreement_scorecard(
 
 
 router = Router(
-    path="/v1", route_handlers=[list_metrics, get_metric, get_scorecard, get_scorecard_totals, get_agreement_scorecard]
+    path="/v1",
+    route_handlers=[
+        list_metrics,
+        get_metric,
+        get_scorecard,
+        get_scorecard_totals,
+        get_scorecard_page,
+        get_scorecard_table,
+        get_agreement_scorecard,
+    ],
 )

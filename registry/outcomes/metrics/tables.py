@@ -1,18 +1,8 @@
 """What was counted of each request and loan, its sums by day, and how far the ledger was followed."""
 
-from typing import Final
-from uuid import UUID
-
 import sqlalchemy as sa
 
 from registry.platform.database.types import Civil, Json, Uuid, table
-
-NOWHERE: Final = UUID(int=0)
-"""In place of an agreement, or an agency, where there is none."""
-OBSERVED: Final = "observed"
-"""The `part` under which the buckets of durations stand."""
-ONCE: Final = "once "
-"""What the `part` of a thing that counts once begins with."""
 
 metric_cursor = table(
     "metric_cursor",

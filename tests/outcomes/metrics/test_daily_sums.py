@@ -1,10 +1,14 @@
 """The daily sums follow the ledger, and are those made from nothing and those counted straight from the tables."""
 
+import csv
+import io
 import random
+import re
 from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
+from xml.etree import ElementTree as ET
 
 import pytest
 import sqlalchemy as sa
@@ -187,6 +191,31 @@ async def test_strangers_are_told_no_sums_of_others(cast: Cast) -> None:
     assert_problem(await pair.assisting.service.anonymous.get("/v1/scorecard/totals"), 401)
     assert_problem(await pair.assisting.service.operator.get("/v1/scorecard/totals"), 403, "forbidden")
     assert_problem(await stranger.get("/v1/scorecard/totals?from=2025-02-30"), 400)
+
+
+async def test_the_totals_are_a_page_for_the_eye_and_the_ear_and_a_table(cast: Cast) -> None:
+    pair = await two_months(cast)
+    await follow(pair.assisting.service)
+    days = "from=2025-03-01&to=2025-04-30"
+    page = await pair.assisting.auditor.get(f"/v1/scorecard/totals.html?{days}")
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    chart = ET.fromstring(page.text[page.text.index("<svg") : page.text.index("</svg>") + 6])
+    assert chart.get("role") == "img"
+    told = {each.get("id", ""): each.text or "" for each in chart if each.tag in ("title", "desc")}
+    assert list(told) == chart.get("aria-labelledby", "").split()
+    assert "Line fill rate 50.0 %" in told["chart-description"]
+    cells = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in re.findall(r"<tr>.*?</tr>", page.text)]
+    assert ["Line fill rate, in %", "50.0 %*", "18.8 % to 81.2 %", "3", "6", "6"] in cells
+    assert "<script" not in page.text
+    table = await pair.assisting.auditor.get(f"/v1/scorecard/totals.csv?{days}")
+    assert table.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(table.text.removeprefix("\ufeff"))))
+    (row,) = (row for row in rows if row["key"] == "line_fill_rate")
+    assert (row["value"], row["numerator"], row["denominator"], row["n"]) == ("0.5", "3.0", "6.0", "6")
+    assert len(rows) == len(ADDED)
+    empty = await cast.stranger.auditor.get(f"/v1/scorecard/totals.html?{days}")
+    assert "nothing to count" in empty.text
 
 
 def test_a_percentile_from_buckets_is_within_its_error_of_the_exact_one() -> None:

@@ -572,7 +572,9 @@ LOAN_ROWS = {
     **_each("waive_obligation", "obligations:waive", "obligation"),
     **_each("list_obligation_history", "ledger:read", "obligation"),
 }
-METRIC_ROWS = _each("list_metrics get_metric get_scorecard get_scorecard_totals", "metrics:read")
+METRIC_ROWS = _each(
+    "list_metrics get_metric get_scorecard get_scorecard_totals get_scorecard_page get_scorecard_table", "metrics:read"
+)
 
 OPERATIONS: Mapping[str, Operation] = {
     **SERVICE,
@@ -684,6 +686,8 @@ IDS_IN_QUERIES: tuple[tuple[str, str, str], ...] = (
     ("get_scorecard", "requesting_agency_id", "agency"),
     ("get_metric", "agreement_id", "agreement"),
     ("get_scorecard_totals", "agreement_id", "agreement"),
+    ("get_scorecard_page", "agreement_id", "agreement"),
+    ("get_scorecard_table", "agreement_id", "agreement"),
     ("get_metric", "partner_agency_id", "agency"),
     ("get_metric", "assisting_agency_id", "agency"),
     ("get_metric", "requesting_agency_id", "agency"),

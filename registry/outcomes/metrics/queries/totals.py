@@ -8,13 +8,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 from msgspec import Struct
 
-from registry.outcomes.metrics.adding_up import MILLIONTHS, adds_up
+from registry.outcomes.metrics.adding_up import MILLIONTHS, OBSERVED, ONCE, adds_up
 from registry.outcomes.metrics.defining import FEW, Definition, MetricDirection, MetricKind
 from registry.outcomes.metrics.definitions import DEFINITIONS
 from registry.outcomes.metrics.schemas.answers import MetricMeasure, MetricPart
 from registry.outcomes.metrics.schemas.totals import MetricTotal, MetricTotals, MetricTotalsQuery
 from registry.outcomes.metrics.statistics import Quantile, count, quantile_of_buckets, share
-from registry.outcomes.metrics.tables import OBSERVED, ONCE, metric_cursor, metric_day
+from registry.outcomes.metrics.tables import metric_cursor, metric_day
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta, Struct, field
 
 from registry.outcomes.metrics.schemas.answers import MetricMeasure
-from registry.platform.kernel.time import Instant
+from registry.platform.kernel.time import CivilDate, Instant
 
 
 class MetricTotal(Struct, kw_only=True, frozen=True):
@@ -37,8 +37,8 @@ class MetricTotals(Struct, kw_only=True, frozen=True):
 class MetricTotalsQuery(Struct, kw_only=True, frozen=True):
     """Which days, and of which agreement."""
 
-    from_: Annotated[date | None, Meta(description="The first day, of UTC; from the beginning if left out.")] = field(
-        name="from", default=None
+    from_: Annotated[CivilDate | None, Meta(description="The first day, of UTC; from the beginning if left out.")] = (
+        field(name="from", default=None)
     )
-    to: Annotated[date | None, Meta(description="The last day, of UTC, included; today if left out.")] = None
+    to: Annotated[CivilDate | None, Meta(description="The last day, of UTC, included; today if left out.")] = None
     agreement_id: UUID | None = None
