@@ -10,6 +10,7 @@ from typing import Any
 from registry.agreements.documents.commands import Files, sweep
 from registry.agreements.instruments.commands.holding import settle_all_due
 from registry.directory.clients.commands.signing import forget_what_is_over
+from registry.outcomes.metrics.commands import follow_all
 from registry.platform.access.denials import Denial, Denials
 from registry.platform.access.keys import LOOK_SECONDS
 from registry.platform.access.known import record_sightings
@@ -59,6 +60,7 @@ NOTICES_SECONDS = 20.0
 WEBHOOKS_SECONDS, WEBHOOKS_LATE_SECONDS = 0.5, 60.0
 WITNESSES_SECONDS, WITNESSES_LATE_SECONDS = 5.0, 120.0
 FAN_OUT_SECONDS = 1.0
+METRICS_SECONDS, METRICS_LATE_SECONDS = 5.0, 300.0
 SEAL_SECONDS, SEAL_LATE_SECONDS = 0.1, 60.0
 
 
@@ -116,6 +118,12 @@ def recurring_tasks(
             late_after_seconds=WEBHOOKS_LATE_SECONDS,
         ),
         Task(name=NOTICES, interval_seconds=NOTICES_SECONDS, run=teller.run, when_due=True),
+        Task(
+            name="metrics",
+            interval_seconds=METRICS_SECONDS,
+            run=_follower(database),
+            late_after_seconds=METRICS_LATE_SECONDS,
+        ),
         Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files), when_due=True),
     ]
 
@@ -166,6 +174,13 @@ def _expirer(database: Database, policies: PolicySet) -> Any:
 def _releaser(database: Database) -> Any:
     async def run() -> None:
         await release_all_due(database.read(), partial(unit_of_work, database), utc_now())
+
+    return run
+
+
+def _follower(database: Database) -> Any:
+    async def run() -> None:
+        await follow_all(database.read(), partial(unit_of_work, database))
 
     return run
 

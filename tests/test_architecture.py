@@ -96,7 +96,7 @@ PURE_PARTS = {
     "sharing/notices": {"page", "writing"},
     "sharing/requests": {"need_rules"},
     "sharing/sheets": {"page", "qr"},
-    "outcomes/metrics": {"scoring"},
+    "outcomes/metrics": {"adding_up", "defining", "facts", "measuring", "page", "report", "scoring", "statistics"},
 }
 # What else a room has, and why. There is no `helpers` among them.
 EXCEPTIONS = {
@@ -112,6 +112,7 @@ EXCEPTIONS = {
     "agreements/checks/lists": "checklists that are shipped as files",
     "agreements/tracker/profiles": "profiles of published lists that are shipped as files",
     "agreements/tracker/statuses": "what status words mean, shipped as a file to which an operator adds",
+    "outcomes/metrics/definitions": "a module for each metric, so that another one is another file",
     "resources/search/further": "searches to try beside the one that was asked, which the list answers as well",
     "sharing/policy/cedar": "policy sets, read from a directory that an operator may name",
     "sharing/policy/apart": "starts the process in which an agency's set is examined",

@@ -814,7 +814,8 @@ async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(s
         "/v1/capabilities?capability=language&limit=200",
         "/v1/assets?category=k9&limit=200",
         "/v1/assets?lendable=false&limit=200",
-        "/v1/metrics?to=2026-06-01T00:00:00Z",
+        "/v1/scorecard?to=2026-06-01T00:00:00Z",
+        "/v1/metrics/time_to_decision?to=2026-06-01T00:00:00Z&group_by=partner",
         "/v1/agreements/search?q=among&limit=200",
         "/v1/agreements/search?q=a*&limit=200",
     ]

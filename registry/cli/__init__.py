@@ -267,6 +267,41 @@ def events(write: str | None) -> None:
     publishing.publish_events(write)
 
 
+@main.group()
+def metrics() -> None:
+    """What is counted, and how."""
+
+
+@metrics.command(name="rebuild")
+@click.option("--check", is_flag=True, help="Change nothing; fail if the sums stand otherwise.")
+def metrics_rebuild(check: bool) -> None:
+    """Make the daily sums of metrics anew from what they are counted from.
+
+    \b
+    Examples:
+      registry metrics rebuild --check
+      registry metrics rebuild
+    """
+    from registry.cli import metrics_of
+
+    metrics_of.rebuild_metrics(check=check)
+
+
+@metrics.command(name="page")
+@click.option("--write", metavar="PATH", help="Write the page there instead of printing it.")
+def metrics_page(write: str | None) -> None:
+    """Tell of each metric what it counts of what, by which clock, without what, and from which source it comes.
+
+    \b
+    Examples:
+      registry metrics page
+      registry metrics page --write docs/metrics.md
+    """
+    from registry.cli import publishing
+
+    publishing.publish_metrics(write)
+
+
 @main.command(name="serve")
 @click.option(
     "--migrate", "first", is_flag=True, help="Bring the database up to date first, as `registry migrate` does."

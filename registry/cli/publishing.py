@@ -1,4 +1,4 @@
-"""`registry openapi`, `law`, `events` and `policy test`: what depends on the code alone, not on a database."""
+"""What depends on the code alone, not on a database: `registry openapi`, `law`, `events`, `metrics page`, policies."""
 
 import asyncio
 import sys
@@ -11,6 +11,8 @@ import yaml
 
 from registry.app import create_app
 from registry.cli.session import reporting_errors
+from registry.outcomes.metrics.definitions import DEFINITIONS
+from registry.outcomes.metrics.page import metrics_page
 from registry.platform.http.openapi import check_examples
 from registry.platform.ledger.page import events_page
 from registry.platform.settings import load
@@ -70,6 +72,11 @@ def publish_vocabulary(policies: Path, write: str | None) -> None:
     except ValueError as error:
         raise click.ClickException(f"{policies / SCHEMA}: {error}") from None
     _publish(page, write)
+
+
+def publish_metrics(write: str | None) -> None:
+    """Print the page about the metrics, or write it to a path."""
+    _publish(metrics_page(DEFINITIONS), write)
 
 
 def _publish(page: str, write: str | None) -> None:

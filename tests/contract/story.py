@@ -928,8 +928,13 @@ async def _notices(story: Story, person: Caller) -> None:
 
 
 async def _outcomes(story: Story, police: Agency, agreement: str) -> None:
-    await story.do(police.auditor, "get_sharing_metrics", from_="2026-07-01T00:00:00Z", to="2026-08-01T00:00:00Z")
+    await story.do(police.auditor, "get_scorecard", from_="2026-07-01T00:00:00Z", to="2026-08-01T00:00:00Z")
+    await story.do(police.auditor, "list_metrics", limit=3)
+    await story.do(police.auditor, "get_scorecard_totals", from_="2026-07-01", to="2026-07-31")
+    await story.do(police.auditor, "get_scorecard_page", from_="2026-07-01", to="2026-07-31")
+    await story.do(police.auditor, "get_scorecard_table", from_="2026-07-01", to="2026-07-31")
     days = {"from_": "2026-07-01T00:00:00Z", "to": "2026-08-01T00:00:00Z"}
+    await story.do(police.auditor, "get_metric", "line_fill_rate", **days)
     await story.do(police.auditor, "get_agreement_scorecard", agreement, **days)
 
 

@@ -44,6 +44,7 @@ OTHER_ORDER = {
     "list_inbox": "urgency",
     "list_import_rows": "row",
     "list_capabilities": "distance",
+    "list_metrics": "key",
 }
 pytestmark = pytest.mark.xdist_group("lists")  # one worker fills them, once for each database
 

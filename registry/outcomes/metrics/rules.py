@@ -1,168 +1,84 @@
-"""The arithmetic of metrics: shares and quantiles with 95 % intervals, months, hours.
+"""The periods of a time zone over which metrics are counted, and the hours of assets."""
 
-Every figure includes the counts from which it was computed, and is None where there was nothing to count: a rate of
-zero and no rate are different.
-"""
-
-import math
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from registry.platform.kernel.time import day_starts_at
+from registry.platform.kernel.time import add_months, day_starts_at
 
-# The 97.5 % point of the standard normal distribution: two-sided 95 %.
-_Z = 1.959963984540054
-_TAIL = 0.025
-
-
-class Share(msgspec.Struct, kw_only=True, frozen=True):
-    """A part of a whole with its 95 % Wilson interval; value and interval are None for an empty whole."""
-
-    numerator: int
-    denominator: int
-    value: float | None
-    low: float | None
-    high: float | None
+Grain: TypeAlias = Literal["day", "week", "month", "quarter", "year"]
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
-class Quantile(msgspec.Struct, kw_only=True, frozen=True):
-    """A percentile of `n` observations with its distribution-free 95 % interval.
-
-    A bound is None where so few observations cannot bound the percentile on that side.
-    """
-
-    percent: int
-    n: int
-    value: float | None
-    low: float | None
-    high: float | None
-
-
-class Month(msgspec.Struct, kw_only=True, frozen=True):
-    """A calendar month of a time zone as the instants [starts_at, ends_at)."""
+class Period(msgspec.Struct, kw_only=True, frozen=True):
+    """A day, week (from Monday, ISO 8601), month, quarter or year of a time zone as instants [starts_at, ends_at)."""
 
     label: str
     starts_at: datetime
     ends_at: datetime
 
 
-def share(numerator: int, denominator: int) -> Share:
-    """`numerator` out of `denominator`. Raises ValueError when it is not a part of it.
+def period_of(at: datetime, zone: ZoneInfo, grain: Grain) -> Period:
+    """The period of `zone` that contains the instant `at`.
 
-    The interval is Wilson's score interval (1927): it stays within 0 and 1 and keeps its level for small counts and for
-    shares near 0 and 1, where the usual approximation does not.
-    """
-    if not 0 <= numerator <= denominator:
-        raise ValueError(f"{numerator} is no part of {denominator}")
-    if denominator == 0:
-        return Share(numerator=0, denominator=0, value=None, low=None, high=None)
-    value, n, z2 = numerator / denominator, denominator, _Z * _Z
-    centre = (value + z2 / (2 * n)) / (1 + z2 / n)
-    reach = _Z / (1 + z2 / n) * math.sqrt(value * (1 - value) / n + z2 / (4 * n * n))
-    # At the ends the bound is known exactly, and computing it could differ by a rounding error.
-    low = 0.0 if numerator == 0 else centre - reach
-    high = 1.0 if numerator == denominator else centre + reach
-    return Share(numerator=numerator, denominator=denominator, value=value, low=low, high=high)
-
-
-def quantile(values: Iterable[float], percent: int) -> Quantile:
-    """The `percent` percentile: the smallest observation with at least that part of all at or below it.
-
-    It is always a value that occurred, and the same as `percentile_disc` in SQL; of an even number of
-    observations the median is the lower of the two in the middle. Raises ValueError unless `percent` is 1 to
-    99.
-    """
-    ordered = sorted(values)
-    low, high = interval_ranks(len(ordered), percent)
-    if not ordered:
-        return Quantile(percent=percent, n=0, value=None, low=None, high=None)
-    return Quantile(
-        percent=percent,
-        n=len(ordered),
-        value=ordered[-(-len(ordered) * percent // 100) - 1],
-        low=None if low is None else ordered[low - 1],
-        high=None if high is None else ordered[high - 1],
-    )
-
-
-def interval_ranks(n: int, percent: int) -> tuple[int | None, int | None]:
-    """Ranks, from 1, of the observations that enclose the `percent` percentile with at least 95 % confidence.
-
-    The number of observations below the percentile is binomial whatever the distribution; each tail is cut
-    where its exact probability is at most 2.5 %. A side on which even the extreme observation does not reach
-    that is None: the median needs 6 observations, p90 has an upper bound from 36 on. Raises ValueError unless
-    `percent` is 1 to 99.
-    """
-    if not 1 <= percent <= 99:
-        raise ValueError(f"{percent} is no percentile from 1 to 99")
-    return _lower_rank(n, percent / 100), _upper_rank(n, percent / 100)
-
-
-def _lower_rank(n: int, p: float) -> int | None:
-    """The largest rank r with P(Binomial(n, p) < r) <= 2.5 %."""
-    below, rank = 0.0, 0
-    for successes, probability in _binomial(n, p):
-        below += probability
-        if below > _TAIL:
-            break
-        rank = successes + 1
-    return rank or None
-
-
-def _upper_rank(n: int, p: float) -> int | None:
-    """The smallest rank r with P(Binomial(n, p) >= r) <= 2.5 %; computed as the lower one from the other end."""
-    rank = _lower_rank(n, 1 - p)
-    return None if rank is None else n + 1 - rank
-
-
-def _binomial(n: int, p: float) -> Iterable[tuple[int, float]]:
-    """Numbers of successes with their probability, in order, omitting a lower tail of less than 1e-30 in total."""
-    first = max(0, math.floor(n * p - 12 * math.sqrt(n * p * (1 - p)) - 12))
-    log_choose = math.lgamma(n + 1) - math.lgamma(first + 1) - math.lgamma(n - first + 1)
-    probability = math.exp(log_choose + first * math.log(p) + (n - first) * math.log1p(-p))
-    for successes in range(first, n + 1):
-        yield successes, probability
-        probability *= (n - successes) / (successes + 1) * p / (1 - p)
-
-
-def month_of(at: datetime, zone: ZoneInfo) -> Month:
-    """The month of `zone` that contains the instant `at`.
-
-    A month runs from the first instant of its first day to that of the next month's, so each instant has
-    exactly one, also where clocks go back from the first day of a month into the last day of the one before.
+    It runs from the first instant of its first day to that of the next one's, so each instant has exactly one, also
+    where clocks go back from the first day of a month into the last day of the one before.
     """
     local = at.astimezone(zone)
-    month = _month(local.year, local.month, zone)
-    return month if at < month.ends_at else _next(month, zone)
+    first = _first_day(date(local.year, local.month, local.day), grain)
+    period = _period(first, zone, grain)
+    return period if at < period.ends_at else _period(_next_day(first, grain), zone, grain)
 
 
-def months(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[Month, ...]:
-    """The months of `zone` that the window [start, end) touches, whole and in order."""
-    found: list[Month] = []
+def periods(start: datetime, end: datetime, zone: ZoneInfo, grain: Grain) -> tuple[Period, ...]:
+    """The periods of `zone` that the window [start, end) touches, whole and in order."""
+    found: list[Period] = []
     if start < end:
-        found.append(month_of(start, zone))
+        found.append(period_of(start, zone, grain))
+        local = found[0].starts_at.astimezone(zone)
+        first = _first_day(date(local.year, local.month, local.day), grain)
         while found[-1].ends_at < end:
-            found.append(_next(found[-1], zone))
+            first = _next_day(first, grain)
+            found.append(_period(first, zone, grain))
     return tuple(found)
 
 
-def _month(year: int, month: int, zone: ZoneInfo) -> Month:
-    first = date(year, month, 1)
-    after = date(year + month // 12, month % 12 + 1, 1)
-    return Month(
-        label=f"{year:04d}-{month:02d}",
-        starts_at=day_starts_at(first, zone),
-        ends_at=day_starts_at(after, zone),
+def period_before(period: Period, zone: ZoneInfo, grain: Grain) -> Period:
+    """The period before that one."""
+    return period_of(period.starts_at - timedelta(microseconds=1), zone, grain)
+
+
+def _first_day(day: date, grain: Grain) -> date:
+    if grain == "day":
+        return day
+    if grain == "week":
+        return day - timedelta(days=day.weekday())
+    months = _MONTHS[grain]
+    return date(day.year, (day.month - 1) // months * months + 1, 1)
+
+
+def _next_day(first: date, grain: Grain) -> date:
+    """The first day of the next period."""
+    if grain in _MONTHS:
+        return add_months(first, _MONTHS[grain])
+    return first + timedelta(days=7 if grain == "week" else 1)
+
+
+def _period(first: date, zone: ZoneInfo, grain: Grain) -> Period:
+    week = first.isocalendar()
+    label = {
+        "day": first.isoformat(),
+        "week": f"{week.year:04d}-W{week.week:02d}",
+        "month": f"{first.year:04d}-{first.month:02d}",
+        "quarter": f"{first.year:04d}-Q{(first.month + 2) // 3}",
+        "year": f"{first.year:04d}",
+    }[grain]
+    return Period(
+        label=label, starts_at=day_starts_at(first, zone), ends_at=day_starts_at(_next_day(first, grain), zone)
     )
-
-
-def _next(month: Month, zone: ZoneInfo) -> Month:
-    year, number = int(month.label[:4]), int(month.label[5:])
-    return _month(year + number // 12, number % 12 + 1, zone)
 
 
 Stretch: TypeAlias = tuple[datetime, datetime | None, int]

@@ -10,15 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.outcomes.metrics.rules import (
-    Stretch,
-    interval_ranks,
-    month_of,
-    months,
-    quantile,
-    share,
-    utilisation,
-)
+from registry.outcomes.metrics.rules import Grain, Stretch, period_before, period_of, periods, utilisation
+from registry.outcomes.metrics.statistics import interval_ranks, quantile, share
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START = datetime(2026, 7, 4, 18, tzinfo=UTC)
@@ -145,10 +138,10 @@ class TestMonths:
         [("UTC", "2026-03"), ("America/New_York", "2026-02"), ("Asia/Kathmandu", "2026-03")],
     )
     def test_the_same_instant_lies_in_different_months(self, zone: str, label: str) -> None:
-        assert month_of(datetime(2026, 3, 1, 2, tzinfo=UTC), ZoneInfo(zone)).label == label
+        assert period_of(datetime(2026, 3, 1, 2, tzinfo=UTC), ZoneInfo(zone), "month").label == label
 
     def test_the_change_of_the_clock_makes_march_an_hour_shorter(self) -> None:
-        march = month_of(datetime(2026, 3, 15, tzinfo=UTC), ZoneInfo("America/New_York"))
+        march = period_of(datetime(2026, 3, 15, tzinfo=UTC), ZoneInfo("America/New_York"), "month")
         assert march.ends_at - march.starts_at == timedelta(days=31, hours=-1)
 
     def test_where_clocks_go_back_from_the_first_of_a_month_its_bucket_has_begun_all_the_same(self) -> None:
@@ -157,23 +150,51 @@ class TestMonths:
         first_midnight = datetime(2009, 11, 1, 2, 30, tzinfo=UTC)
         half_past_eleven_again = first_midnight + timedelta(minutes=30)
         assert half_past_eleven_again.astimezone(st_johns).month == 10
-        assert month_of(first_midnight, st_johns).label == "2009-11"
-        assert month_of(half_past_eleven_again, st_johns).label == "2009-11"
+        assert period_of(first_midnight, st_johns, "month").label == "2009-11"
+        assert period_of(half_past_eleven_again, st_johns, "month").label == "2009-11"
 
     @given(
         at=st.integers(-20 * 365 * 24 * 60, 220 * 365 * 24 * 60).map(lambda m: EPOCH + timedelta(minutes=m)),
         zone=st.sampled_from(ZONES).map(ZoneInfo),
     )
     def test_each_instant_lies_in_its_month_and_months_follow_without_a_gap(self, at: datetime, zone: ZoneInfo) -> None:
-        assert month_of(at, zone).starts_at <= at < month_of(at, zone).ends_at
-        year = months(at, at + timedelta(days=400), zone)
-        assert year[0] == month_of(at, zone)
+        assert period_of(at, zone, "month").starts_at <= at < period_of(at, zone, "month").ends_at
+        year = periods(at, at + timedelta(days=400), zone, "month")
+        assert year[0] == period_of(at, zone, "month")
         assert all(a.ends_at == b.starts_at for a, b in pairwise(year))
         assert year[-1].starts_at < at + timedelta(days=400) <= year[-1].ends_at
         assert len({month.label for month in year}) == len(year) in {14, 15}
 
+    @pytest.mark.parametrize(
+        ("grain", "label", "before"),
+        [
+            ("day", "2026-01-01", "2025-12-31"),
+            ("week", "2026-W01", "2025-W52"),
+            ("month", "2026-01", "2025-12"),
+            ("quarter", "2026-Q1", "2025-Q4"),
+            ("year", "2026", "2025"),
+        ],
+    )
+    def test_each_period_is_named_and_has_one_before_it(self, grain: Grain, label: str, before: str) -> None:
+        zone = ZoneInfo("America/Chicago")
+        found = period_of(datetime(2026, 1, 1, 12, tzinfo=UTC), zone, grain)
+        assert (found.label, period_before(found, zone, grain).label) == (label, before)
+        assert period_before(found, zone, grain).ends_at == found.starts_at
+
+    @given(
+        at=st.integers(0, 150 * 365 * 24 * 60).map(lambda m: EPOCH + timedelta(minutes=m)),
+        zone=st.sampled_from(ZONES).map(ZoneInfo),
+        grain=st.sampled_from(["day", "week", "quarter", "year"]),
+    )
+    def test_a_longer_period_is_made_of_whole_days(self, at: datetime, zone: ZoneInfo, grain: Grain) -> None:
+        period = period_of(at, zone, grain)
+        days = periods(period.starts_at, period.ends_at, zone, "day")
+        assert period.starts_at <= at < period.ends_at
+        assert (days[0].starts_at, days[-1].ends_at) == (period.starts_at, period.ends_at)
+        assert all(a.ends_at == b.starts_at for a, b in pairwise(days))
+
     def test_an_empty_window_touches_no_month(self) -> None:
-        assert months(START, START, ZoneInfo("UTC")) == ()
+        assert periods(START, START, ZoneInfo("UTC"), "month") == ()
 
 
 hours = st.integers(-3, 15)

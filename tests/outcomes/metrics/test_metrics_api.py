@@ -8,7 +8,7 @@ import pytest
 from registry.agreements.instruments.commands.ending import suspend
 from registry.agreements.instruments.schemas.given import OwnSuspension
 from registry.outcomes.metrics.queries.scores import get_metrics
-from registry.outcomes.metrics.schemas import MetricsQuery, Scores
+from registry.outcomes.metrics.schemas.scores import MetricsQuery, Scores
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.resources.assets.commands.servicing import change_service_status
@@ -29,7 +29,7 @@ SPAN = "from=2025-03-01T00:00:00Z&to=2025-05-01T00:00:00Z"
 
 async def groups(caller: Caller, query: str = "group_by=none") -> dict[str | None, dict[str, Any]]:
     """The scores by key."""
-    report = await caller.done("GET", f"/v1/metrics?{SPAN}&{query}")
+    report = await caller.done("GET", f"/v1/scorecard?{SPAN}&{query}")
     return {group["key"]: group["scores"] for group in report["groups"]}
 
 
@@ -276,7 +276,7 @@ async def test_a_scorecard_is_for_parties(cast: Cast) -> None:
     assert_problem(await cast.stranger.legal.get(f"/v1/agreements/{public['id']}/scorecard"), 403, "forbidden")
     anonymous = cast.assisting.service.anonymous
     assert_problem(await anonymous.get(f"/v1/agreements/{public['id']}/scorecard"), 401)
-    assert_problem(await cast.assisting.service.operator.get("/v1/metrics"), 403, "forbidden")
+    assert_problem(await cast.assisting.service.operator.get("/v1/scorecard"), 403, "forbidden")
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ async def test_a_scorecard_is_for_parties(cast: Cast) -> None:
     ],
 )
 async def test_a_window_or_zone_that_cannot_be_is_named(cast: Cast, query: str, status: int, parameter: str) -> None:
-    problem = assert_problem(await cast.requesting.coordinator.get(f"/v1/metrics?{query}"), status)
+    problem = assert_problem(await cast.requesting.coordinator.get(f"/v1/scorecard?{query}"), status)
     assert problem["errors"][0]["parameter"] == parameter
 
 

@@ -572,7 +572,9 @@ LOAN_ROWS = {
     **_each("waive_obligation", "obligations:waive", "obligation"),
     **_each("list_obligation_history", "ledger:read", "obligation"),
 }
-METRIC_ROWS = _each("get_sharing_metrics", "metrics:read")
+METRIC_ROWS = _each(
+    "list_metrics get_metric get_scorecard get_scorecard_totals get_scorecard_page get_scorecard_table", "metrics:read"
+)
 
 OPERATIONS: Mapping[str, Operation] = {
     **SERVICE,
@@ -679,7 +681,14 @@ IDS_IN_QUERIES: tuple[tuple[str, str, str], ...] = (
     ("list_past_loans", "ids", "past_loan"),
     ("list_past_loans", "taken_over_by", "agency"),
     ("list_policy_previews", "policy_set_id", "policy_set"),
-    ("get_sharing_metrics", "agreement_id", "agreement"),
-    ("get_sharing_metrics", "assisting_agency_id", "agency"),
-    ("get_sharing_metrics", "requesting_agency_id", "agency"),
+    ("get_scorecard", "agreement_id", "agreement"),
+    ("get_scorecard", "assisting_agency_id", "agency"),
+    ("get_scorecard", "requesting_agency_id", "agency"),
+    ("get_metric", "agreement_id", "agreement"),
+    ("get_scorecard_totals", "agreement_id", "agreement"),
+    ("get_scorecard_page", "agreement_id", "agreement"),
+    ("get_scorecard_table", "agreement_id", "agreement"),
+    ("get_metric", "partner_agency_id", "agency"),
+    ("get_metric", "assisting_agency_id", "agency"),
+    ("get_metric", "requesting_agency_id", "agency"),
 )

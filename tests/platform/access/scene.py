@@ -107,6 +107,7 @@ class Scene(Struct, kw_only=True, frozen=True):
             template.replace("{version_no}", "1")
             .replace("{category_code}", thing_id or "k9")  # those that agencies add are things
             .replace("{checklist_code}", "general")
+            .replace("{metric_key}", "line_fill_rate")
             .replace("{standard_clause_code}", "liability.own_acts")
             .replace("{template_code}", "k9")
         )

@@ -284,7 +284,7 @@ async def test_what_is_recalled_is_overdue_everywhere_from_the_hour_of_its_recal
         listed = (await partners.requesting.coordinator.done("GET", "/v1/loans?overdue=true"))["items"]
         page = await partners.requesting.coordinator.done("GET", "/v1/inbox?limit=200")
         (entry,) = [each for each in page["items"] if each["subject"]["id"] == loan["id"]]
-        scores = (await partners.assisting.coordinator.done("GET", "/v1/metrics"))["groups"][0]["scores"]
+        scores = (await partners.assisting.coordinator.done("GET", "/v1/scorecard"))["groups"][0]["scores"]
         assert in_time["id"] not in {each["id"] for each in listed}
         assert [each["overdue"] for each in listed if each["id"] == loan["id"]] in ([], [True])
         return seen["overdue"], loan["id"] in {each["id"] for each in listed}, entry["late"], scores["overdue"]
@@ -297,7 +297,7 @@ async def test_what_is_recalled_is_overdue_everywhere_from_the_hour_of_its_recal
     assert await said() == (True, True, True, 1)
     back = await step(partners.assisting, loan, "return")
     assert datetime.fromisoformat(back["due_when_returned_at"]) == now - timedelta(hours=1)
-    scores = (await partners.assisting.coordinator.done("GET", "/v1/metrics"))["groups"][0]["scores"]
+    scores = (await partners.assisting.coordinator.done("GET", "/v1/scorecard"))["groups"][0]["scores"]
     assert (scores["on_time_return"]["numerator"], scores["on_time_return"]["denominator"]) == (0, 1)
 
 

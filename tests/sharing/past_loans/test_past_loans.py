@@ -257,7 +257,7 @@ async def test_who_took_it_over_withdraws_it_for_good(cast: Cast) -> None:
 
 async def test_no_metric_counts_it(cast: Cast) -> None:
     await take_one_over(cast.assisting, cast.requesting)
-    asked = "/v1/metrics?from=2023-01-01T00:00:00Z&to=2024-01-01T00:00:00Z"
+    asked = "/v1/scorecard?from=2023-01-01T00:00:00Z&to=2024-01-01T00:00:00Z"
     for side in (cast.assisting, cast.requesting):
         before = await side.coordinator.done("GET", asked)
         assert not [n for n in _numerators(before) if n], "what one side reports of the past is counted apart"

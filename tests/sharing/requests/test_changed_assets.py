@@ -90,7 +90,7 @@ async def test_a_category_that_changes_later_rewrites_no_request_and_no_metric(c
     asked = await submitted(cast.requesting, asset)
     day = today()
     window = f"from={day - YEAR}T00:00:00Z&to={day + YEAR}T00:00:00Z"
-    path = f"/v1/metrics?{window}&category=k9"
+    path = f"/v1/scorecard?{window}&category=k9"
     counted = (await cast.requesting.auditor.done("GET", path))["groups"]
     assert counted[0]["scores"]["time_to_decision"]["n"] == 1
     await edit(cast, asset, category="vehicle.command_post")

@@ -202,7 +202,7 @@ async def test_metrics_count_what_was_declined_and_why(cast: Cast) -> None:
     loan = await cast.assisting.coordinator.done("POST", "/v1/loans", decision)
     body = {**WHY, "reason_code": "out_of_service"}
     await cast.assisting.coordinator.done("POST", f"/v1/loans/{loan['id']}/cancel", body)
-    scores = (await cast.requesting.coordinator.done("GET", "/v1/metrics"))["groups"][0]["scores"]
+    scores = (await cast.requesting.coordinator.done("GET", "/v1/scorecard"))["groups"][0]["scores"]
     assert (scores["declined"]["numerator"], scores["declined"]["denominator"]) == (2, 3)
     reasons = {each["code"]: each["lines"] for each in scores["decline_reasons"]}
     assert reasons == {"declined_crew_lacking": 1, "declined_out_of_service": 1}

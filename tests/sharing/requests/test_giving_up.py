@@ -171,10 +171,10 @@ async def test_that_it_was_given_up_does_not_change_that_it_was_refused(cast: Ca
     found = await asked(cast, DENIED, PERMITTED, PERMITTED)
     await cast.assisting.coordinator.done("POST", path_of(found, "decline", 1), NO)
     auditor = cast.requesting.as_(Role.AUDITOR)
-    before = (await auditor.done("GET", "/v1/metrics"))["groups"][0]["scores"]
+    before = (await auditor.done("GET", "/v1/scorecard"))["groups"][0]["scores"]
     assert before["declined"]["numerator"] == 2
     await give_up(cast, found)
     await give_up(cast, found, 1)
-    after = (await auditor.done("GET", "/v1/metrics"))["groups"][0]["scores"]
+    after = (await auditor.done("GET", "/v1/scorecard"))["groups"][0]["scores"]
     names = ("fill_rate", "declined", "decline_reasons")
     assert [after[name] for name in names] == [before[name] for name in names]

@@ -7,9 +7,10 @@ of a time zone need a time zone database, which SQLite lacks.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -18,21 +19,21 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.tables import agreement_party_window
 from registry.directory.taxonomy.tables import category_closure
+from registry.outcomes.metrics.facts import LineFact, LoanFact, Unavailable
 from registry.outcomes.metrics.rules import Stretch
-from registry.outcomes.metrics.schemas import MetricsQuery
-from registry.outcomes.metrics.scoring import LineFact, LoanFact, Unavailable
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
-from registry.platform.kernel.time import Window
+from registry.platform.kernel.time import EARLIEST, LATEST, Window
 from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.tables import ledger_event
 from registry.resources.allocations.rules import AllocationKind
 from registry.resources.allocations.tables import allocation
+from registry.resources.assets.rules import Grade
 from registry.sharing.loans.queries.awaiting import due_back
 from registry.sharing.loans.queries.contesting import disputed_at, said_otherwise_after
 from registry.sharing.loans.queries.used_hours import partial_returns_in
 from registry.sharing.loans.rules import OUT, LoanStatus
-from registry.sharing.loans.tables import loan
+from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.loans.times import TimedAct
 from registry.sharing.policy.decisions import ENGINE_LAYER, DecisionReason
 from registry.sharing.policy.tables import policy_approval, policy_decision
@@ -43,6 +44,7 @@ from registry.sharing.requests.tables import request, request_line
 _ID = loan.c.id.type
 _AT = loan.c.reserved_at.type
 _VIEWER = sa.bindparam("viewer", type_=_ID)
+_AS_OF = sa.bindparam("as_of", type_=_AT)
 _FROM, _TO = sa.bindparam("from", type_=_AT), sa.bindparam("to", type_=_AT)
 ALL_OF_IT: Final = 100_000
 """As many as an asset can have: all of it, whatever its capacity was then."""
@@ -71,23 +73,88 @@ class _AssetExtract(msgspec.Struct, frozen=True):
     capacity: int
 
 
+class _ConditionExtract(msgspec.Struct, frozen=True):
+    """The parts of a condition report that are counted."""
+
+    grade: Grade
+
+
 _said = msgspec.json.Decoder(_DecisionExtract).decode
+_in_condition = msgspec.json.Decoder(_ConditionExtract).decode
 _lent = msgspec.json.Decoder(_AssetExtract).decode
 
 
+class Asked(Protocol):
+    """What the facts are loaded for."""
+
+    @property
+    def agreement_id(self) -> UUID | None:
+        """Only under it."""
+
+    @property
+    def category(self) -> str | None:
+        """Only of it and what is below it."""
+
+    @property
+    def assisting_agency_id(self) -> UUID | None:
+        """Only what it was asked for or lent."""
+
+    @property
+    def requesting_agency_id(self) -> UUID | None:
+        """Only what it asked for or was lent."""
+
+
+FILTERS: Final = (
+    *("agreement_id", "category", "assisting_agency_id", "requesting_agency_id"),
+    *("partner_agency_id", "purpose"),
+)
+
+
 async def load_facts(
-    read: Read, caller: Caller, query: MetricsQuery, window: Window
+    read: Read, caller: Caller, query: Asked, window: Window
 ) -> tuple[list[LineFact], list[LoanFact], Unavailable]:
     """The lines submitted in the window, the loans that overlap it, and when their assets could not be had."""
-    names = ("agreement_id", "category", "assisting_agency_id", "requesting_agency_id")
-    parameters = {name: value for name in names if (value := getattr(query, name)) is not None}
+    filters, parameters = filtered(caller, query, window, caller.now)
+    lines = await load_lines(read, filters, parameters)
+    loans = await load_loans(read, filters, parameters)
+    return lines, loans, await load_unavailable(read, filters, parameters)
+
+
+def filtered(caller: Caller, query: Asked, window: Window, as_of: datetime) -> tuple[frozenset[str], dict[str, object]]:
+    """The filters that are given, and the parameters of the statements."""
+    parameters = {name: value for name in FILTERS if (value := getattr(query, name, None)) is not None}
     filters = frozenset(parameters)
-    parameters |= {"viewer": caller.agency_id, "from": window.start, "to": window.end}
-    lines = [_line(row) for row in await read.all_slowly(_lines_statement(filters), parameters)]
-    loans = [_loan(row) for row in await read.all_slowly(_loans_statement(filters), parameters)]
+    parameters |= {"viewer": caller.agency_id, "from": window.start, "to": window.end, "as_of": as_of}
+    return filters, parameters
+
+
+async def load_lines(read: Read, filters: frozenset[str], parameters: Mapping[str, object]) -> list[LineFact]:
+    """The lines submitted in the window."""
+    return [_line(row) for row in await read.all_slowly(_lines_statement(filters), parameters)]
+
+
+async def load_loans(read: Read, filters: frozenset[str], parameters: Mapping[str, object]) -> list[LoanFact]:
+    """The loans that overlap the window."""
+    return [_loan(row) for row in await read.all_slowly(_loans_statement(filters), parameters)]
+
+
+async def lines_of_requests(read: Read, request_ids: Sequence[UUID]) -> list[tuple[UUID, LineFact]]:
+    """The lines of these requests, each with its request. What was not answered counts once that is recorded."""
+    rows = await read.all_slowly(_LINES_OF, {"ids": list(request_ids), "as_of": EARLIEST})
+    return [(row.request_id, _line(row)) for row in rows]
+
+
+async def loans_by_id(read: Read, loan_ids: Sequence[UUID]) -> list[tuple[UUID, LoanFact]]:
+    """These loans as they stand, each with its id."""
+    rows = await read.all_slowly(_LOANS_OF, {"ids": list(loan_ids), "as_of": LATEST})
+    return [(row.id, _loan(row)) for row in rows]
+
+
+async def load_unavailable(read: Read, filters: frozenset[str], parameters: Mapping[str, object]) -> Unavailable:
+    """When the assets of these loans could not be had."""
     changes = await read.all_slowly(_service_status_changes(filters), parameters)
     planned = await read.all_slowly(_unavailability(filters), parameters)
-    return lines, loans, _unavailable(changes, planned)
+    return _unavailable(changes, planned)
 
 
 def _line(row: Row[Any]) -> LineFact:
@@ -103,10 +170,17 @@ def _line(row: Row[Any]) -> LineFact:
         submitted_at=row.submitted_at,
         status=status,
         decided_at=row.decided_at,
+        reserved_at=row.reserved_at,
         arrived_at=row.arrived_at,
+        ended_at=row.ended_at,
         disputed=row.arrival_disputed_at is not None,
+        quantity=row.quantity,
+        arrived_quantity=row.arrived_quantity,
+        requesting_agency_id=row.requesting_agency_id,
+        assisting_agency_id=row.assisting_agency_id,
         agreement_id=row.agreement_id,
         category=row.category,
+        purpose=row.purpose,
         reasons=reasons,
     )
 
@@ -120,10 +194,19 @@ def _loan(row: Row[Any]) -> LoanFact:
         due_at=row.due_when_returned_at or row.due_at,
         reserved_at=row.reserved_at,
         dispatched_at=row.dispatched_at,
+        arrived_at=row.arrived_at,
+        return_started_at=row.return_started_at,
         returned_at=row.returned_at,
         back_at=row.returned_at or (row.lost_at if status is LoanStatus.LOST else None),
         other_dispatched_at=row.other_dispatched_at,
+        other_arrived_at=row.other_arrived_at,
         other_returned_at=row.other_returned_at,
+        extended_at=row.extended_at,
+        due_before_extension_at=row.due_before_extension_at,
+        recall_requested_at=row.recall_requested_at,
+        recall_due_at=row.recall_due_at,
+        planned_end_at=row.planned_end_at,
+        damaged=_came_damaged(row),
         in_force=bool(row.in_force),
         asset_id=row.asset_id,
         capacity=_lent(row.asset_snapshot).capacity,
@@ -131,9 +214,19 @@ def _loan(row: Row[Any]) -> LoanFact:
         lost_quantity=row.lost_quantity,
         partly_back=tuple((each.returned_at, each.quantity) for each in partial_returns_in(row)),
         incident=incident or str(row.request_id or row.root_decision_id),
+        requesting_agency_id=row.requesting_agency_id,
+        assisting_agency_id=row.assisting_agency_id,
         agreement_id=row.agreement_id,
         category=row.category,
+        purpose=row.purpose,
     )
+
+
+def _came_damaged(row: Row[Any]) -> bool:
+    """Whether it was damaged as it came back, or its owner found damage afterwards and stands by it."""
+    if row.damage_reported_at is not None and row.damage_withdrawn_at is None:
+        return True
+    return row.condition_in is not None and _in_condition(row.condition_in).grade is Grade.DAMAGED
 
 
 def _unavailable(changes: Sequence[Row[Any]], planned: Sequence[Row[Any]]) -> Unavailable:
@@ -167,8 +260,8 @@ def _equals(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
     return column == sa.bindparam(name, type_=_ID)
 
 
-@cache
-def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
+def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
+    """All lines that count, and the criteria by which they are filtered."""
     ground = sa.func.coalesce(loan.c.agreement_id, policy_decision.c.agreement_id, type_=_ID)
     rejecting = policy_decision.alias("rejecting")
     rejected_by = (
@@ -184,7 +277,21 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
         .scalar_subquery()
     )
     was = sa.func.coalesce(request_line.c.refused_as, request_line.c.status)
+    purpose = sa.func.coalesce(loan.c.purpose, policy_decision.c.purpose, request.c.sent_purpose, request.c.purpose)
+    partner = sa.bindparam("partner_agency_id", type_=_ID)
+    unanswered = sa.and_(
+        request_line.c.fills_no.is_not(None),
+        request_line.c.decision_id.is_(None),
+        sa.or_(
+            request_line.c.status == LineStatus.UNANSWERED.value,
+            sa.and_(request_line.c.status == LineStatus.ASKED.value, request_line.c.answer_due_at <= _AS_OF),
+        ),
+    )
     criteria = {
+        "partner_agency_id": sa.or_(
+            request.c.requesting_agency_id == partner, request_line.c.assisting_agency_id == partner
+        ),
+        "purpose": purpose == sa.bindparam("purpose", type_=sa.Text),
         "agreement_id": _equals(ground, "agreement_id"),
         "category": _below(request_line.c.category),
         "assisting_agency_id": _equals(request_line.c.assisting_agency_id, "assisting_agency_id"),
@@ -192,10 +299,23 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
     }
     statement = (
         sa.select(
+            request_line.c.request_id,
             request_line.c.submitted_at,
             # That it was given up later does not change that it was refused.
-            sa.func.coalesce(request_line.c.refused_as, answered_status()).label("status"),
+            sa.case(
+                (unanswered, LineStatus.UNANSWERED.value),
+                else_=sa.func.coalesce(request_line.c.refused_as, answered_status()),
+            ).label("status"),
             request_line.c.decided_at,
+            sa.func.coalesce(request_line.c.refused_at, request_line.c.ended_at, type_=_AT).label("ended_at"),
+            request_line.c.quantity,
+            sa.case(
+                (loan.c.arrived_at.is_not(None), sa.func.coalesce(loan.c.received_quantity, loan.c.quantity)), else_=0
+            ).label("arrived_quantity"),
+            request.c.requesting_agency_id,
+            request_line.c.assisting_agency_id,
+            purpose.label("purpose"),
+            loan.c.reserved_at,
             sa.func.coalesce(request_line.c.decline_reason, given_up_for()).label("decline_reason"),
             loan.c.arrived_at,
             disputed_at(TimedAct.RECEIVE).label("arrival_disputed_at"),
@@ -210,12 +330,21 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
             .outerjoin(loan, loan.c.id == LIVE_LOAN)
         )
         .where(
-            request_line.c.submitted_at >= _FROM,
-            request_line.c.submitted_at < _TO,
+            request_line.c.submitted_at.is_not(None),
             # What is needed of whichever agency counts by what is offered for it and decided.
-            sa.or_(request_line.c.need.is_(None), request_line.c.decision_id.is_not(None)),
-            *(criteria[name] for name in sorted(filters)),
+            sa.or_(request_line.c.need.is_(None), request_line.c.decision_id.is_not(None), unanswered),
         )
+    )
+    return statement, criteria
+
+
+@cache
+def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
+    statement, criteria = _lines()
+    statement = statement.where(
+        request_line.c.submitted_at >= _FROM,
+        request_line.c.submitted_at < _TO,
+        *(criteria[name] for name in sorted(filters)),
     )
     # Each side by its own index; no line has the same agency on both sides.
     return sa.union_all(
@@ -226,7 +355,10 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
 
 def _loan_criteria(filters: frozenset[str]) -> list[sa.ColumnElement[bool]]:
     """A criterion: loans of the viewer that were reserved, planned, out or returned in the window."""
+    partner = sa.bindparam("partner_agency_id", type_=_ID)
     criteria = {
+        "partner_agency_id": sa.or_(loan.c.requesting_agency_id == partner, loan.c.assisting_agency_id == partner),
+        "purpose": loan.c.purpose == sa.bindparam("purpose", type_=sa.Text),
         "agreement_id": _equals(loan.c.agreement_id, "agreement_id"),
         "category": _below(loan.c.category),
         "assisting_agency_id": _equals(loan.c.assisting_agency_id, "assisting_agency_id"),
@@ -262,16 +394,39 @@ def _bound(agency_column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     )
 
 
-@cache
-def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
+def _accepted(column: sa.ColumnElement[Any], *criteria: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
+    """An expression: the column of the first extension of the loan that was accepted, and meets the criteria."""
+    return (
+        sa.select(column)
+        .where(loan_extension.c.loan_id == loan.c.id, loan_extension.c.status == "accepted", *criteria)
+        .order_by(loan_extension.c.answered_at)
+        .limit(1)
+        .correlate(loan)
+        .scalar_subquery()
+    )
+
+
+def _loans() -> sa.Select[Any]:
+    """All loans."""
     names = (
+        "id",
         "status",
         "starts_at",
         "due_when_returned_at",
         "reserved_at",
         "dispatched_at",
+        "arrived_at",
+        "return_started_at",
         "returned_at",
         "lost_at",
+        "recall_requested_at",
+        "recall_due_at",
+        "planned_end_at",
+        "condition_in",
+        "damage_reported_at",
+        "damage_withdrawn_at",
+        "purpose",
+        "assisting_agency_id",
         "asset_id",
         "asset_snapshot",
         "quantity",
@@ -282,23 +437,34 @@ def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
         "agreement_id",
         "category",
     )
-    return (
-        sa.select(
-            *(loan.c[name] for name in names),
-            due_back().label("due_at"),
-            disputed_at(TimedAct.DISPATCH).label("other_dispatched_at"),
-            disputed_at(TimedAct.RETURN).label("other_returned_at"),
-            sa.and_(_bound(loan.c.requesting_agency_id), _bound(loan.c.assisting_agency_id)).label("in_force"),
-            request.c.id.label("request_id"),
-            request.c.incident_number,
-        )
-        .select_from(
-            loan.join(policy_decision, policy_decision.c.id == loan.c.decision_id)
-            .outerjoin(request_line, request_line.c.decision_id == loan.c.root_decision_id)
-            .outerjoin(request, request.c.id == request_line.c.request_id)
-        )
-        .where(*_loan_criteria(filters))
+    return sa.select(
+        *(loan.c[name] for name in names),
+        due_back().label("due_at"),
+        disputed_at(TimedAct.DISPATCH).label("other_dispatched_at"),
+        disputed_at(TimedAct.RECEIVE).label("other_arrived_at"),
+        disputed_at(TimedAct.RETURN).label("other_returned_at"),
+        _accepted(loan_extension.c.answered_at).label("extended_at"),
+        _accepted(loan_extension.c.previous_end_at, loan_extension.c.answered_at > _AS_OF).label(
+            "due_before_extension_at"
+        ),
+        sa.and_(_bound(loan.c.requesting_agency_id), _bound(loan.c.assisting_agency_id)).label("in_force"),
+        request.c.id.label("request_id"),
+        request.c.incident_number,
+    ).select_from(
+        loan.join(policy_decision, policy_decision.c.id == loan.c.decision_id)
+        .outerjoin(request_line, request_line.c.decision_id == loan.c.root_decision_id)
+        .outerjoin(request, request.c.id == request_line.c.request_id)
     )
+
+
+@cache
+def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
+    return _loans().where(*_loan_criteria(filters))
+
+
+_IDS: Final = sa.bindparam("ids", type_=_ID, expanding=True)
+_LINES_OF: Final = _lines()[0].where(request_line.c.request_id.in_(_IDS))
+_LOANS_OF: Final = _loans().where(loan.c.id.in_(_IDS))
 
 
 @cache

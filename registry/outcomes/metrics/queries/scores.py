@@ -12,16 +12,17 @@ import sqlalchemy as sa
 
 from registry.agreements.instruments.queries.visibility import is_party, shared_with, visible_to
 from registry.agreements.instruments.tables import agreement
+from registry.outcomes.metrics.facts import LineFact, LoanFact, Unavailable
 from registry.outcomes.metrics.queries.lines import load_facts
-from registry.outcomes.metrics.rules import months
-from registry.outcomes.metrics.schemas import (
+from registry.outcomes.metrics.rules import periods
+from registry.outcomes.metrics.schemas.scores import (
     AgreementScorecard,
     MetricGroup,
     MetricReport,
     MetricsQuery,
     ScorecardQuery,
 )
-from registry.outcomes.metrics.scoring import LineFact, LoanFact, Unavailable, score
+from registry.outcomes.metrics.scoring import score
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
@@ -35,7 +36,7 @@ _ID = agreement.c.id.type
 async def get_metrics(read: Read, caller: Caller, query: MetricsQuery) -> MetricReport:
     """The metrics of the caller's agency, grouped as requested. Raises RuleBroken for an invalid window or zone."""
     permit(caller.principal, Action.METRICS_READ, ["own"])
-    window, zone = _window(query, caller.now)
+    window, zone = asked_window(query.from_, query.to, query.time_zone, caller.now)
     lines, loans, lost = await load_facts(read, caller, query, window)
     now = caller.now
 
@@ -61,7 +62,7 @@ async def get_scorecard(read: Read, caller: Caller, agreement_id: UUID, query: S
     if row is None:
         raise NotFound("agreement")
     permit(caller.principal, Action.METRICS_READ, ["party"] if row.is_party else [])
-    window, zone = _window(query, caller.now)
+    window, zone = asked_window(query.from_, query.to, query.time_zone, caller.now)
     filters = MetricsQuery(agreement_id=agreement_id)
     lines, loans, lost = await load_facts(read, caller, filters, window)
     return AgreementScorecard(
@@ -79,14 +80,15 @@ _AGREEMENT = sa.select(sa.and_(is_party(), shared_with()).label("is_party")).whe
 )
 
 
-def _window(query: ScorecardQuery, now: datetime) -> tuple[Window, ZoneInfo]:
+def asked_window(from_: datetime | None, to: datetime | None, time_zone: str, now: datetime) -> tuple[Window, ZoneInfo]:
+    """The window from `from` to `to`, of a year up to now where they are left out, and the zone. Raises RuleBroken."""
     try:
-        end = checked_instant(query.to or now, "/end")
-        window = Window(start=query.from_ or end - _YEAR, end=end).checked()
-        return window, known_zone(query.time_zone, "/time_zone")
+        end = checked_instant(to or now, "/end")
+        window = Window(start=from_ or end - _YEAR, end=end).checked()
+        return window, known_zone(time_zone, "/time_zone")
     except RuleBroken as broken:
         # The error names a place in the body, but these are query parameters; do not name one that was not given.
-        start, last = ("from" if query.from_ else "to"), ("to" if query.to else "from")
+        start, last = ("from" if from_ else "to"), ("to" if to else "from")
         names = {"/start": start, "/end": last, "/time_zone": "time_zone"}
         code = "range_reversed" if broken.code == "window_reversed" else broken.code  # from later than now, and no end
         faults = [Fault(parameter=names[f.pointer or ""], code=code, detail=f.detail) for f in broken.faults]
@@ -107,7 +109,7 @@ def _by_month(
 ) -> list[MetricGroup]:
     ordered = sorted(lines, key=_asked_at)
     groups = []
-    for month in months(window.start, window.end, zone):
+    for month in periods(window.start, window.end, zone, "month"):
         part = Window(start=max(month.starts_at, window.start), end=min(month.ends_at, window.end))
         asked = ordered[bisect_left(ordered, part.start, key=_asked_at) : bisect_left(ordered, part.end, key=_asked_at)]
         groups.append(MetricGroup(key=month.label, window=part, scores=score(asked, loans, lost, part, now)))

@@ -2801,6 +2801,37 @@ _table(
 )
 
 _table(
+    "metric_cursor",
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("id = 1", name="one"),
+)
+
+_table(
+    "metric_fact",
+    sa.Column("owner_id", Uuid, primary_key=True),
+    sa.Column("counted", Json, nullable=False),
+)
+
+_table(
+    "metric_day",
+    sa.Column("metric", sa.Text, primary_key=True),
+    sa.Column("day", Civil, primary_key=True),
+    sa.Column("agreement_id", Uuid, primary_key=True),
+    sa.Column("requesting_agency_id", Uuid, primary_key=True),
+    sa.Column("assisting_agency_id", Uuid, primary_key=True),
+    sa.Column("category", sa.Text, primary_key=True),
+    sa.Column("purpose", sa.Text, primary_key=True),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("bucket", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("numerator", sa.BigInteger, nullable=False),
+    sa.Column("denominator", sa.BigInteger, nullable=False),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.Index("ix_metric_day_requesting", "requesting_agency_id", "day"),
+    sa.Index("ix_metric_day_assisting", "assisting_agency_id", "day"),
+)
+
+_table(
     "obligation",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("loan_id", Uuid, sa.ForeignKey("loan.id"), nullable=False),

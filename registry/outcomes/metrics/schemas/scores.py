@@ -1,4 +1,4 @@
-"""Metrics in the API: every figure with the counts from which it was computed."""
+"""Scorecards in the API: all measures over one window."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Meta, Struct, field
 
 from registry.directory.agencies.schemas import Zone
-from registry.outcomes.metrics.rules import Quantile
+from registry.outcomes.metrics.statistics import Quantile
 from registry.platform.kernel.text import Code
 from registry.platform.kernel.time import Instant, Window
 

@@ -1,0 +1,37 @@
+"""Of the obligations that were due, how many were met by then."""
+
+from registry.outcomes.metrics.defining import (
+    Count,
+    Definition,
+    MetricDirection,
+    MetricKind,
+    MetricSource,
+    MetricUnit,
+    Span,
+)
+from registry.outcomes.metrics.facts import ObligationFact
+
+
+def _count(obligation: ObligationFact, span: Span) -> Count | None:
+    if obligation.is_settled:
+        return None
+    met = obligation.met_at is not None and obligation.met_at <= obligation.due_at
+    return Count(at=obligation.due_at, numerator=met, denominator=1)
+
+
+DEFINITION = Definition(
+    key="obligation_compliance",
+    name="Obligation compliance",
+    numerator="Obligations met by their deadline.",
+    denominator="Obligations due.",
+    clock="The deadline.",
+    exclusions=(
+        "Obligations that were waived, that did not come to be owed, or of which it is contested that they were met."
+    ),
+    source=MetricSource.OBLIGATIONS,
+    unit=MetricUnit.SHARE,
+    direction=MetricDirection.HIGHER,
+    kind=MetricKind.SHARE,
+    basis="Follow-through on obligations, as agreement management counts it.",
+    of_one=_count,
+)
