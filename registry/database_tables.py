@@ -56,6 +56,7 @@ def all_tables() -> None:
     import registry.directory.issuers.tables
     import registry.directory.operator_acts.tables
     import registry.directory.taxonomy.tables
+    import registry.outcomes.engagements.tables
     import registry.platform.access.tables
     import registry.platform.bulk.tables
     import registry.platform.database.installation

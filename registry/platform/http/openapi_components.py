@@ -69,7 +69,13 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
             "impact": "What an amendment would change of requests and loans.",
         },
     ),
-    "outcomes": ("Outcomes", {"metrics": "How well it works, over time."}),
+    "outcomes": (
+        "Outcomes",
+        {
+            "engagements": "Exercises, training and community programmes, and the improvements that follow.",
+            "metrics": "How well it works, over time.",
+        },
+    ),
     "platform": (
         "Exchange",
         {

@@ -257,6 +257,16 @@ class EventType(Meant):
     CLIENT_CREATED = "client.created", "A service client was registered."
     CLIENT_DISABLED = "client.disabled", "A service client was disabled."
     CLIENT_ROTATED = "client.rotated", "The credential of a service client was changed."
+    CORRECTIVE_ACTION_CLOSED = (
+        "corrective_action.closed",
+        "Who held an engagement has seen that what it asked for is done.",
+    )
+    CORRECTIVE_ACTION_COMPLETED = "corrective_action.completed", "An agency says that it has done what it was to do."
+    CORRECTIVE_ACTION_PLANNED = "corrective_action.planned", "An agency was given something to do after an engagement."
+    CORRECTIVE_ACTION_REOPENED = (
+        "corrective_action.reopened",
+        "Who held an engagement asks for more than what was shown.",
+    )
     DECISION_APPROVED = "decision.approved", "An approval that a decision needs was given."
     DECISION_DECLINED = "decision.declined", "The assisting agency lends nothing of what was asked."
     DECISION_MADE = "decision.made", "The policies decided a question."
@@ -265,6 +275,14 @@ class EventType(Meant):
     DECISION_WITHDRAWN = "decision.withdrawn", "The requesting agency asks no more for what was decided."
     DOCUMENT_FILED = "document.filed", "A document was filed with an agreement."
     DOCUMENT_WITHDRAWN = "document.withdrawn", "A document was withdrawn from an agreement's file."
+    ENGAGEMENT_AGENCIES_INVITED = "engagement.agencies_invited", "Further agencies were invited to an engagement."
+    ENGAGEMENT_CANCELLED = "engagement.cancelled", "An engagement is not held."
+    ENGAGEMENT_EVALUATED = "engagement.evaluated", "It was said what came of an engagement; `data` holds the ratings."
+    ENGAGEMENT_HELD = "engagement.held", "An engagement was held; `data` says how many people took part."
+    ENGAGEMENT_INVITATION_ACCEPTED = "engagement.invitation_accepted", "An agency takes part in an engagement."
+    ENGAGEMENT_INVITATION_DECLINED = "engagement.invitation_declined", "An agency does not take part in an engagement."
+    ENGAGEMENT_PLANNED = "engagement.planned", "An exercise, training, meeting or programme was planned."
+    ENGAGEMENT_UPDATED = "engagement.updated", "An engagement that is planned was changed."
     IMPORT_DELETED = "import.deleted", "An import was deleted."
     IMPORT_RUN = "import.run", "An import was run to its end."
     IMPORT_UPLOADED = "import.uploaded", "A table was uploaded to be taken in."

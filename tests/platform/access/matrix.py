@@ -118,11 +118,14 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "closed_loan": {"owner": "assisting", "partner": "requesting"},
     "loan_document": {"owner": "assisting", "partner": "requesting"},
     "obligation": {"owner": "owing", "partner": "owed"},
+    "engagement": {"owner": "hosting", "partner": "taking_part"},
+    "corrective_action": {"owner": "hosting", "partner": "taking_part owing"},
     "past_loan": {"owner": "own assisting", "partner": "requesting"},
     "ledger_event": {"owner": "party", "partner": "party"},
 }
 
 EITHER_SIDE = "requesting assisting"
+AT_ENGAGEMENTS = "hosting taking_part"
 # Permission → roles → the relations of which one is needed; "anyone" needs none.
 GRANTS: Mapping[str, Mapping[str, str]] = {
     "agencies:read": {"CALUGSR": "anyone"},
@@ -202,12 +205,18 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "obligations:fulfil": {"CALG": "owing"},
     "obligations:contest": {"CALG": "owed"},
     "obligations:waive": {"CALG": "owed"},
+    "engagements:read": {"CALUGS": AT_ENGAGEMENTS},
+    "engagements:create": {"CGS": "own"},
+    "engagements:update": {"CGS": "hosting"},
+    "engagements:answer": {"CAG": "taking_part"},
+    "engagements:improve": {"CAG": "owing"},
+    "engagements:credit": {"CGS": AT_ENGAGEMENTS},
     "inbox:read": {"CALUGSR": "own"},
     "notices:choose": {"CALGR": "own"},
     "metrics:read": {"CALUGS": "party own"},
     "ledger:prove": {"UG": "own party", "R": "own"},
     "ledger:verify": {"CALUGSR": "anyone"},
-    "ledger:read": {"CALUGS": f"own party owing owed {EITHER_SIDE}", "R": "own"},
+    "ledger:read": {"CALUGS": f"own party owing owed {EITHER_SIDE} {AT_ENGAGEMENTS}", "R": "own"},
 }
 
 
@@ -563,6 +572,8 @@ LOAN_ROWS = {
     **_each("list_inbox get_inbox_counts", "inbox:read"),
     **_each("get_notifications update_notifications give_notification_address", "notices:choose"),
     **_each("confirm_notification_address forget_notification_address", "notices:choose"),
+    "list_public_engagements": Operation(permission=None),
+    "get_engagement_calendar": Operation(permission=None),
     "get_stop_page": Operation(permission=None),
     "stop_notifications": Operation(permission=None),
     **_each("list_obligations get_obligation_counts", "obligations:read"),
@@ -571,6 +582,22 @@ LOAN_ROWS = {
     **_each("contest_obligation accept_obligation", "obligations:contest", "obligation"),
     **_each("waive_obligation", "obligations:waive", "obligation"),
     **_each("list_obligation_history", "ledger:read", "obligation"),
+    **_each("list_engagements list_corrective_actions", "engagements:read"),
+    **_each("create_engagement", "engagements:create"),
+    **_each("get_engagement", "engagements:read", "engagement"),
+    **_each(
+        "update_engagement invite_to_engagement cancel_engagement complete_engagement evaluate_engagement "
+        "plan_corrective_action",
+        "engagements:update",
+        "engagement",
+    ),
+    **_each("accept_engagement_invitation decline_engagement_invitation", "engagements:answer", "engagement"),
+    **_each("credit_engagement_training", "engagements:credit", "engagement"),
+    **_each("list_engagement_history", "ledger:read", "engagement"),
+    **_each("get_corrective_action", "engagements:read", "corrective_action"),
+    **_each("complete_corrective_action", "engagements:improve", "corrective_action"),
+    **_each("close_corrective_action reopen_corrective_action", "engagements:update", "corrective_action"),
+    **_each("list_corrective_action_history", "ledger:read", "corrective_action"),
 }
 METRIC_ROWS = _each("get_sharing_metrics", "metrics:read")
 
@@ -676,6 +703,10 @@ IDS_IN_QUERIES: tuple[tuple[str, str, str], ...] = (
     ("get_obligation_counts", "loan_id", "reserved_loan"),
     ("get_obligation_counts", "agreement_id", "agreement"),
     ("list_obligations", "ids", "obligation"),
+    ("list_engagements", "agreement_id", "agreement"),
+    ("list_engagements", "ids", "engagement"),
+    ("list_corrective_actions", "ids", "corrective_action"),
+    ("list_corrective_actions", "engagement_id", "engagement"),
     ("list_past_loans", "ids", "past_loan"),
     ("list_past_loans", "taken_over_by", "agency"),
     ("list_policy_previews", "policy_set_id", "policy_set"),

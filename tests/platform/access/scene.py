@@ -27,6 +27,7 @@ from tests.support.assets import make_asset
 from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_agency, today
 from tests.support.consent import agree_to_publish
 from tests.support.documents import PLAIN, file_document, file_paper, file_with_loan
+from tests.support.engagements import hold_engagement, plan_action
 from tests.support.imports import MAPPING, csv_of, unit_row, uploaded
 from tests.support.ledger import signed_ledger
 from tests.support.loans import CONDITION, REASON, Partners, make_loan
@@ -374,6 +375,10 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     path = f"/v1/requests/{offered['id']}/lines/{offered['lines'][1]['id']}/offer"
     condition = {"asset_id": (await make_asset(owner, **named))["id"], "condition": f"For {CANARY}."}
     await owner.coordinator.done("POST", path, condition)
+    exercise = await hold_engagement(
+        owner, partner, title=f"Search {CANARY}", summary=f"Of {CANARY}.", agreement_id=agreement["id"]
+    )
+    improvement = await plan_action(owner, partner, exercise, title=f"Channel {CANARY}")
     return Scene(
         service=service,
         owner=owner,
@@ -434,6 +439,8 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "package_reservation": (await reserve_whole(partners, packages["shared_package"]))["id"],
             "reserved_loan": (lent := await make_loan(partners, "reserved"))["id"],
             "obligation": next(each["id"] for each in lent["obligations"] if each["owed_by"] == "assisting"),
+            "engagement": exercise["id"],
+            "corrective_action": improvement["id"],
             "past_loan": (await take_one_over(owner, partner, Item=f"Camera {CANARY}", Remarks=CANARY))["id"],
             "loan_on_scene": (await make_loan(partners, "on_scene"))["id"],
             "closed_loan": (await make_loan(partners, "closed"))["id"],
