@@ -54,6 +54,7 @@ from registry.directory.taxonomy import routes as taxonomy
 from registry.outcomes.engagements import routes as engagements
 from registry.outcomes.engagements.queries import waiting_actions, waiting_invitations
 from registry.outcomes.metrics import routes as metrics
+from registry.outcomes.objectives import routes as objectives
 from registry.platform.access.acting import why_refused
 from registry.platform.access.authentication import Authentication
 from registry.platform.access.denials import Denials
@@ -195,6 +196,7 @@ ROUTERS = (
     engagements.router,
     engagements.public_router,
     metrics.router,
+    objectives.router,
 )
 _ASSETS = AssetImporter()
 IMPORTERS = Importers(

@@ -57,6 +57,7 @@ def all_tables() -> None:
     import registry.directory.operator_acts.tables
     import registry.directory.taxonomy.tables
     import registry.outcomes.engagements.tables
+    import registry.outcomes.objectives.tables
     import registry.platform.access.tables
     import registry.platform.bulk.tables
     import registry.platform.database.installation

@@ -167,6 +167,7 @@ async def play(story: Story) -> None:
     await _sourced(story, sheriff, police, asset)
     await _loans(story, sheriff, police, asset)
     await _engagements(story, sheriff, police, agreement)
+    await _objectives(story, sheriff, police, agreement)
     await _outcomes(story, police, agreement)
     await _problems(story, sheriff, police, asset)
     await _endings(story, sheriff, police, state, agreement)
@@ -969,6 +970,23 @@ async def _engagements(story: Story, sheriff: Agency, police: Agency, agreement:
     name = feed["address"].rpartition("/")[2]
     await story.do(story.service.anonymous, "get_engagement_calendar", name)
     await story.do(sheriff.legal, "revoke_calendar_feed", feed["id"])
+
+
+async def _objectives(story: Story, sheriff: Agency, police: Agency, agreement: str) -> None:
+    """What an agreement is to achieve: measured, corrected, contested; and one that is given up."""
+    first, second = sheriff.coordinator, police.coordinator
+    one = (await story.do(first, "create_agreement_objective", agreement))["id"]
+    wrong = (await story.do(first, "measure_objective", one))["measurements"][0]["id"]
+    body = {**story.written["correct_objective_measurement"], "measurement_id": wrong}
+    right = (await story.do(first, "correct_objective_measurement", one, body=body))["measurements"][1]["id"]
+    body = {**story.written["contest_objective_measurement"], "measurement_id": right}
+    await story.do(second, "contest_objective_measurement", one, body=body)
+    await story.do(second, "withdraw_objective_contest", one, body={"measurement_id": right})
+    await story.do(second, "get_objective", one)
+    await story.do(second, "list_agreement_objectives", agreement, limit=1)
+    await story.do(second, "get_agreement_attainment", agreement)
+    await story.do(second, "list_objective_history", one, limit=2)
+    await story.do(first, "withdraw_objective", one)
 
 
 async def _outcomes(story: Story, police: Agency, agreement: str) -> None:

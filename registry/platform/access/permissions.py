@@ -120,6 +120,10 @@ class Action(StrEnum):
     ENGAGEMENTS_ANSWER = "engagements:answer"  # say whether the own agency takes part
     ENGAGEMENTS_IMPROVE = "engagements:improve"  # say that the own agency has done what it was to do
     ENGAGEMENTS_CREDIT = "engagements:credit"  # credit the own agency's people with training
+    OBJECTIVES_READ = "objectives:read"  # see what an agreement is to achieve, and what was measured
+    OBJECTIVES_SET = "objectives:set"  # set an objective of an agreement, withdraw an own one
+    OBJECTIVES_MEASURE = "objectives:measure"  # enter what was measured, correct it
+    OBJECTIVES_CONTEST = "objectives:contest"  # contest what another party measured
     METRICS_READ = "metrics:read"  # see how well agreements work
     AUDIT_READ = "audit:read"  # see refused sign-ins and acts, and who read or took out what
     LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
@@ -232,6 +236,10 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.ENGAGEMENTS_ANSWER: _roles(["taking_part"], _C, _A, _AA),
     Action.ENGAGEMENTS_IMPROVE: _roles(["owing"], _C, _A, _AA),
     Action.ENGAGEMENTS_CREDIT: _roles(_AT_ENGAGEMENTS, _C, _AA, _S),
+    Action.OBJECTIVES_READ: _roles(["custodian", "party"], _C, _A, _L, _AU, _AA, _S),
+    Action.OBJECTIVES_SET: _roles(["party"], _C, _L, _AA),
+    Action.OBJECTIVES_MEASURE: _roles(["party"], _C, _AA, _S),
+    Action.OBJECTIVES_CONTEST: _roles(["party"], _C, _A, _L),
     Action.METRICS_READ: _roles(["party", "own"], _C, _A, _L, _AU, _AA, _S),
     Action.AUDIT_READ: _roles(["own"], _AU, _AA, _RA),
     Action.LEDGER_READ: _roles(
@@ -261,6 +269,7 @@ HUMAN_ONLY = frozenset(
         Action.PERSONNEL_VERIFY,
         Action.OPERATOR_ACTS_DECIDE,
         Action.OBLIGATIONS_CONTEST,
+        Action.OBJECTIVES_CONTEST,
         Action.OBLIGATIONS_WAIVE,
         Action.POLICIES_DRAFT,
         Action.POLICIES_ACTIVATE,

@@ -74,6 +74,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
         {
             "engagements": "Exercises, training and community programmes, and the improvements that follow.",
             "metrics": "How well it works, over time.",
+            "objectives": "What an agreement is to achieve, what was measured, and whether it was met.",
         },
     ),
     "platform": (

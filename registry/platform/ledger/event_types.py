@@ -347,6 +347,15 @@ class EventType(Meant):
     LOAN_TIME_ACCEPTED = "loan.time_accepted", "Whose act it is accepted the time that the other agency says of it."
     LOAN_TIME_CONTEST_WITHDRAWN = "loan.time_contest_withdrawn", "Who contested the time of an act withdrew that."
     LOAN_TIME_CONTESTED = "loan.time_contested", "The other agency contests when an act was done."
+    OBJECTIVE_CONTEST_WITHDRAWN = "objective.contest_withdrawn", "A party contests a measurement no more."
+    OBJECTIVE_MEASURED = "objective.measured", "A party entered what was measured of an objective."
+    OBJECTIVE_MEASUREMENT_CONTESTED = "objective.measurement_contested", "A party contests another one's measurement."
+    OBJECTIVE_MEASUREMENT_CORRECTED = (
+        "objective.measurement_corrected",
+        "A party put a right measurement in the place of a wrong one of its own.",
+    )
+    OBJECTIVE_SET = "objective.set", "A party said what an agreement is to achieve."
+    OBJECTIVE_WITHDRAWN = "objective.withdrawn", "A party pursues an objective of its own no more."
     OBLIGATION_ACCEPTED = "obligation.accepted", "The agency that contested it accepts that an obligation was met."
     OBLIGATION_BREACHED = (
         "obligation.breached",

@@ -40,6 +40,7 @@ READ_BY: Mapping[str, Action] = {
     "loan": Action.LOANS_READ,
     "loan_export": Action.AUDIT_READ,
     "name_reading": Action.AUDIT_READ,
+    "objective": Action.OBJECTIVES_READ,
     "obligation": Action.OBLIGATIONS_READ,
     "operator_act": Action.OPERATOR_ACTS_DECIDE,
     "package": Action.ASSETS_READ,

@@ -2953,6 +2953,67 @@ _table(
     sa.Index("ix_corrective_action_owner", "owner_agency_id", "status", "due_at", "id"),
 )
 
+_table(
+    "agreement_objective",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("measured_in", sa.Text, nullable=False),
+    sa.Column("direction", sa.Text, nullable=False),
+    sa.Column("baseline", sa.Double),
+    sa.Column("target", sa.Double, nullable=False),
+    sa.Column("weight", sa.Integer, nullable=False),
+    sa.Column("set_on", Civil, nullable=False),
+    sa.Column("due_on", Civil, nullable=False),
+    sa.Column("metric", sa.Text),
+    sa.Column("withdrawn_at", Instant),
+    sa.Column("withdrawn_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("direction", "at_least", "at_most"),
+    _one_of(
+        "metric",
+        "fill_rate",
+        "on_time_return",
+        "expired_but_used",
+        "declined",
+        "utilisation",
+        "activations",
+        "median_hours_to_decision",
+        "median_hours_to_fulfil",
+    ),
+    sa.CheckConstraint("weight BETWEEN 1 AND 100", name="weight"),
+    sa.CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)", name="withdrawn"),
+    sa.Index("ix_agreement_objective_agreement_id", "agreement_id", "id"),
+    sa.Index("ix_agreement_objective_updated_at", "agreement_id", "updated_at", "id"),
+)
+
+_table(
+    "objective_measurement",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("objective_id", Uuid, sa.ForeignKey("agreement_objective.id"), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("measured_on", Civil, nullable=False),
+    sa.Column("value", sa.Double, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("corrects_id", Uuid, sa.ForeignKey("objective_measurement.id")),
+    sa.Column("correction_reason", sa.Text),
+    sa.Column("contested_by", Uuid, sa.ForeignKey("agency.id")),
+    sa.Column("contested_at", Instant),
+    sa.Column("contested_reason", sa.Text),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.UniqueConstraint("corrects_id"),
+    sa.CheckConstraint("(corrects_id IS NULL) = (correction_reason IS NULL)", name="correction"),
+    sa.CheckConstraint(
+        "(contested_by IS NULL) = (contested_at IS NULL) AND (contested_by IS NULL) = (contested_reason IS NULL)",
+        name="contested",
+    ),
+    sa.Index("ix_objective_measurement_objective_id", "objective_id", "id"),
+)
+
 
 # What tables alone cannot say.
 
