@@ -55,6 +55,7 @@ from registry.outcomes.engagements import routes as engagements
 from registry.outcomes.engagements.queries import waiting_actions, waiting_invitations
 from registry.outcomes.metrics import routes as metrics
 from registry.outcomes.objectives import routes as objectives
+from registry.outcomes.reviews import routes as reviews
 from registry.platform.access.acting import why_refused
 from registry.platform.access.authentication import Authentication
 from registry.platform.access.denials import Denials
@@ -197,6 +198,7 @@ ROUTERS = (
     engagements.public_router,
     metrics.router,
     objectives.router,
+    reviews.router,
 )
 _ASSETS = AssetImporter()
 IMPORTERS = Importers(

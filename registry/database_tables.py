@@ -58,6 +58,7 @@ def all_tables() -> None:
     import registry.directory.taxonomy.tables
     import registry.outcomes.engagements.tables
     import registry.outcomes.objectives.tables
+    import registry.outcomes.reviews.tables
     import registry.platform.access.tables
     import registry.platform.bulk.tables
     import registry.platform.database.installation

@@ -168,6 +168,7 @@ async def play(story: Story) -> None:
     await _loans(story, sheriff, police, asset)
     await _engagements(story, sheriff, police, agreement)
     await _objectives(story, sheriff, police, agreement)
+    await _outcome_review(story, sheriff, police, agreement)
     await _outcomes(story, police, agreement)
     await _problems(story, sheriff, police, asset)
     await _endings(story, sheriff, police, state, agreement)
@@ -987,6 +988,18 @@ async def _objectives(story: Story, sheriff: Agency, police: Agency, agreement: 
     await story.do(second, "get_agreement_attainment", agreement)
     await story.do(second, "list_objective_history", one, limit=2)
     await story.do(first, "withdraw_objective", one)
+
+
+async def _outcome_review(story: Story, sheriff: Agency, police: Agency, agreement: str) -> None:
+    """A review that freezes the scorecard, in which both parties decide, and what follows."""
+    opened = (await story.do(sheriff.legal, "create_agreement_outcome_review", agreement))["id"]
+    await story.do(sheriff.legal, "decide_in_outcome_review", opened)
+    await story.do(police.approver, "decide_in_outcome_review", opened)
+    await story.do(sheriff.legal, "complete_outcome_review", opened)
+    await story.do(police.auditor, "get_outcome_review", opened)
+    await story.do(police.auditor, "list_agreement_outcome_reviews", agreement, limit=1)
+    await story.do(police.auditor, "get_agreement_review_compliance", agreement)
+    await story.do(police.auditor, "list_outcome_review_history", opened, limit=2)
 
 
 async def _outcomes(story: Story, police: Agency, agreement: str) -> None:

@@ -135,11 +135,16 @@ async def list_objectives(read: Read, caller: Caller, agreement_id: UUID, query:
     return ObjectivePage(items=await _shown(read, caller, kept), next_cursor=next_cursor)
 
 
+async def all_objectives(read: Read, caller: Caller, agreement_id: UUID) -> list[Objective]:
+    """All objectives of an agreement as the caller, whose right to see them is established, may see them now."""
+    found = await read.all(_ALL, {"agreement_id": agreement_id, "viewer": caller.agency_id})
+    return await _shown(read, caller, found)
+
+
 async def get_attainment(read: Read, caller: Caller, agreement_id: UUID) -> Attainment:
     """How far an agreement achieves its objectives at the caller's now. Raises NotFound, Forbidden."""
     row = await _of_parties(read, caller, agreement_id)
-    found = await read.all(_ALL, {"agreement_id": agreement_id, "viewer": caller.agency_id})
-    objectives = await _shown(read, caller, found)
+    objectives = await all_objectives(read, caller, agreement_id)
     weighed = [Weighed(status=each.status, weight=each.weight, due_on=each.due_on) for each in objectives]
     met, evaluated = attainment(weighed, civil_day(caller.now, row.time_zone))
     counted = Counter(each.status for each in objectives)

@@ -124,6 +124,9 @@ class Action(StrEnum):
     OBJECTIVES_SET = "objectives:set"  # set an objective of an agreement, withdraw an own one
     OBJECTIVES_MEASURE = "objectives:measure"  # enter what was measured, correct it
     OBJECTIVES_CONTEST = "objectives:contest"  # contest what another party measured
+    REVIEWS_READ = "reviews:read"  # see reviews of whether an agreement does what it was made for
+    REVIEWS_OPEN = "reviews:open"  # open one, which freezes the own agency's scorecard for all parties
+    REVIEWS_DECIDE = "reviews:decide"  # say what the own agency decides in one
     METRICS_READ = "metrics:read"  # see how well agreements work
     AUDIT_READ = "audit:read"  # see refused sign-ins and acts, and who read or took out what
     LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
@@ -240,6 +243,9 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.OBJECTIVES_SET: _roles(["party"], _C, _L, _AA),
     Action.OBJECTIVES_MEASURE: _roles(["party"], _C, _AA, _S),
     Action.OBJECTIVES_CONTEST: _roles(["party"], _C, _A, _L),
+    Action.REVIEWS_READ: _roles(["custodian", "party"], _C, _A, _L, _AU, _AA, _S),
+    Action.REVIEWS_OPEN: _roles(["party"], _A, _L),
+    Action.REVIEWS_DECIDE: _roles(["party"], _A, _L),
     Action.METRICS_READ: _roles(["party", "own"], _C, _A, _L, _AU, _AA, _S),
     Action.AUDIT_READ: _roles(["own"], _AU, _AA, _RA),
     Action.LEDGER_READ: _roles(
@@ -270,6 +276,8 @@ HUMAN_ONLY = frozenset(
         Action.OPERATOR_ACTS_DECIDE,
         Action.OBLIGATIONS_CONTEST,
         Action.OBJECTIVES_CONTEST,
+        Action.REVIEWS_OPEN,
+        Action.REVIEWS_DECIDE,
         Action.OBLIGATIONS_WAIVE,
         Action.POLICIES_DRAFT,
         Action.POLICIES_ACTIVATE,

@@ -75,6 +75,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
             "engagements": "Exercises, training and community programmes, and the improvements that follow.",
             "metrics": "How well it works, over time.",
             "objectives": "What an agreement is to achieve, what was measured, and whether it was met.",
+            "reviews": "A frozen scorecard, what changed since the last one, and what each party decides.",
         },
     ),
     "platform": (

@@ -374,6 +374,9 @@ class EventType(Meant):
         "An administrator asked for an operator act that a second one approves.",
     )
     OPERATOR_ACT_REJECTED = "operator_act.rejected", "A second administrator rejected an operator act."
+    OUTCOME_REVIEW_COMPLETED = "outcome_review.completed", "It was said what follows from a review of an agreement."
+    OUTCOME_REVIEW_DECIDED = "outcome_review.decided", "A party said what it decides in a review of an agreement."
+    OUTCOME_REVIEW_OPENED = "outcome_review.opened", "A review of an agreement was opened, and its scorecard frozen."
     PACKAGE_CREATED = "package.created", "A package was made."
     PACKAGE_RETIRED = "package.retired", "A package was retired."
     PACKAGE_UPDATED = "package.updated", "A package was changed."

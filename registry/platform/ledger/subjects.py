@@ -43,6 +43,7 @@ READ_BY: Mapping[str, Action] = {
     "objective": Action.OBJECTIVES_READ,
     "obligation": Action.OBLIGATIONS_READ,
     "operator_act": Action.OPERATOR_ACTS_DECIDE,
+    "outcome_review": Action.REVIEWS_READ,
     "package": Action.ASSETS_READ,
     "package_reservation": Action.LOANS_READ,
     "past_loan": Action.LOANS_READ,

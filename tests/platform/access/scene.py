@@ -382,6 +382,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     improvement = await plan_action(owner, partner, exercise, title=f"Channel {CANARY}")
     goal = {**NEW_OBJECTIVE_EXAMPLE, "title": f"Hours {CANARY}", "due_on": str(LONG_AHEAD)}
     objective = await owner.legal.done("POST", f"/v1/agreements/{agreement['id']}/objectives", goal)
+    outcome_review = await owner.legal.done("POST", f"/v1/agreements/{agreement['id']}/outcome-reviews")
     return Scene(
         service=service,
         owner=owner,
@@ -444,6 +445,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "obligation": next(each["id"] for each in lent["obligations"] if each["owed_by"] == "assisting"),
             "engagement": exercise["id"],
             "objective": objective["id"],
+            "outcome_review": outcome_review["id"],
             "corrective_action": improvement["id"],
             "past_loan": (await take_one_over(owner, partner, Item=f"Camera {CANARY}", Remarks=CANARY))["id"],
             "loan_on_scene": (await make_loan(partners, "on_scene"))["id"],

@@ -3014,6 +3014,42 @@ _table(
     sa.Index("ix_objective_measurement_objective_id", "objective_id", "id"),
 )
 
+_table(
+    "outcome_review",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("previous_id", Uuid, sa.ForeignKey("outcome_review.id")),
+    sa.Column("due_on", Civil),
+    sa.Column("scorecard", Json, nullable=False),
+    sa.Column("objectives", Json, nullable=False),
+    sa.Column("new_versions", Json, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reviewed_on", Civil),
+    sa.Column("outcome", sa.Text),
+    sa.Column("note", sa.Text),
+    sa.Column("periodic_review_id", Uuid, sa.ForeignKey("agreement_periodic_review.id")),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("status", "open", "completed"),
+    _one_of("outcome", "keep", "renew", "amend", "terminate"),
+    sa.CheckConstraint("(status = 'completed') = (outcome IS NOT NULL)", name="completed"),
+    sa.Index("ix_outcome_review_agreement_id", "agreement_id", "id"),
+    sa.Index("ix_outcome_review_updated_at", "agreement_id", "updated_at", "id"),
+    _unique_where("uq_outcome_review_open", "agreement_id", sqlite="status = 'open'", postgresql="status = 'open'"),
+)
+
+_table(
+    "outcome_review_decision",
+    sa.Column("review_id", Uuid, sa.ForeignKey("outcome_review.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("decided_at", Instant, nullable=False),
+    _one_of("outcome", "keep", "renew", "amend", "terminate"),
+)
+
 
 # What tables alone cannot say.
 
