@@ -51,7 +51,11 @@ from registry.directory.places import routes as places
 from registry.directory.principals import routes as principals
 from registry.directory.revocations import routes as revocations
 from registry.directory.taxonomy import routes as taxonomy
+from registry.outcomes.engagements import routes as engagements
+from registry.outcomes.engagements.queries import waiting_actions, waiting_invitations
 from registry.outcomes.metrics import routes as metrics
+from registry.outcomes.objectives import routes as objectives
+from registry.outcomes.reviews import routes as reviews
 from registry.platform.access.acting import why_refused
 from registry.platform.access.authentication import Authentication
 from registry.platform.access.denials import Denials
@@ -124,6 +128,7 @@ from registry.resources.rates.commands import RateImporter
 from registry.resources.search import routes as search
 from registry.sharing.impact import routes as impact
 from registry.sharing.inbox import routes as inbox
+from registry.sharing.inbox.queries import SOURCES
 from registry.sharing.loans import routes as loans
 from registry.sharing.notices import routes as notices
 from registry.sharing.notices.commands.telling import Teller
@@ -189,7 +194,11 @@ ROUTERS = (
     notices.router,
     notices.public_router,
     # outcomes
+    engagements.router,
+    engagements.public_router,
     metrics.router,
+    objectives.router,
+    reviews.router,
 )
 _ASSETS = AssetImporter()
 IMPORTERS = Importers(
@@ -204,6 +213,9 @@ IMPORTERS = Importers(
         )
     }
 )
+
+INBOX_SOURCES = (*SOURCES, waiting_invitations, waiting_actions)
+"""What the inbox merges: the sources that it lists itself, and those of the rooms above it."""
 
 SIGHTS = Sights(
     {"agreement": agreements_seen, "agreement_comment": comments_seen, "document": documents_seen},
@@ -257,6 +269,7 @@ def create_app(settings: Settings) -> Edge:
         utc_now,
         policies,
         idle_days=settings.principal_idle_days,
+        sources=INBOX_SOURCES,
     )
     sealer = Sealer(
         database.read,
@@ -383,6 +396,7 @@ def create_app(settings: Settings) -> Edge:
                 "text_recognition": ("on" if recogniser else "not_installed") if settings.recognise_text else "off",
                 "mailer": mailer,
                 "mail_key": mail_key,
+                "inbox_sources": INBOX_SOURCES,
                 "notices": "on" if mailer.is_on else "off",
                 "webhook_making": making,
                 "deliverer": deliverer,

@@ -56,7 +56,10 @@ def all_tables() -> None:
     import registry.directory.issuers.tables
     import registry.directory.operator_acts.tables
     import registry.directory.taxonomy.tables
+    import registry.outcomes.engagements.tables
     import registry.outcomes.metrics.tables
+    import registry.outcomes.objectives.tables
+    import registry.outcomes.reviews.tables
     import registry.platform.access.tables
     import registry.platform.bulk.tables
     import registry.platform.database.installation

@@ -96,6 +96,7 @@ PURE_PARTS = {
     "sharing/notices": {"page", "writing"},
     "sharing/requests": {"need_rules"},
     "sharing/sheets": {"page", "qr"},
+    "outcomes/engagements": {"writing"},
     "outcomes/metrics": {"adding_up", "defining", "facts", "measuring", "page", "report", "scoring", "statistics"},
 }
 # What else a room has, and why. There is no `helpers` among them.

@@ -44,6 +44,7 @@ from tests.support.assets import make_asset
 from tests.support.cast import LONG_AHEAD, SERVICE_SCOPES, ZONE, Agency, Cast, inside, make_cast, today
 from tests.support.consent import agree_to_publish
 from tests.support.documents import file_document, file_paper, file_with_loan
+from tests.support.engagements import hold_engagement, plan_action
 from tests.support.feed import sealed
 from tests.support.imports import MAPPING, csv_of, run, unit_row, uploaded
 from tests.support.ledger import signed_ledger
@@ -544,6 +545,23 @@ async def make_requests(stage: Stage, assets: dict[str, dict[str, Any]]) -> None
     await make_reservation(stage)
 
 
+async def make_engagements(stage: Stage) -> None:
+    """An exercise of two agencies, with what one is to do afterwards; a training of which one says who was there."""
+    one, two = stage.cast.assisting, stage.cast.requesting
+    both = ("assisting", "requesting")
+    words = {"title": stage.mark(*both), "summary": stage.mark(*both), "place": stage.mark(*both)}
+    held = stage.keep("engagement_id", await hold_engagement(one, two, **words))
+    said = {
+        "outcome": stage.mark(*both),
+        "ratings": [{"objective_no": 1, "rating": "unable", "remark": stage.mark(*both)}],
+    }
+    await one.coordinator.done("POST", f"/v1/engagements/{held['id']}/evaluate", said)
+    planned = await plan_action(one, two, held, title=stage.mark(*both), observation=stage.mark(*both))
+    stage.keep("corrective_action_id", planned)
+    shown = {"statement": stage.mark(*both)}
+    await two.coordinator.done("POST", f"/v1/corrective-actions/{planned['id']}/complete", shown)
+
+
 async def make_reservation(stage: Stage) -> None:
     """A package that is reserved whole, and then called otherwise by an owner who shares it no more."""
     one, two = stage.cast.assisting, stage.cast.requesting
@@ -612,6 +630,7 @@ async def stage(service: Service) -> Stage:
     await make_audience(built)
     await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"email": f"{contact}@pd.example"})
     await make_requests(built, await make_assets(built))
+    await make_engagements(built)
     await make_imports(built)
     await make_authority(built)
     await make_people(built)

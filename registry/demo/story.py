@@ -7,6 +7,7 @@ from typing import Any
 
 from registry.demo import cast
 from registry.demo.catalogue import certify_team, count_people, find_in_a_sentence, import_fleet, show_slots
+from registry.demo.improving import exercise_and_review
 from registry.demo.packages import lend_package
 from registry.demo.papers import keep_papers
 from registry.demo.policies import decide_by_own_rules
@@ -60,6 +61,8 @@ def play(stage: Stage) -> dict[str, tuple[str, Person]]:
     lend_package(stage, sheriff, coordinator, dispatcher)
     source_a_need(stage, laboratory, sheriff, coordinator, dispatcher, team["vehicle"])
     decide_by_own_rules(stage, sheriff, people["lawyer"][1], coordinator, team["vehicle"])
+    partner = stage.person(police, Role.LEGAL, subject="counsel@partner.demo")
+    exercise_and_review(stage, agreement, dispatcher, coordinator, people["lawyer"][1], partner)
     return people
 
 

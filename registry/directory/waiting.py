@@ -1,7 +1,8 @@
 """What waits for somebody: the entries of an inbox, their order, and what a room is asked for.
 
-Each room has one function that answers `Asked` with its own entries; `sharing/inbox` lists these functions and merges
-what they say. It owns no rule of theirs. The order is one for all rooms: each can answer for its part of a page.
+Each room has one function that answers `Asked` with its own entries; `sharing/inbox` lists these functions, and is
+given those of the rooms above it, and merges what they say. It owns no rule of theirs. The order is one for all rooms:
+each can answer for its part of a page.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -47,10 +48,22 @@ class InboxKind(StrEnum):
     CLOSING = "closing"
     DAMAGE = "damage"
     WEBHOOK = "webhook"
+    INVITATION = "invitation"
+    CORRECTIVE_ACTION = "corrective_action"
 
 
 Whose: TypeAlias = Literal["me", "agency", "partners"]
-SubjectKind: TypeAlias = Literal["loan", "request", "obligation", "agreement", "operator_act", "asset", "webhook"]
+SubjectKind: TypeAlias = Literal[
+    "loan",
+    "request",
+    "obligation",
+    "agreement",
+    "operator_act",
+    "asset",
+    "webhook",
+    "engagement",
+    "corrective_action",
+]
 
 AWAY_LATE: Final = 0
 LATE: Final = 1

@@ -166,6 +166,9 @@ async def play(story: Story) -> None:
     await _requests(story, sheriff, police, asset)
     await _sourced(story, sheriff, police, asset)
     await _loans(story, sheriff, police, asset)
+    await _engagements(story, sheriff, police, agreement)
+    await _objectives(story, sheriff, police, agreement)
+    await _outcome_review(story, sheriff, police, agreement)
     await _outcomes(story, police, agreement)
     await _problems(story, sheriff, police, asset)
     await _endings(story, sheriff, police, state, agreement)
@@ -925,6 +928,78 @@ async def _notices(story: Story, person: Caller) -> None:
     await story.do(story.service.anonymous, "get_stop_page", link)
     await story.do(story.service.anonymous, "stop_notifications", link)
     await story.do(person, "forget_notification_address")
+
+
+async def _engagements(story: Story, sheriff: Agency, police: Agency, agreement: str) -> None:
+    """An exercise that is cancelled, one that is held and improved upon, a training, and a town hall for everybody."""
+    host, guest, written = sheriff.coordinator, police.coordinator, story.written["create_engagement"]
+    invited = {"agency_ids": [str(police.id)]}
+    off = (await story.do(host, "create_engagement", body={**written, "agreement_id": agreement}))["id"]
+    await story.do(host, "invite_to_engagement", off, body=invited)
+    await story.do(host, "update_engagement", off)
+    await story.do(guest, "decline_engagement_invitation", off)
+    await story.do(guest, "accept_engagement_invitation", off)
+    await story.do(host, "cancel_engagement", off)
+    past = {"starts_at": "2026-07-03T14:00:00Z", "ends_at": "2026-07-03T18:00:00Z", **invited}
+    held = (await story.do(host, "create_engagement", body={**written, **past, "agreement_id": agreement}))["id"]
+    await story.do(guest, "accept_engagement_invitation", held)
+    await story.do(host, "complete_engagement", held)
+    await story.do(host, "evaluate_engagement", held)
+    body = {**story.written["plan_corrective_action"], "owner_agency_id": str(police.id)}
+    action = (await story.do(host, "plan_corrective_action", held, body=body))["id"]
+    await story.do(guest, "complete_corrective_action", action)
+    await story.do(host, "reopen_corrective_action", action)
+    await story.do(guest, "complete_corrective_action", action)
+    await story.do(host, "close_corrective_action", action)
+    await story.do(guest, "get_corrective_action", action)
+    await story.do(guest, "list_corrective_actions", engagement_id=held)
+    await story.do(guest, "list_corrective_action_history", action, limit=2)
+    await story.do(guest, "get_engagement", held)
+    await story.do(guest, "list_engagement_history", held, limit=2)
+    plain = {name: value for name, value in written.items() if name not in ("exercise_type", "objectives")}
+    training = {**plain, **past, "kind": "cross_training", "title": "Boats in current (demo)"}
+    taught = (await story.do(host, "create_engagement", body=training))["id"]
+    await story.do(host, "complete_engagement", taught)
+    person = {**story.written["credit_engagement_training"]["people"][0]}
+    person["personnel_id"] = (await enter_person(sheriff))["id"]
+    body = {**story.written["credit_engagement_training"], "people": [person]}
+    await story.do(host, "credit_engagement_training", taught, body=body)
+    await story.do(host, "create_engagement", body={**plain, "kind": "town_hall", "public": True})
+    await story.do(guest, "list_engagements", limit=2)
+    await story.do(story.service.anonymous, "list_public_engagements", limit=2)
+    feed = await story.do(sheriff.legal, "create_calendar_feed")
+    name = feed["address"].rpartition("/")[2]
+    await story.do(story.service.anonymous, "get_engagement_calendar", name)
+    await story.do(sheriff.legal, "revoke_calendar_feed", feed["id"])
+
+
+async def _objectives(story: Story, sheriff: Agency, police: Agency, agreement: str) -> None:
+    """What an agreement is to achieve: measured, corrected, contested; and one that is given up."""
+    first, second = sheriff.coordinator, police.coordinator
+    one = (await story.do(first, "create_agreement_objective", agreement))["id"]
+    wrong = (await story.do(first, "measure_objective", one))["measurements"][0]["id"]
+    body = {**story.written["correct_objective_measurement"], "measurement_id": wrong}
+    right = (await story.do(first, "correct_objective_measurement", one, body=body))["measurements"][1]["id"]
+    body = {**story.written["contest_objective_measurement"], "measurement_id": right}
+    await story.do(second, "contest_objective_measurement", one, body=body)
+    await story.do(second, "withdraw_objective_contest", one, body={"measurement_id": right})
+    await story.do(second, "get_objective", one)
+    await story.do(second, "list_agreement_objectives", agreement, limit=1)
+    await story.do(second, "get_agreement_attainment", agreement)
+    await story.do(second, "list_objective_history", one, limit=2)
+    await story.do(first, "withdraw_objective", one)
+
+
+async def _outcome_review(story: Story, sheriff: Agency, police: Agency, agreement: str) -> None:
+    """A review that freezes the scorecard, in which both parties decide, and what follows."""
+    opened = (await story.do(sheriff.legal, "create_agreement_outcome_review", agreement))["id"]
+    await story.do(sheriff.legal, "decide_in_outcome_review", opened)
+    await story.do(police.approver, "decide_in_outcome_review", opened)
+    await story.do(sheriff.legal, "complete_outcome_review", opened)
+    await story.do(police.auditor, "get_outcome_review", opened)
+    await story.do(police.auditor, "list_agreement_outcome_reviews", agreement, limit=1)
+    await story.do(police.auditor, "get_agreement_review_compliance", agreement)
+    await story.do(police.auditor, "list_outcome_review_history", opened, limit=2)
 
 
 async def _outcomes(story: Story, police: Agency, agreement: str) -> None:

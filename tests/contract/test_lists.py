@@ -21,6 +21,7 @@ from tests.contract.test_contract import COMMITTED
 from tests.support.assets import make_asset
 from tests.support.cast import make_cast
 from tests.support.documents import file_paper, file_with_loan
+from tests.support.engagements import hold_engagement, make_engagement, plan_action
 from tests.support.imports import MAPPING, csv_of, imported, unit_row
 from tests.support.ledger import signed_ledger
 from tests.support.loans import Partners, make_loan, make_partners
@@ -45,6 +46,7 @@ OTHER_ORDER = {
     "list_import_rows": "row",
     "list_capabilities": "distance",
     "list_metrics": "key",
+    "list_public_engagements": "starts_at",
 }
 pytestmark = pytest.mark.xdist_group("lists")  # one worker fills them, once for each database
 
@@ -228,7 +230,14 @@ async def scene(service: Service) -> Scene:
     await partners.requesting.coordinator.done("POST", f"/v1/past-loans/{past[1]['id']}/contest", nothing)
     await signed_ledger(service)
     service.edge.app.state.sealer.every_seconds = inf  # none is signed while its list is read
+    held = [await hold_engagement(partners.assisting, partners.requesting) for _ in range(3)]
+    improvements = [await plan_action(partners.assisting, partners.requesting, held[0]) for _ in range(3)]
+    for ahead in (3, 4, 5):
+        fields = {"kind": "town_hall", "title": "Town hall", "public": True}
+        await make_engagement(partners.assisting, partners.requesting, days_ahead=ahead, **fields)
     ids = {
+        "engagement_id": held[0]["id"],
+        "corrective_action_id": improvements[0]["id"],
         "past_loan_id": past[0]["id"],
         "agency_id": str(partners.assisting.id),
         "agreement_id": partners.agreement["id"],

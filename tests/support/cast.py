@@ -30,7 +30,8 @@ LONG_AHEAD = date(2100, 12, 31)
 """A day that no test will live to see, and that the registry can still write down."""
 SERVICE_SCOPES = (
     "agencies:* taxonomy:* agreements:* documents:* assets:* packages:* imports:* personnel:* capabilities:* "
-    "requests:* decisions:* loans:* obligations:* inbox:* metrics:* ledger:* minimums:*"
+    "requests:* decisions:* loans:* obligations:* engagements:* objectives:* reviews:* inbox:* metrics:* "
+    "ledger:* minimums:*"
 )
 
 

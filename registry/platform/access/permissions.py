@@ -2,9 +2,10 @@
 
 The cell of a role lists relations, one of which the caller's agency must have to the thing: `own` (the thing is the
 agency's), `requesting` / `assisting` (its side of a request, decision or loan), `owing` / `owed` (its side of an
-obligation), `custodian` / `party` (of an agreement), `invited` (to one that it declined to join), or `anyone` (no
-relation needed). An action is allowed when both this table and the token's scopes allow it.
-What is not listed is denied.
+obligation; `owing` also what it is to do after an engagement), `custodian` / `party` (of an agreement), `invited` (to
+one that it declined to join), `hosting` / `taking_part` (of an engagement; also while it has not answered its
+invitation), or `anyone` (no relation needed). An action is allowed when both this table and the token's scopes allow
+it. What is not listed is denied.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,7 +17,17 @@ from registry.platform.access.principals import Principal, Role
 from registry.platform.kernel.errors import Forbidden
 
 Relation: TypeAlias = Literal[
-    "own", "requesting", "assisting", "owing", "owed", "custodian", "party", "invited", "anyone"
+    "own",
+    "requesting",
+    "assisting",
+    "owing",
+    "owed",
+    "custodian",
+    "party",
+    "invited",
+    "hosting",
+    "taking_part",
+    "anyone",
 ]
 
 
@@ -103,6 +114,19 @@ class Action(StrEnum):
     OBLIGATIONS_WAIVE = "obligations:waive"  # do without what is owed to the own agency
     INBOX_READ = "inbox:read"  # see what waits for oneself and the own agency
     NOTICES_CHOOSE = "notices:choose"  # say how one is told by mail what waits for oneself
+    ENGAGEMENTS_READ = "engagements:read"  # see engagements that the agency hosts or is invited to
+    ENGAGEMENTS_CREATE = "engagements:create"  # plan what the own agency holds, and invite others
+    ENGAGEMENTS_UPDATE = "engagements:update"  # change it, say what came of it, plan and close corrective actions
+    ENGAGEMENTS_ANSWER = "engagements:answer"  # say whether the own agency takes part
+    ENGAGEMENTS_IMPROVE = "engagements:improve"  # say that the own agency has done what it was to do
+    ENGAGEMENTS_CREDIT = "engagements:credit"  # credit the own agency's people with training
+    OBJECTIVES_READ = "objectives:read"  # see what an agreement is to achieve, and what was measured
+    OBJECTIVES_SET = "objectives:set"  # set an objective of an agreement, withdraw an own one
+    OBJECTIVES_MEASURE = "objectives:measure"  # enter what was measured, correct it
+    OBJECTIVES_CONTEST = "objectives:contest"  # contest what another party measured
+    REVIEWS_READ = "reviews:read"  # see reviews of whether an agreement does what it was made for
+    REVIEWS_OPEN = "reviews:open"  # open one, which freezes the own agency's scorecard for all parties
+    REVIEWS_DECIDE = "reviews:decide"  # say what the own agency decides in one
     METRICS_READ = "metrics:read"  # see how well agreements work
     AUDIT_READ = "audit:read"  # see refused sign-ins and acts, and who read or took out what
     LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
@@ -130,6 +154,7 @@ _C, _A, _L, _AU, _AA, _RA, _S = (
 )
 _EITHER_END: tuple[Relation, ...] = ("owing", "owed")
 _EITHER_SIDE: tuple[Relation, ...] = ("requesting", "assisting")
+_AT_ENGAGEMENTS: tuple[Relation, ...] = ("hosting", "taking_part")
 
 PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AGENCIES_READ: EVERYBODY,
@@ -208,9 +233,24 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.OBLIGATIONS_WAIVE: _roles(["owed"], _C, _A, _L, _AA),
     Action.INBOX_READ: _roles(["own"], _C, _A, _L, _AU, _AA, _S, _RA),
     Action.NOTICES_CHOOSE: _roles(["own"], _C, _A, _L, _AA, _RA),
+    Action.ENGAGEMENTS_READ: _roles(_AT_ENGAGEMENTS, _C, _A, _L, _AU, _AA, _S),
+    Action.ENGAGEMENTS_CREATE: _roles(["own"], _C, _AA, _S),
+    Action.ENGAGEMENTS_UPDATE: _roles(["hosting"], _C, _AA, _S),
+    Action.ENGAGEMENTS_ANSWER: _roles(["taking_part"], _C, _A, _AA),
+    Action.ENGAGEMENTS_IMPROVE: _roles(["owing"], _C, _A, _AA),
+    Action.ENGAGEMENTS_CREDIT: _roles(_AT_ENGAGEMENTS, _C, _AA, _S),
+    Action.OBJECTIVES_READ: _roles(["custodian", "party"], _C, _A, _L, _AU, _AA, _S),
+    Action.OBJECTIVES_SET: _roles(["party"], _C, _L, _AA),
+    Action.OBJECTIVES_MEASURE: _roles(["party"], _C, _AA, _S),
+    Action.OBJECTIVES_CONTEST: _roles(["party"], _C, _A, _L),
+    Action.REVIEWS_READ: _roles(["custodian", "party"], _C, _A, _L, _AU, _AA, _S),
+    Action.REVIEWS_OPEN: _roles(["party"], _A, _L),
+    Action.REVIEWS_DECIDE: _roles(["party"], _A, _L),
     Action.METRICS_READ: _roles(["party", "own"], _C, _A, _L, _AU, _AA, _S),
     Action.AUDIT_READ: _roles(["own"], _AU, _AA, _RA),
-    Action.LEDGER_READ: _roles(["own", "party", "invited", *_EITHER_SIDE, *_EITHER_END], _C, _A, _L, _AU, _AA, _S)
+    Action.LEDGER_READ: _roles(
+        ["own", "party", "invited", *_EITHER_SIDE, *_EITHER_END, *_AT_ENGAGEMENTS], _C, _A, _L, _AU, _AA, _S
+    )
     | _roles(["own"], _RA),
     Action.LEDGER_PROVE: _roles(["own", "party"], _AU, _AA) | _roles(["own"], _RA),
     Action.LEDGER_VERIFY: EVERYBODY,
@@ -235,6 +275,9 @@ HUMAN_ONLY = frozenset(
         Action.PERSONNEL_VERIFY,
         Action.OPERATOR_ACTS_DECIDE,
         Action.OBLIGATIONS_CONTEST,
+        Action.OBJECTIVES_CONTEST,
+        Action.REVIEWS_OPEN,
+        Action.REVIEWS_DECIDE,
         Action.OBLIGATIONS_WAIVE,
         Action.POLICIES_DRAFT,
         Action.POLICIES_ACTIVATE,

@@ -69,7 +69,15 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
             "impact": "What an amendment would change of requests and loans.",
         },
     ),
-    "outcomes": ("Outcomes", {"metrics": "How well it works, over time."}),
+    "outcomes": (
+        "Outcomes",
+        {
+            "engagements": "Exercises, training and community programmes, and the improvements that follow.",
+            "metrics": "How well it works, over time.",
+            "objectives": "What an agreement is to achieve, what was measured, and whether it was met.",
+            "reviews": "A frozen scorecard, what changed since the last one, and what each party decides.",
+        },
+    ),
     "platform": (
         "Exchange",
         {

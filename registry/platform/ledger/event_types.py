@@ -257,6 +257,16 @@ class EventType(Meant):
     CLIENT_CREATED = "client.created", "A service client was registered."
     CLIENT_DISABLED = "client.disabled", "A service client was disabled."
     CLIENT_ROTATED = "client.rotated", "The credential of a service client was changed."
+    CORRECTIVE_ACTION_CLOSED = (
+        "corrective_action.closed",
+        "Who held an engagement has seen that what it asked for is done.",
+    )
+    CORRECTIVE_ACTION_COMPLETED = "corrective_action.completed", "An agency says that it has done what it was to do."
+    CORRECTIVE_ACTION_PLANNED = "corrective_action.planned", "An agency was given something to do after an engagement."
+    CORRECTIVE_ACTION_REOPENED = (
+        "corrective_action.reopened",
+        "Who held an engagement asks for more than what was shown.",
+    )
     DECISION_APPROVED = "decision.approved", "An approval that a decision needs was given."
     DECISION_DECLINED = "decision.declined", "The assisting agency lends nothing of what was asked."
     DECISION_MADE = "decision.made", "The policies decided a question."
@@ -265,6 +275,14 @@ class EventType(Meant):
     DECISION_WITHDRAWN = "decision.withdrawn", "The requesting agency asks no more for what was decided."
     DOCUMENT_FILED = "document.filed", "A document was filed with an agreement."
     DOCUMENT_WITHDRAWN = "document.withdrawn", "A document was withdrawn from an agreement's file."
+    ENGAGEMENT_AGENCIES_INVITED = "engagement.agencies_invited", "Further agencies were invited to an engagement."
+    ENGAGEMENT_CANCELLED = "engagement.cancelled", "An engagement is not held."
+    ENGAGEMENT_EVALUATED = "engagement.evaluated", "It was said what came of an engagement; `data` holds the ratings."
+    ENGAGEMENT_HELD = "engagement.held", "An engagement was held; `data` says how many people took part."
+    ENGAGEMENT_INVITATION_ACCEPTED = "engagement.invitation_accepted", "An agency takes part in an engagement."
+    ENGAGEMENT_INVITATION_DECLINED = "engagement.invitation_declined", "An agency does not take part in an engagement."
+    ENGAGEMENT_PLANNED = "engagement.planned", "An exercise, training, meeting or programme was planned."
+    ENGAGEMENT_UPDATED = "engagement.updated", "An engagement that is planned was changed."
     IMPORT_DELETED = "import.deleted", "An import was deleted."
     IMPORT_RUN = "import.run", "An import was run to its end."
     IMPORT_UPLOADED = "import.uploaded", "A table was uploaded to be taken in."
@@ -329,6 +347,15 @@ class EventType(Meant):
     LOAN_TIME_ACCEPTED = "loan.time_accepted", "Whose act it is accepted the time that the other agency says of it."
     LOAN_TIME_CONTEST_WITHDRAWN = "loan.time_contest_withdrawn", "Who contested the time of an act withdrew that."
     LOAN_TIME_CONTESTED = "loan.time_contested", "The other agency contests when an act was done."
+    OBJECTIVE_CONTEST_WITHDRAWN = "objective.contest_withdrawn", "A party contests a measurement no more."
+    OBJECTIVE_MEASURED = "objective.measured", "A party entered what was measured of an objective."
+    OBJECTIVE_MEASUREMENT_CONTESTED = "objective.measurement_contested", "A party contests another one's measurement."
+    OBJECTIVE_MEASUREMENT_CORRECTED = (
+        "objective.measurement_corrected",
+        "A party put a right measurement in the place of a wrong one of its own.",
+    )
+    OBJECTIVE_SET = "objective.set", "A party said what an agreement is to achieve."
+    OBJECTIVE_WITHDRAWN = "objective.withdrawn", "A party pursues an objective of its own no more."
     OBLIGATION_ACCEPTED = "obligation.accepted", "The agency that contested it accepts that an obligation was met."
     OBLIGATION_BREACHED = (
         "obligation.breached",
@@ -347,6 +374,9 @@ class EventType(Meant):
         "An administrator asked for an operator act that a second one approves.",
     )
     OPERATOR_ACT_REJECTED = "operator_act.rejected", "A second administrator rejected an operator act."
+    OUTCOME_REVIEW_COMPLETED = "outcome_review.completed", "It was said what follows from a review of an agreement."
+    OUTCOME_REVIEW_DECIDED = "outcome_review.decided", "A party said what it decides in a review of an agreement."
+    OUTCOME_REVIEW_OPENED = "outcome_review.opened", "A review of an agreement was opened, and its scorecard frozen."
     PACKAGE_CREATED = "package.created", "A package was made."
     PACKAGE_RETIRED = "package.retired", "A package was retired."
     PACKAGE_UPDATED = "package.updated", "A package was changed."

@@ -85,11 +85,11 @@ SOURCES: Final[Sequence[Source]] = (
     waiting_damage,
     waiting_webhooks,
 )
-"""One function of each room in which something waits for people."""
+"""One function of each room in which something waits for people; the application adds those of rooms above."""
 
 
 async def list_inbox(
-    read: Read, principal: Principal, policies: PolicySet, query: InboxQuery, now: datetime
+    read: Read, sources: Sequence[Source], principal: Principal, policies: PolicySet, query: InboxQuery, now: datetime
 ) -> InboxPage:
     """A page of what waits. All pages of one reading are of one instant. Raises RuleBroken for another's cursor."""
     as_of, after = now, None
@@ -97,16 +97,16 @@ async def list_inbox(
         at, rank, due_at, id_, kind = decode_cursor(query.cursor, (datetime, int, datetime, UUID, str))
         as_of = min(checked_instant(at, "/cursor"), now)
         after = InboxKey(rank=rank, due_at=due_at, id=id_, kind=kind)
-    found = await first_entries(read, principal, policies, query.waiting_on, as_of, query.limit + 1, after)
+    found = await first_entries(read, sources, principal, policies, query.waiting_on, as_of, query.limit + 1, after)
     kept, next_cursor = cut(found, query.limit, lambda entry: (as_of, *entry.key.parts()))
     return InboxPage(as_of=as_of, items=list(kept), next_cursor=next_cursor)
 
 
 async def count_inbox(
-    read: Read, principal: Principal, policies: PolicySet, whose: Whose, now: datetime
+    read: Read, sources: Sequence[Source], principal: Principal, policies: PolicySet, whose: Whose, now: datetime
 ) -> InboxCounts:
     """How much waits, up to as many as a page holds."""
-    found = await first_entries(read, principal, policies, whose, now, LARGEST_LIMIT + 1)
+    found = await first_entries(read, sources, principal, policies, whose, now, LARGEST_LIMIT + 1)
     counted = found[:LARGEST_LIMIT]
     return InboxCounts(
         as_of=now,
@@ -118,6 +118,7 @@ async def count_inbox(
 
 async def first_entries(
     read: Read,
+    sources: Sequence[Source],
     principal: Principal,
     policies: PolicySet,
     whose: Whose,
@@ -125,13 +126,16 @@ async def first_entries(
     limit: int,
     after: InboxKey | None = None,
 ) -> list[InboxEntry]:
-    """The first entries. An administrator's own are also what others of the agency have left undone for too long."""
+    """The first entries of these sources.
+
+    An administrator's own are also what others of the agency have left undone for too long.
+    """
     asked = Asked(principal=principal, policies=policies, as_of=as_of, whose=whose, limit=limit, after=after)
-    found = [await source(read, asked) for source in SOURCES]
+    found = [await source(read, asked) for source in sources]
     if whose == "me" and Role.AGENCY_ADMIN in principal.roles:
         own = {(entry.kind, entry.id) for each in found for entry in each}
         others = replace(asked, whose="agency", limit=limit + len(own))
-        for source in SOURCES:
+        for source in sources:
             left = overlooked(await source(read, others), as_of)
             found.append([entry for entry in left if (entry.kind, entry.id) not in own])
     return merged(found, limit)

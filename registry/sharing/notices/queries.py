@@ -1,7 +1,7 @@
 """What people chose, who is next to be looked after, and what there is to tell a person now."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -16,7 +16,7 @@ from registry.agreements.deadlines.rules import DeadlineStatus
 from registry.agreements.deadlines.schemas import Deadline, DeadlineQuery
 from registry.directory.agencies.queries import zone_of_agency
 from registry.directory.principals.queries import roles_of
-from registry.directory.waiting import InboxEntry, InboxKind
+from registry.directory.waiting import InboxEntry, InboxKind, Source
 from registry.platform.access.acting import why_refused
 from registry.platform.access.permissions import Action, may_ever, permit
 from registry.platform.access.principals import Caller, Principal
@@ -182,12 +182,14 @@ async def person_now(read: Read, row: Row[Any], scopes: msgspec.Raw, now: dateti
     return found if may_ever(found, Action.NOTICES_CHOOSE) else None
 
 
-async def find_all(read: Read, who: Principal, policies: PolicySet, row: Row[Any], now: datetime) -> Found:
+async def find_all(
+    read: Read, sources: Sequence[Source], who: Principal, policies: PolicySet, row: Row[Any], now: datetime
+) -> Found:
     """What waits for the person, and with a digest what falls due, each under the key by which it is told once."""
     choices, off = choices_in(row), set(kinds_off_in(row))
     entries: list[InboxEntry] = []
     if may_ever(who, Action.INBOX_READ):
-        entries = await first_entries(read, who, policies, "me", now, LARGEST_LIMIT)
+        entries = await first_entries(read, sources, who, policies, "me", now, LARGEST_LIMIT)
     due: list[Deadline] = []
     if choices.rhythm in (Rhythm.DAILY, Rhythm.WEEKLY) and InboxKind.DEADLINE not in off:
         due = await _falling_due(read, who, choices, now)

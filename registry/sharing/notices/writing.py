@@ -45,6 +45,8 @@ ASKS: Final[dict[InboxKind, str]] = {
     _K.CLOSING: "Close a loan that is back",
     _K.DAMAGE: "Assess what came back damaged",
     _K.WEBHOOK: "Enable a webhook again at which nothing arrived, or delete it",
+    _K.INVITATION: "Say whether your agency takes part",
+    _K.CORRECTIVE_ACTION: "Complete a corrective action, or see that it was done",
 }
 """What each kind asks for, in words that are the same for all things of the kind."""
 MOST_LISTED: Final = 50

@@ -12,6 +12,7 @@ from msgspec import Struct
 from registry.agreements.duties.schemas import NEW_DUTY_EXAMPLE
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from registry.directory.taxonomy.schemas import NEW_CATEGORY_EXAMPLE
+from registry.outcomes.objectives.schemas import NEW_OBJECTIVE_EXAMPLE
 from registry.platform.access.development import development_token
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.kernel.time import utc_now
@@ -24,9 +25,10 @@ from registry.sharing.policy.schemas.sets import NEW_POLICY_SET_EXAMPLE
 from tests.platform.access.matrix import ROLE, Who
 from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.assets import make_asset
-from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_agency, today
+from tests.support.cast import LONG_AHEAD, SERVICE_SCOPES, Agency, Cast, make_agency, today
 from tests.support.consent import agree_to_publish
 from tests.support.documents import PLAIN, file_document, file_paper, file_with_loan
+from tests.support.engagements import hold_engagement, plan_action
 from tests.support.imports import MAPPING, csv_of, unit_row, uploaded
 from tests.support.ledger import signed_ledger
 from tests.support.loans import CONDITION, REASON, Partners, make_loan
@@ -375,6 +377,13 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     path = f"/v1/requests/{offered['id']}/lines/{offered['lines'][1]['id']}/offer"
     condition = {"asset_id": (await make_asset(owner, **named))["id"], "condition": f"For {CANARY}."}
     await owner.coordinator.done("POST", path, condition)
+    exercise = await hold_engagement(
+        owner, partner, title=f"Search {CANARY}", summary=f"Of {CANARY}.", agreement_id=agreement["id"]
+    )
+    improvement = await plan_action(owner, partner, exercise, title=f"Channel {CANARY}")
+    goal = {**NEW_OBJECTIVE_EXAMPLE, "title": f"Hours {CANARY}", "due_on": str(LONG_AHEAD)}
+    objective = await owner.legal.done("POST", f"/v1/agreements/{agreement['id']}/objectives", goal)
+    outcome_review = await owner.legal.done("POST", f"/v1/agreements/{agreement['id']}/outcome-reviews")
     return Scene(
         service=service,
         owner=owner,
@@ -435,6 +444,10 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "package_reservation": (await reserve_whole(partners, packages["shared_package"]))["id"],
             "reserved_loan": (lent := await make_loan(partners, "reserved"))["id"],
             "obligation": next(each["id"] for each in lent["obligations"] if each["owed_by"] == "assisting"),
+            "engagement": exercise["id"],
+            "objective": objective["id"],
+            "outcome_review": outcome_review["id"],
+            "corrective_action": improvement["id"],
             "past_loan": (await take_one_over(owner, partner, Item=f"Camera {CANARY}", Remarks=CANARY))["id"],
             "loan_on_scene": (await make_loan(partners, "on_scene"))["id"],
             "closed_loan": (await make_loan(partners, "closed"))["id"],

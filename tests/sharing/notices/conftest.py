@@ -69,6 +69,7 @@ def teller_of(service: Service, clock: Clock, mailer: Mailer | None = None) -> T
         clock,
         state.policies,
         idle_days=service.settings.principal_idle_days,
+        sources=state.inbox_sources,
     )
 
 

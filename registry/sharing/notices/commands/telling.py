@@ -5,7 +5,7 @@ person has once, and a letter is claimed before it is sent. A process that dies 
 letter that is sent again under the same Message-ID, by which programs that read mail know it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError
 
+from registry.directory.waiting import Source
 from registry.platform.database.handles import Read, Write
 from registry.platform.database.lease import take_lease
 from registry.platform.kernel.errors import DomainError
@@ -88,6 +89,7 @@ class Teller:
         policies: PolicySet,
         *,
         idle_days: int,
+        sources: Sequence[Source],
     ) -> None:
         self._read = read
         self._work = unit_of_work
@@ -96,6 +98,7 @@ class Teller:
         self._clock = clock
         self._policies = policies
         self._idle_days = idle_days
+        self._sources = sources
         self._holder = new_id().hex
 
     async def run(self) -> None:
@@ -138,7 +141,7 @@ class Teller:
         read = self._read()
         try:
             who = await person_now(read, row, row.scopes, now, self._idle_days)
-            return None if who is None else await find_all(read, who, self._policies, row, now)
+            return None if who is None else await find_all(read, self._sources, who, self._policies, row, now)
         except (DomainError, DBAPIError):
             raise  # it is the database's trouble, and everybody's
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this person's
@@ -195,7 +198,9 @@ class Teller:
         who = await person_now(read, letter, choice.scopes, now, self._idle_days)
         if who is None:
             return None
-        told = (await find_all(read, who, self._policies, choice, now)).only(await keys_of_letter(read, letter.id))
+        told = (await find_all(read, self._sources, who, self._policies, choice, now)).only(
+            await keys_of_letter(read, letter.id)
+        )
         if not told.entries and not told.due:
             return None
         url = self._mailer.public_url
