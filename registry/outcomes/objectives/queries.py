@@ -16,7 +16,7 @@ from registry.agreements.instruments.tables import agreement
 from registry.directory.agencies.queries import references
 from registry.directory.agencies.schemas import AgencyReference
 from registry.outcomes.metrics.queries.scores import get_scorecard
-from registry.outcomes.metrics.schemas import ScorecardQuery
+from registry.outcomes.metrics.schemas.scores import ScorecardQuery
 from registry.outcomes.objectives.rules import (
     Goal,
     MeasurementStatus,

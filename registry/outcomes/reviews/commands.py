@@ -13,7 +13,7 @@ from registry.agreements.deadlines.schemas import CompletedReview
 from registry.agreements.instruments.commands.holding import audience_of, held
 from registry.agreements.instruments.tables import agreement
 from registry.outcomes.metrics.queries.scores import get_scorecard
-from registry.outcomes.metrics.schemas import ScorecardQuery
+from registry.outcomes.metrics.schemas.scores import ScorecardQuery
 from registry.outcomes.objectives.queries import all_objectives
 from registry.outcomes.reviews.queries import (
     PERMISSIONS,
