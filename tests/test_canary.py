@@ -24,6 +24,7 @@ from msgspec import Struct
 from registry.agreements.instruments.commands import ending, holding
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
+from registry.outcomes.objectives.schemas import NEW_OBJECTIVE_EXAMPLE
 from registry.platform import background
 from registry.platform.access import authentication, keys, tokens
 from registry.platform.access.known import record_sightings
@@ -546,7 +547,7 @@ async def make_requests(stage: Stage, assets: dict[str, dict[str, Any]]) -> None
 
 
 async def make_engagements(stage: Stage) -> None:
-    """An exercise of two agencies, with what one is to do afterwards; a training of which one says who was there."""
+    """An exercise of two agencies, with what one is to do afterwards; what their agreement is to achieve; a review."""
     one, two = stage.cast.assisting, stage.cast.requesting
     both = ("assisting", "requesting")
     words = {"title": stage.mark(*both), "summary": stage.mark(*both), "place": stage.mark(*both)}
@@ -560,6 +561,14 @@ async def make_engagements(stage: Stage) -> None:
     stage.keep("corrective_action_id", planned)
     shown = {"statement": stage.mark(*both)}
     await two.coordinator.done("POST", f"/v1/corrective-actions/{planned['id']}/complete", shown)
+    agreed = f"/v1/agreements/{(await sign_agreement(stage.service, one, two, provisions=[]))['id']}"
+    goal = {**NEW_OBJECTIVE_EXAMPLE, "title": stage.mark(*both), "due_on": str(LONG_AHEAD)}
+    objective = stage.keep("objective_id", await one.coordinator.done("POST", f"{agreed}/objectives", goal))
+    value = {"measured_on": str(today()), "value": 12, "source": stage.mark(*both)}
+    await one.coordinator.done("POST", f"/v1/objectives/{objective['id']}/measure", value)
+    review = stage.keep("outcome_review_id", await one.legal.done("POST", f"{agreed}/outcome-reviews"))
+    why = {"outcome": "keep", "reasons": stage.mark(*both)}
+    await two.legal.done("POST", f"/v1/outcome-reviews/{review['id']}/decide", why)
 
 
 async def make_reservation(stage: Stage) -> None:

@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 from registry.directory.taxonomy.schemas import NEW_CATEGORY_EXAMPLE
+from registry.outcomes.objectives.schemas import NEW_OBJECTIVE_EXAMPLE
+from registry.outcomes.reviews.schemas import DECISION_EXAMPLE
 from registry.platform.access.principals import Role
 from registry.platform.issuers import DEVELOPMENT_ISSUER
 from registry.platform.webhooks.schemas import WEBHOOK_EXAMPLE
@@ -19,7 +21,7 @@ from registry.resources.rates.schemas import NEW_RATE_EXAMPLE
 from registry.sharing.policy.schemas.sets import NEW_POLICY_SET_EXAMPLE
 from tests.contract.test_contract import COMMITTED
 from tests.support.assets import make_asset
-from tests.support.cast import make_cast
+from tests.support.cast import LONG_AHEAD, make_cast, today
 from tests.support.documents import file_paper, file_with_loan
 from tests.support.engagements import hold_engagement, make_engagement, plan_action
 from tests.support.imports import MAPPING, csv_of, imported, unit_row
@@ -235,7 +237,19 @@ async def scene(service: Service) -> Scene:
     for ahead in (3, 4, 5):
         fields = {"kind": "town_hall", "title": "Town hall", "public": True}
         await make_engagement(partners.assisting, partners.requesting, days_ahead=ahead, **fields)
+    agreed, lawyer = f"/v1/agreements/{partners.agreement['id']}", partners.assisting.legal
+    goal = {**NEW_OBJECTIVE_EXAMPLE, "due_on": str(LONG_AHEAD)}
+    objectives = [await lawyer.done("POST", f"{agreed}/objectives", goal) for _ in range(3)]
+    for _ in range(2):
+        value = {"measured_on": str(today()), "value": 12, "source": "Log (demo)"}
+        await partners.assisting.coordinator.done("POST", f"/v1/objectives/{objectives[0]['id']}/measure", value)
+        review = await lawyer.done("POST", f"{agreed}/outcome-reviews")
+        await lawyer.done("POST", f"/v1/outcome-reviews/{review['id']}/decide", DECISION_EXAMPLE)
+        held_on = {"reviewed_on": str(today()), "outcome": "keep"}
+        await lawyer.done("POST", f"/v1/outcome-reviews/{review['id']}/complete", held_on)
     ids = {
+        "objective_id": objectives[0]["id"],
+        "outcome_review_id": review["id"],
         "engagement_id": held[0]["id"],
         "corrective_action_id": improvements[0]["id"],
         "past_loan_id": past[0]["id"],
