@@ -170,7 +170,7 @@ async def test_recording_what_all_agreed_on_paper(trips: RoundTrips, cast: Cast)
 
 
 async def test_reading_an_inbox(trips: RoundTrips, cast: Cast) -> None:
-    """However much waits: one question a room, two of engagements, three of requests; deadlines, damage, what is too much."""
+    """However much waits: one question a room, two of engagements, three of requests; deadlines, damage, too much."""
     await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting)
     counted: list[int] = []
     for _ in range(3):
