@@ -71,8 +71,8 @@ _ABOUT: Final = (
 )
 
 
-def report_page(totals: MetricTotals) -> str:
-    """The whole page."""
+def report_page(totals: MetricTotals, *, of_agreement: bool) -> str:
+    """The whole page; `of_agreement` where it is about one agreement alone."""
     shares = [each for each in totals.metrics if DEFINITIONS[each.key].kind is MetricKind.SHARE]
     others = [each for each in totals.metrics if DEFINITIONS[each.key].kind is not MetricKind.SHARE]
     parts = [
@@ -100,7 +100,9 @@ def report_page(totals: MetricTotals) -> str:
             else []
         ),
     ]
-    return _PAGE.format(policy=_IN_PAGE, title=_TITLE, style=_STYLE, days=escape(_days(totals)), main="\n".join(main))
+    return _PAGE.format(
+        policy=_IN_PAGE, title=_TITLE, style=_STYLE, days=escape(_days(totals, of_agreement)), main="\n".join(main)
+    )
 
 
 def report_csv(totals: MetricTotals) -> str:
@@ -120,9 +122,9 @@ def report_csv(totals: MetricTotals) -> str:
     return written.getvalue()
 
 
-def _days(totals: MetricTotals) -> str:
+def _days(totals: MetricTotals, of_agreement: bool) -> str:
     first = "From the beginning" if totals.from_ is None else f"From {totals.from_.isoformat()}"
-    under = "" if totals.agreement_id is None else f" Under the agreement {totals.agreement_id} alone."
+    under = " Under one agreement alone." if of_agreement else ""
     return f"{first} to {totals.to.isoformat()}, both included, in days of UTC.{under}"
 
 

@@ -83,7 +83,8 @@ async def get_scorecard_page(
     A chart of the shares with their intervals, and a table of every figure with what it was counted from; legible in
     black and white, and by ear.
     """
-    return HtmlAnswer(report_page(await totals.get_totals(read, caller, filters)), policy=POLICY)
+    found = await totals.get_totals(read, caller, filters)
+    return HtmlAnswer(report_page(found, of_agreement=filters.agreement_id is not None), policy=POLICY)
 
 
 @operation("get", "/scorecard/totals.csv", permission=Action.METRICS_READ, query=MetricTotalsQuery)

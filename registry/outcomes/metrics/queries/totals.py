@@ -61,7 +61,6 @@ async def get_totals(read: Read, caller: Caller, query: MetricTotalsQuery) -> Me
         else:
             parts[row.metric][_turned(row.part, row.given)] += row.numerator
     return MetricTotals(
-        agreement_id=query.agreement_id,
         from_=query.from_,
         to=to,
         followed_to=await read.value(_FOLLOWED_TO),

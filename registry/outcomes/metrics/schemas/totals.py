@@ -24,7 +24,6 @@ class MetricTotals(Struct, kw_only=True, frozen=True):
     Percentiles of durations, and their bounds, are within 1 % of the exact ones.
     """
 
-    agreement_id: Annotated[UUID | None, Meta(description="The agreement; null for all that the agency shares.")]
     from_: Annotated[date | None, Meta(description="The first day; null for the first there is.")] = field(name="from")
     to: Annotated[date, Meta(description="The last day, included.")]
     followed_to: Annotated[
