@@ -9,6 +9,7 @@ them, signs of life included. The bar is a tenth of a core.
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -19,7 +20,7 @@ import sqlalchemy as sa
 
 from benchmarks.load import loopback_address
 from benchmarks.run import POSTGRESQL_URL
-from benchmarks.servers import Running, free_port, serve, temporary_postgresql
+from benchmarks.servers import Running, free_port, processor_seconds, serve, temporary_postgresql
 from benchmarks.service import prepare
 from registry.directory.agencies.tables import agency
 from registry.platform.access.development import development_token
@@ -34,6 +35,7 @@ _AGENCIES = sa.select(agency.c.id).order_by(agency.c.id.desc()).limit(200)
 
 def main() -> None:
     """Serve a small database, have it listened to, and print what the process took."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--listeners", type=int, default=1_000)
     parser.add_argument("--seconds", type=float, default=45.0, help="that are measured (default: three signs of life)")
@@ -116,15 +118,9 @@ async def _take(reader: asyncio.StreamReader) -> None:
 
 
 async def _share(pid: int, seconds: float) -> float:
-    began, took = time.monotonic(), _processor_seconds(pid)
+    began, took = time.monotonic(), processor_seconds(pid)
     await asyncio.sleep(seconds)
-    return (_processor_seconds(pid) - took) / (time.monotonic() - began)
-
-
-def _processor_seconds(pid: int) -> float:
-    """What the process has used so far, by the system's own account (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return (processor_seconds(pid) - took) / (time.monotonic() - began)
 
 
 if __name__ == "__main__":
