@@ -42,6 +42,7 @@ from registry.platform.ledger.tables import (
 from registry.platform.ledger.tree import root_at, stored_for
 
 _NEWEST_SIZE = sa.select(sa.func.max(ledger_checkpoint.c.tree_size)).scalar_subquery()
+_SIZE = sa.select(_NEWEST_SIZE.label("newest_size"))
 _EVENT = (
     sa.select(
         ledger_event.c.canonical,
@@ -130,11 +131,12 @@ async def prove_event(read: Read, principal: Principal, event_id: UUID, tree_siz
     for a tree that does not hold it, or is none, and Busy where the ledger was changed.
     """
     asked = {"event_id": event_id, **who_asks(principal)}
-    row = await read.first(_EVENT, asked) or await read.first(
+    rows = await read.fast(_EVENT, asked) or await read.fast(
         _ARCHIVED, {name: asked[name] for name in ("event_id", "agency_id", "auditor")}
     )
-    if row is None:
+    if not rows:
         raise NotFound("ledger_event")
+    row = rows[0]
     if tree_size is None:
         if row.seq is None or row.seq >= (row.newest_size or 0):
             raise Conflict(
@@ -143,13 +145,13 @@ async def prove_event(read: Read, principal: Principal, event_id: UUID, tree_siz
         tree_size = int(row.newest_size)
     if row.seq is None or row.seq >= tree_size:
         raise _no_tree(f"A tree of {tree_size} events does not hold this one.", "tree_size")
-    root = await _root(read, tree_size, "tree_size")
+    root = await _root(read, tree_size, row.newest_size or 0, "tree_size")
     if row.canonical is not None and leaf_hash(row.canonical) != row.leaf_hash:
         raise _changed(f"the event at place {row.seq} has another hash")
     path = await _proof(read, inclusion(row.seq, tree_size))
     if root_by_inclusion(row.leaf_hash, row.seq, tree_size, path) != root:
         raise _changed(f"the event at place {row.seq} does not lead to the root of {tree_size} events")
-    signed = await read.all(_AT, {"tree_size": tree_size})
+    signed = await read.fast(_AT, {"tree_size": tree_size})
     if any(each.root_hash != root for each in signed):
         raise _changed(f"the root of {tree_size} events is not the one that was signed")
     return LedgerProof(
@@ -171,15 +173,13 @@ async def prove_consistency(read: Read, query: LedgerConsistencyQuery) -> Ledger
     Raises RuleBroken for a tree that is none, Conflict where no later size is named and nothing is signed yet, and
     Busy where the ledger was changed.
     """
-    later = query.to
-    if later is None:
-        newest = await read.first(_NEWEST)
-        if newest is None:
-            raise _nothing_signed()
-        later = int(newest.tree_size)
+    newest = int((await read.fast(_SIZE))[0].newest_size or 0)
+    if query.to is None and not newest:
+        raise _nothing_signed()
+    later = query.to or newest
     if query.from_ > later:
         raise _no_tree(f"No checkpoint has {query.from_} events yet: the newest has {later}.", "from")
-    before, after = await _root(read, query.from_, "from"), await _root(read, later, "to")
+    before, after = await _root(read, query.from_, newest, "from"), await _root(read, later, newest, "to")
     path = await _proof(read, consistency(query.from_, later))
     if not is_consistent(query.from_, later, before, after, path):
         raise _changed(f"the tree of {later} events does not extend that of {query.from_}")
@@ -192,9 +192,12 @@ async def prove_consistency(read: Read, query: LedgerConsistencyQuery) -> Ledger
     )
 
 
-async def _root(read: Read, size: int, parameter: str) -> bytes:
-    """The root of a tree that a checkpoint holds: of what is sealed and not signed yet nobody counts the events."""
-    if size > (await read.value(sa.select(_NEWEST_SIZE)) or 0):
+async def _root(read: Read, size: int, newest: int, parameter: str) -> bytes:
+    """The root of a tree that a checkpoint holds: of what is sealed and not signed yet nobody counts the events.
+
+    `newest` is the size of the newest checkpoint.
+    """
+    if size > newest:
         raise _no_tree(f"There are no {size} signed events yet.", parameter)
     if (root := await root_at(read, size)) is None:
         raise _changed(f"the event at place {size - 1} is missing")
