@@ -27,6 +27,7 @@ import time_machine
 from litestar.handlers import HTTPRouteHandler
 from msgspec.structs import replace
 
+from registry.outcomes.metrics.commands import follow_all
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.http.openapi_components import EXAMPLES_FROM
@@ -1003,6 +1004,9 @@ async def _outcome_review(story: Story, sheriff: Agency, police: Agency, agreeme
 
 
 async def _outcomes(story: Story, police: Agency, agreement: str) -> None:
+    await sealed(story.service)
+    database = story.service.edge.app.state.database
+    await follow_all(database.read(), partial(unit_of_work, database))  # so that the totals hold all that is sealed
     await story.do(police.auditor, "get_scorecard", from_="2026-07-01T00:00:00Z", to="2026-08-01T00:00:00Z")
     await story.do(police.auditor, "list_metrics", limit=3)
     await story.do(police.auditor, "get_scorecard_totals", from_="2026-07-01", to="2026-07-31")

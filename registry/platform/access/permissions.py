@@ -275,6 +275,7 @@ HUMAN_ONLY = frozenset(
         Action.PERSONNEL_VERIFY,
         Action.OPERATOR_ACTS_DECIDE,
         Action.OBLIGATIONS_CONTEST,
+        Action.ENGAGEMENTS_ANSWER,
         Action.OBJECTIVES_CONTEST,
         Action.REVIEWS_OPEN,
         Action.REVIEWS_DECIDE,
