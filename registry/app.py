@@ -54,8 +54,12 @@ from registry.directory.taxonomy import routes as taxonomy
 from registry.outcomes.engagements import routes as engagements
 from registry.outcomes.engagements.queries import waiting_actions, waiting_invitations
 from registry.outcomes.metrics import routes as metrics
+from registry.outcomes.metrics.defining import MetricSource
+from registry.outcomes.metrics.queries.answers import FurtherFacts, MetricSources
 from registry.outcomes.objectives import routes as objectives
+from registry.outcomes.objectives.queries import first_objective_at, load_objectives
 from registry.outcomes.reviews import routes as reviews
+from registry.outcomes.reviews.queries import first_review_from, load_reviews
 from registry.platform.access.acting import why_refused
 from registry.platform.access.authentication import Authentication
 from registry.platform.access.denials import Denials
@@ -216,6 +220,12 @@ IMPORTERS = Importers(
 
 INBOX_SOURCES = (*SOURCES, waiting_invitations, waiting_actions)
 """What the inbox merges: the sources that it lists itself, and those of the rooms above it."""
+
+METRIC_SOURCES: MetricSources = {
+    MetricSource.OBJECTIVES: FurtherFacts(load=load_objectives, data_from=first_objective_at),
+    MetricSource.REVIEWS: FurtherFacts(load=load_reviews, data_from=first_review_from),
+}
+"""What metrics count of the rooms above them."""
 
 SIGHTS = Sights(
     {"agreement": agreements_seen, "agreement_comment": comments_seen, "document": documents_seen},
@@ -397,6 +407,7 @@ def create_app(settings: Settings) -> Edge:
                 "mailer": mailer,
                 "mail_key": mail_key,
                 "inbox_sources": INBOX_SOURCES,
+                "metric_sources": METRIC_SOURCES,
                 "notices": "on" if mailer.is_on else "off",
                 "webhook_making": making,
                 "deliverer": deliverer,

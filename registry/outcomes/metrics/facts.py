@@ -1,4 +1,4 @@
-"""What is counted: lines, loans, obligations, decisions and agreements, each with the instants by which it counts.
+"""What is counted, such as lines and loans, agreements and reviews: each with the instants by which it counts.
 
 The facts of a thing as it stood at an earlier instant are `seen_at` that: what was done later is left out, what is
 known by now about what was done before is not.
@@ -253,7 +253,55 @@ class AgreementFact(Struct, kw_only=True, frozen=True):
         return self if self.executed_at <= as_of else None
 
 
-Fact: TypeAlias = LineFact | LoanFact | ObligationFact | DecisionFact | AgreementFact
+class ImprovementFact(Struct, kw_only=True, frozen=True):
+    """A corrective action that the agency owns, or that came of an engagement which it held.
+
+    `due_at` is when its day is over; `agreement_id` is that of the engagement, where the agency may see that.
+    """
+
+    agreement_id: UUID | None
+    due_at: datetime
+    completed_at: datetime | None
+
+    def seen_at(self, as_of: datetime) -> "ImprovementFact":
+        """The corrective action as it stood then."""
+        return msgspec.structs.replace(self, completed_at=_by(self.completed_at, as_of))
+
+
+class ObjectiveFact(Struct, kw_only=True, frozen=True):
+    """An objective of an agreement: `due_at` is when its day is over, `is_met` what was measured up to then."""
+
+    agreement_id: UUID
+    due_at: datetime
+    weight: int
+    is_met: bool
+    withdrawn_at: datetime | None
+
+    def seen_at(self, as_of: datetime) -> "ObjectiveFact":
+        """The objective as it stood then."""
+        return msgspec.structs.replace(self, withdrawn_at=_by(self.withdrawn_at, as_of))
+
+
+class ReviewFact(Struct, kw_only=True, frozen=True):
+    """A periodic review of an agreement: `due_at` is when its day is over, `in_time` whether it was held by then."""
+
+    agreement_id: UUID
+    due_at: datetime
+    in_time: bool
+
+    def seen_at(self, as_of: datetime) -> "ReviewFact":
+        """The same: it counts from `due_at` on, and then it is settled whether it was held in time."""
+        return self
+
+
+Fact: TypeAlias = (
+    LineFact | LoanFact | ObligationFact | DecisionFact | AgreementFact | ImprovementFact | ObjectiveFact | ReviewFact
+)
+
+
+def last_moment(ended_at: datetime) -> datetime:
+    """The last moment of what ended then, so that what is due on a day belongs to the period of that day."""
+    return ended_at - timedelta(microseconds=1)
 
 
 def _by(at: datetime | None, as_of: datetime) -> datetime | None:

@@ -6,6 +6,7 @@ from litestar import Router
 from litestar.params import FromPath
 
 from registry.outcomes.metrics.queries import answers, scores, totals
+from registry.outcomes.metrics.queries.answers import MetricSources
 from registry.outcomes.metrics.report import POLICY, report_csv, report_page
 from registry.outcomes.metrics.schemas.answers import MetricAnswer, MetricListQuery, MetricPage, MetricQuery
 from registry.outcomes.metrics.schemas.scores import AgreementScorecard, MetricReport, MetricsQuery, ScorecardQuery
@@ -35,6 +36,7 @@ async def get_metric(
     read: Supplied[Read],
     filters: Supplied[MetricQuery],
     caller: Supplied[Caller],
+    metric_sources: Supplied[MetricSources],
 ) -> Answer[MetricAnswer]:
     """Measure one thing for the own agency, over time or by what was shared with whom.
 
@@ -42,7 +44,7 @@ async def get_metric(
     stands beside that of the period before, and their difference has an interval too, or is not given. Periods are
     those of the time zone asked for: days and longer ones from local midnight, weeks from Monday.
     """
-    return Answer(await answers.get_metric(read, caller, metric_key, filters))
+    return Answer(await answers.get_metric(read, caller, metric_sources, metric_key, filters))
 
 
 @operation(

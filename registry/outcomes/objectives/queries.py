@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.queries.rows import agreement_row
-from registry.agreements.instruments.queries.visibility import keeps, reaches_parties, takes_part
+from registry.agreements.instruments.queries.visibility import is_party, keeps, reaches_parties, shared_with, takes_part
 from registry.agreements.instruments.tables import agreement
 from registry.directory.agencies.queries import references
 from registry.directory.agencies.schemas import AgencyReference
+from registry.outcomes.metrics.facts import ObjectiveFact
 from registry.outcomes.metrics.queries.scores import get_scorecard
 from registry.outcomes.metrics.schemas.scores import ScorecardQuery
 from registry.outcomes.objectives.rules import (
@@ -28,6 +29,7 @@ from registry.outcomes.objectives.rules import (
     Weighed,
     attainment,
     deciding,
+    reaches,
     status_of,
     why_not,
 )
@@ -46,7 +48,7 @@ from registry.platform.database.handles import Read
 from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.kernel.actions import offer
 from registry.platform.kernel.errors import Forbidden, NotFound
-from registry.platform.kernel.time import civil_day
+from registry.platform.kernel.time import Window, civil_day, day_ends_at
 
 _ID = agreement_objective.c.id.type
 _YEAR = timedelta(days=365)
@@ -57,6 +59,9 @@ PERMISSIONS = {
     ObjectiveAction.CONTEST_MEASUREMENT: Action.OBJECTIVES_CONTEST,
     ObjectiveAction.WITHDRAW_CONTEST: Action.OBJECTIVES_CONTEST,
 }
+_REACHES = reaches_parties(
+    agreement_objective.c.agreement_id, agreement_objective.c.created_at, made_by=agreement_objective.c.agency_id
+)
 _SHOWN = (
     sa.select(
         *agreement_objective.c,
@@ -66,13 +71,7 @@ _SHOWN = (
         keeps().label("is_custodian"),
     )
     .join(agreement, agreement.c.id == agreement_objective.c.agreement_id)
-    .where(
-        reaches_parties(
-            agreement_objective.c.agreement_id,
-            agreement_objective.c.created_at,
-            made_by=agreement_objective.c.agency_id,
-        )
-    )
+    .where(_REACHES)
 )
 _ONE = _SHOWN.where(agreement_objective.c.id == sa.bindparam("id", type_=_ID))
 _OF_AGREEMENT = _SHOWN.where(agreement_objective.c.agreement_id == sa.bindparam("agreement_id", type_=_ID))
@@ -82,6 +81,33 @@ _MEASURED = (
     .where(objective_measurement.c.objective_id.in_(sa.bindparam("ids", type_=_ID, expanding=True)))
     .order_by(objective_measurement.c.id)
 )
+_COUNTS = (is_party(), shared_with(), _REACHES)
+_COUNTED = (
+    sa.select(
+        *(agreement_objective.c[name] for name in ("id", "agreement_id", "weight", "withdrawn_at")),
+        *(agreement_objective.c[name] for name in ("direction", "baseline", "target", "set_on", "due_on")),
+        agreement.c.time_zone,
+    )
+    .join(agreement, agreement.c.id == agreement_objective.c.agreement_id)
+    .where(
+        *_COUNTS,
+        agreement_objective.c.due_on.between(
+            sa.bindparam("from", type_=agreement_objective.c.due_on.type),
+            sa.bindparam("to", type_=agreement_objective.c.due_on.type),
+        ),
+    )
+)
+_COUNTED_OF = _COUNTED.where(agreement_objective.c.agreement_id == sa.bindparam("agreement_id", type_=_ID))
+_FIRST = (
+    sa.select(sa.func.min(agreement_objective.c.created_at))
+    .join(agreement, agreement.c.id == agreement_objective.c.agreement_id)
+    .where(
+        *_COUNTS,
+    )
+)
+_BESIDE = timedelta(days=1)
+"""The day of an instant differs by so much at most between two time zones."""
+_AT_ONCE = 500
 _ORDERS = Orders(
     ObjectiveQuery,
     created_at=agreement_objective.c.id,
@@ -185,7 +211,7 @@ def _as_objective(
     row: Row[Any], measured: list[Row[Any]], named: dict[UUID, AgencyReference], caller: Caller
 ) -> Objective:
     corrected = {each.corrects_id for each in measured if each.corrects_id is not None}
-    standing = [each for each in measured if measurement_status(each, corrected) is MeasurementStatus.STANDS]
+    standing = _standing(measured)
     goal = goal_in(row)
     observed = {Observed(on=each.measured_on, value=each.value): each.id for each in standing}
     order = [Observed(on=each.measured_on, value=each.value) for each in standing]
@@ -235,6 +261,49 @@ def _as_objective(
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _standing(measured: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Those of an objective's measurements that count, in the order of entering."""
+    corrected = {each.corrects_id for each in measured if each.corrects_id is not None}
+    return [each for each in measured if measurement_status(each, corrected) is MeasurementStatus.STANDS]
+
+
+async def load_objectives(read: Read, caller: Caller, agreement_id: UUID | None, window: Window) -> list[ObjectiveFact]:
+    """The objectives due in the window, and perhaps a day beside it, of agreements of the caller's agency."""
+    days: dict[str, date] = {
+        "from": civil_day(window.start, "UTC") - _BESIDE,
+        "to": civil_day(window.end, "UTC") + _BESIDE,
+    }
+    parameters: dict[str, object] = {"viewer": caller.agency_id, **days}
+    if agreement_id is None:
+        rows = await read.all_slowly(_COUNTED, parameters)
+    else:
+        rows = await read.all_slowly(_COUNTED_OF, {**parameters, "agreement_id": agreement_id})
+    found = []
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        measured = await measurement_rows(read, [row.id for row in some])
+        found += [_as_fact(row, measured[row.id]) for row in some]
+    return found
+
+
+def _as_fact(row: Row[Any], measured: Sequence[Row[Any]]) -> ObjectiveFact:
+    goal = goal_in(row)
+    last = deciding(goal, (Observed(on=each.measured_on, value=each.value) for each in _standing(measured)))
+    return ObjectiveFact(
+        agreement_id=row.agreement_id,
+        due_at=day_ends_at(row.due_on, row.time_zone),
+        weight=row.weight,
+        is_met=last is not None and reaches(goal, last.value),
+        withdrawn_at=row.withdrawn_at,
+    )
+
+
+async def first_objective_at(read: Read, caller: Caller) -> datetime | None:
+    """When the first objective was set of agreements of the caller's agency."""
+    found: datetime | None = await read.value(_FIRST, {"viewer": caller.agency_id})
+    return found
 
 
 def goal_in(row: Any) -> Goal:

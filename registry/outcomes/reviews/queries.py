@@ -11,14 +11,17 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.deadlines.queries.records import record_of
+from registry.agreements.deadlines.endings import ending_of
+from registry.agreements.deadlines.queries.records import record_of, records
+from registry.agreements.deadlines.rules import DeadlineKind, Record
 from registry.agreements.deadlines.tables import agreement_periodic_review
 from registry.agreements.instruments.queries.rows import agreement_row
-from registry.agreements.instruments.queries.visibility import keeps, reaches_parties, takes_part
+from registry.agreements.instruments.queries.visibility import is_party, keeps, reaches_parties, shared_with, takes_part
 from registry.agreements.instruments.tables import agreement, agreement_version, agreement_version_dates
 from registry.directory.agencies.queries import references
 from registry.directory.agencies.schemas import AgencyReference
-from registry.outcomes.reviews.rules import OutcomeReviewAction, OutcomeReviewStatus, kept, why_not
+from registry.outcomes.metrics.facts import ReviewFact
+from registry.outcomes.reviews.rules import OutcomeReviewAction, OutcomeReviewStatus, kept, turns, why_not
 from registry.outcomes.reviews.schemas import (
     FrozenObjective,
     NewVersion,
@@ -35,7 +38,7 @@ from registry.platform.database.handles import Read
 from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.kernel.actions import offer
 from registry.platform.kernel.errors import Forbidden, NotFound
-from registry.platform.kernel.time import civil_day
+from registry.platform.kernel.time import Window, civil_day, day_ends_at, on_calendar
 
 _ID = outcome_review.c.id.type
 PERMISSIONS = {
@@ -73,6 +76,12 @@ _VERSIONS = (
 )
 _REVIEWED = sa.select(agreement_periodic_review.c.reviewed_on).where(
     agreement_periodic_review.c.agreement_id == sa.bindparam("agreement_id", type_=_ID)
+)
+_REVIEWED_OF = sa.select(agreement_periodic_review.c.agreement_id, agreement_periodic_review.c.reviewed_on).where(
+    agreement_periodic_review.c.agreement_id.in_(sa.bindparam("ids", type_=_ID, expanding=True))
+)
+_FIRST = sa.select(sa.func.min(agreement.c.executed_at)).where(
+    is_party(), shared_with(), agreement.c.review_every_months.is_not(None)
 )
 _ORDERS = Orders(
     OutcomeReviewQuery,
@@ -167,6 +176,38 @@ async def get_compliance(read: Read, caller: Caller, agreement_id: UUID) -> Revi
         next_due_on=found.next_due_on,
         value=found.in_time / due if due else None,
     )
+
+
+async def load_reviews(read: Read, caller: Caller, agreement_id: UUID | None, window: Window) -> list[ReviewFact]:
+    """The periodic reviews of the agency's agreements, as they fall due, whenever that is."""
+    found: list[ReviewFact] = []
+    chosen, kinds = {"agreement_id": agreement_id, "party": caller.agency_id}, (DeadlineKind.REVIEW,)
+    async for some in records(read, caller.agency_id, caller.now, chosen, kinds, cleared=True):
+        reviewed_in = [each for each in some if each.executed and each.review_every_months is not None]
+        days: dict[UUID, list[date]] = defaultdict(list)
+        for row in await read.all(_REVIEWED_OF, {"ids": [each.id for each in reviewed_in]}) if reviewed_in else ():
+            days[row.agreement_id].append(row.reviewed_on)
+        for record in reviewed_in:
+            found += _reviews_due(record, days[record.id])
+    return found
+
+
+def _reviews_due(record: Record, reviewed: Sequence[date]) -> list[ReviewFact]:
+    """The reviews of an agreement, but for those that fall due after its end."""
+    assert record.review_every_months is not None
+    ending = ending_of(record)
+    due = [
+        ReviewFact(agreement_id=record.id, due_at=day_ends_at(turn.due_on, record.time_zone), in_time=turn.in_time)
+        for turn in turns(record.review_every_months, record.first_effective_on, reviewed)
+        if on_calendar(turn.due_on)
+    ]
+    return [each for each in due if ending is None or each.due_at <= ending.at]
+
+
+async def first_review_from(read: Read, caller: Caller) -> datetime | None:
+    """When the first of the agency's agreements was executed that are reviewed in a cycle."""
+    found: datetime | None = await read.value(_FIRST, {"viewer": caller.agency_id})
+    return found
 
 
 async def _of_parties(read: Read, caller: Caller, agreement_id: UUID) -> Row[Any]:

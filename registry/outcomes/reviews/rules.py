@@ -1,6 +1,6 @@
 """The life of an outcome review, and whether reviews were held in time."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -70,14 +70,37 @@ class Kept(Struct, kw_only=True, frozen=True):
     is_overdue: bool
 
 
+class Turn(Struct, kw_only=True, frozen=True):
+    """A review of the cycle: the day by which it is due, and that on which it was held."""
+
+    due_on: date
+    reviewed_on: date | None
+
+    @property
+    def in_time(self) -> bool:
+        """Whether it was held by its day."""
+        return self.reviewed_on is not None and self.reviewed_on <= self.due_on
+
+
+def turns(every_months: int, first_effective_on: date, reviewed: Iterable[date]) -> Sequence[Turn]:
+    """The reviews that were held, in their order, and the next one: each due a cycle after the one before it."""
+    last, found = first_effective_on, []
+    for day in sorted(reviewed):
+        found.append(Turn(due_on=next_review_on(every_months, last), reviewed_on=day))
+        last = day
+    return [*found, Turn(due_on=next_review_on(every_months, last), reviewed_on=None)]
+
+
 def kept(every_months: int, first_effective_on: date, reviewed: Iterable[date], today: date) -> Kept:
     """Each review is due a cycle after the one before it, the first a cycle after the agreement took effect.
 
     One that was left out is not counted for each cycle that passed: the next is overdue until it is held, then late.
     """
-    last, in_time, late = first_effective_on, 0, 0
-    for day in sorted(reviewed):
-        on_time = day <= next_review_on(every_months, last)
-        in_time, late, last = in_time + on_time, late + (not on_time), day
-    due_on = next_review_on(every_months, last)
-    return Kept(in_time=in_time, late=late, next_due_on=due_on, is_overdue=today > due_on)
+    *held, following = turns(every_months, first_effective_on, reviewed)
+    in_time = sum(turn.in_time for turn in held)
+    return Kept(
+        in_time=in_time,
+        late=len(held) - in_time,
+        next_due_on=following.due_on,
+        is_overdue=today > following.due_on,
+    )

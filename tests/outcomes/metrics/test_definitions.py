@@ -10,7 +10,17 @@ from msgspec.structs import replace
 
 from registry.outcomes.metrics.defining import MetricKind, Span
 from registry.outcomes.metrics.definitions import DEFINITIONS
-from registry.outcomes.metrics.facts import AgreementFact, DecisionFact, Fact, LineFact, LoanFact, ObligationFact
+from registry.outcomes.metrics.facts import (
+    AgreementFact,
+    DecisionFact,
+    Fact,
+    ImprovementFact,
+    LineFact,
+    LoanFact,
+    ObjectiveFact,
+    ObligationFact,
+    ReviewFact,
+)
 from registry.outcomes.metrics.measuring import Measured, change, counts, measured
 from registry.outcomes.metrics.page import metrics_page
 from registry.sharing.loans.rules import LoanStatus
@@ -94,6 +104,27 @@ def agreement(until: datetime, **given: Any) -> AgreementFact:
     return AgreementFact(**{**made, **given})
 
 
+def improvement(completed: datetime | None, due: datetime | None = None) -> ImprovementFact:
+    """A corrective action that was to be complete on the 9th."""
+    return ImprovementFact(agreement_id=None, due_at=due or at(10), completed_at=completed)
+
+
+def objective(weight: int, *, met: bool, due: datetime | None = None, withdrawn: bool = False) -> ObjectiveFact:
+    """An objective of which the day was the 9th."""
+    return ObjectiveFact(
+        agreement_id=AGREEMENT,
+        due_at=due or at(10),
+        weight=weight,
+        is_met=met,
+        withdrawn_at=at(5) if withdrawn else None,
+    )
+
+
+def review(*, in_time: bool, due: datetime | None = None) -> ReviewFact:
+    """A review of which the day was the 9th."""
+    return ReviewFact(agreement_id=AGREEMENT, due_at=due or at(10), in_time=in_time)
+
+
 def measure(key: str, facts: Sequence[Fact], span: Span = SPAN) -> Measured:
     definition = DEFINITIONS[key]
     (found,) = counts(definition, facts, {}, span, [span])
@@ -115,6 +146,7 @@ LATE = loan(returned_at=at(8), back_at=at(8), arrived_at=at(5, 2))
 CANCELLED = loan(LoanStatus.CANCELLED, dispatched_at=None, arrived_at=None, returned_at=None, back_at=None)
 CONTESTED = loan(other_returned_at=at(9), other_arrived_at=at(6), other_dispatched_at=at(6))
 RECEIVED = loan(requesting_agency_id=OWN, assisting_agency_id=OTHER, quantity=2)
+NOT_YET = at(32, 1)
 SOON, LATER = at(31 + 80), at(31 + 400)
 
 # The metric, what happened, numerator, denominator, observations, and value.
@@ -177,6 +209,31 @@ STORIES: list[tuple[str, Sequence[Fact], float, float | None, int, float | None]
         [agreement(SOON), agreement(LATER), agreement(LATER, over_at=None), agreement(at(9))],
         *(1, 3, 3, 1 / 3),
     ),
+    # Complete a day before, on the day itself, as it was over, and not at all; one is due only after the 31st.
+    (
+        "improvement_plan_closure",
+        [*(improvement(done) for done in (at(8), at(9, 23), at(10), None)), improvement(at(8), NOT_YET)],
+        *(2, 4, 4, 0.5),
+    ),
+    # Of the weights 3 + 1 the 3 are met; one was withdrawn, and one that is met is not due yet.
+    (
+        "objective_attainment",
+        [
+            objective(3, met=True),
+            objective(1, met=False),
+            objective(7, met=True, withdrawn=True),
+            objective(5, met=True, due=NOT_YET),
+        ],
+        *(3, 4, 2, 0.75),
+    ),
+    (
+        "review_compliance",
+        [review(in_time=True), review(in_time=False), review(in_time=True, due=NOT_YET)],
+        1,
+        2,
+        2,
+        0.5,
+    ),
 ]
 
 
@@ -236,6 +293,14 @@ def test_a_fact_belongs_to_the_period_of_its_clock_and_to_no_other() -> None:
     assert (len(first), len(second)) == (1, 1)
 
 
+def test_what_is_due_on_a_day_belongs_to_the_period_of_that_day() -> None:
+    march = replace(SPAN, end=at(32), as_of=at(60))
+    april = replace(march, start=at(32), end=at(60))
+    last = [review(in_time=True, due=at(32)), review(in_time=True, due=at(32.5))]
+    first, second = counts(DEFINITIONS["review_compliance"], last, {}, replace(march, end=at(60)), [march, april])
+    assert (len(first), len(second)) == (1, 1)
+
+
 def test_what_is_done_later_is_left_out_as_of_an_earlier_instant() -> None:
     early = line(**ARRIVED).seen_at(at(2, 2))
     assert early is not None
@@ -248,6 +313,8 @@ def test_what_is_done_later_is_left_out_as_of_an_earlier_instant() -> None:
     assert out is not None
     assert (out.status, out.due_at, out.back_at, out.extended_at) == (LoanStatus.ON_SCENE, at(6, 12), None, None)
     assert not out.damaged
+    assert improvement(at(9)).seen_at(at(8)).completed_at is None
+    assert objective(1, met=True, withdrawn=True).seen_at(at(4)).withdrawn_at is None
     planned = loan().seen_at(at(4))
     assert planned is not None
     assert (planned.status, planned.was_out) == (LoanStatus.RESERVED, False)

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeAlias, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,12 +14,18 @@ from msgspec import Struct
 
 from registry.agreements.instruments.queries.visibility import is_party, shared_with
 from registry.agreements.instruments.tables import agreement
+from registry.outcomes.engagements.tables import corrective_action, engagement
 from registry.outcomes.metrics.defining import Definition, MetricSource, Span
 from registry.outcomes.metrics.definitions import DEFINITIONS
 from registry.outcomes.metrics.facts import Fact, Unavailable
 from registry.outcomes.metrics.measuring import Measured, change, counts, measured
 from registry.outcomes.metrics.queries.lines import FILTERS, filtered, load_lines, load_loans, load_unavailable
-from registry.outcomes.metrics.queries.records import load_agreements, load_decisions, load_obligations
+from registry.outcomes.metrics.queries.records import (
+    load_agreements,
+    load_decisions,
+    load_improvements,
+    load_obligations,
+)
 from registry.outcomes.metrics.queries.scores import asked_window
 from registry.outcomes.metrics.rules import Grain, period_before, periods
 from registry.outcomes.metrics.schemas.answers import (
@@ -43,8 +49,23 @@ from registry.sharing.requests.tables import request, request_line
 
 MOST_PERIODS: Final = 400
 _GRAINS: Final = get_args(Grain)
-_NO_SIDES: Final = frozenset({MetricSource.AGREEMENTS})
+_NO_SIDES: Final = frozenset(
+    {MetricSource.AGREEMENTS, MetricSource.IMPROVEMENTS, MetricSource.OBJECTIVES, MetricSource.REVIEWS}
+)
 """What is not between two agencies, and has neither a category nor a purpose."""
+
+
+class FurtherFacts(Struct, kw_only=True, frozen=True):
+    """Facts of a room above this one: what of them is due in a window, and when the first of them came.
+
+    They are those that concern the caller's agency, all or under one agreement.
+    """
+
+    load: Callable[[Read, Caller, UUID | None, Window], Awaitable[Sequence[Fact]]]
+    data_from: Callable[[Read, Caller], Awaitable[datetime | None]]
+
+
+MetricSources: TypeAlias = Mapping[MetricSource, FurtherFacts]
 
 
 def list_metrics(query: MetricListQuery) -> MetricPage:
@@ -86,7 +107,9 @@ class _Stretch(Struct, kw_only=True, frozen=True):
     before: Window
 
 
-async def get_metric(read: Read, caller: Caller, metric_key: str, query: MetricQuery) -> MetricAnswer:
+async def get_metric(
+    read: Read, caller: Caller, sources: MetricSources, metric_key: str, query: MetricQuery
+) -> MetricAnswer:
     """The metric of the caller's agency. Raises NotFound for an unknown key, RuleBroken for a window or group."""
     permit(caller.principal, Action.METRICS_READ, ["own"])
     definition = DEFINITIONS.get(metric_key)
@@ -97,7 +120,7 @@ async def get_metric(read: Read, caller: Caller, metric_key: str, query: MetricQ
     _check_groups(definition, query)
     stretches = _stretches(window, zone, query.group_by)
     whole = Window(start=min(each.before.start for each in stretches), end=window.end)
-    facts, unavailable = await load(read, caller, definition, query, whole, as_of)
+    facts, unavailable = await _load(read, caller, sources, definition, query, whole, as_of)
 
     def answered() -> list[MetricAnswerGroup]:
         if query.group_by in _GRAINS or query.group_by == "none":
@@ -110,14 +133,20 @@ async def get_metric(read: Read, caller: Caller, metric_key: str, query: MetricQ
         window=window,
         time_zone=query.time_zone,
         as_of=as_of,
-        data_from=await _data_from(read, caller.agency_id, definition.source),
+        data_from=await _data_from(read, caller, sources, definition.source),
         group_by=query.group_by,
         groups=groups,
     )
 
 
-async def load(
-    read: Read, caller: Caller, definition: Definition, query: Any, window: Window, as_of: datetime
+async def _load(
+    read: Read,
+    caller: Caller,
+    sources: MetricSources,
+    definition: Definition,
+    query: MetricQuery,
+    window: Window,
+    as_of: datetime,
 ) -> tuple[Sequence[Fact], Unavailable]:
     """What the definition is counted from, as it stood at `as_of`, and when assets could not be had."""
     filters, parameters = filtered(caller, query, window, as_of)
@@ -136,6 +165,10 @@ async def load(
             found = await load_decisions(read, filters, parameters)
         case MetricSource.AGREEMENTS:
             found = await load_agreements(read, filters, parameters)
+        case MetricSource.IMPROVEMENTS:
+            found = await load_improvements(read, filters, parameters)
+        case source if source in sources:
+            found = await sources[source].load(read, caller, query.agreement_id, window)
     return [seen for fact in found if (seen := fact.seen_at(as_of)) is not None], unavailable
 
 
@@ -162,9 +195,9 @@ def _check_groups(definition: Definition, query: MetricQuery) -> None:
         named.append("group_by")
     if named:
         raise RuleBroken.at(
-            f"{definition.name} counts agreements: it is filtered and grouped by agreement and by time alone.",
+            f"{definition.name} is between no two agencies: it is filtered and grouped by agreement and by time alone.",
             "metric_not_by",
-            "not of agreements",
+            "not of this metric",
             parameter=named[0],
         )
 
@@ -283,12 +316,14 @@ def _group(
     )
 
 
-async def _data_from(read: Read, viewer: UUID, source: MetricSource) -> datetime | None:
+async def _data_from(read: Read, caller: Caller, sources: MetricSources, source: MetricSource) -> datetime | None:
     """When the first of these came that concerns the agency: ids are in order of creation, so it is the first by id."""
+    if source in sources:
+        return await sources[source].data_from(read, caller)
     found = [
         at
         for statement in _FIRST.get(source, ())
-        if (at := await read.value(statement, {"viewer": viewer})) is not None
+        if (at := await read.value(statement, {"viewer": caller.agency_id})) is not None
     ]
     return min(found, default=None)
 
@@ -316,4 +351,12 @@ _FIRST: Final[Mapping[MetricSource, Sequence[sa.Select[Any]]]] = {
     MetricSource.DECISIONS: _first_of(policy_decision, "evaluated_at", *_SIDES),
     MetricSource.OBLIGATIONS: _first_of(obligation, "created_at", "owing_agency_id", "owed_agency_id"),
     MetricSource.AGREEMENTS: (sa.select(sa.func.min(agreement.c.executed_at)).where(is_party(), shared_with()),),
+    MetricSource.IMPROVEMENTS: (
+        *_first_of(corrective_action, "created_at", "owner_agency_id"),
+        sa.select(corrective_action.c.created_at)
+        .join(engagement, engagement.c.id == corrective_action.c.engagement_id)
+        .where(engagement.c.host_agency_id == _VIEWER)
+        .order_by(corrective_action.c.id)
+        .limit(1),
+    ),
 }

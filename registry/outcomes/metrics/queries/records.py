@@ -1,4 +1,7 @@
-"""The facts of obligations, decisions and agreements: each by one statement, for the viewer's agency alone."""
+"""The facts of obligations, decisions, agreements and corrective actions, for the viewer's agency alone.
+
+Each is read by one statement.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,10 +13,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.queries.visibility import is_party, shared_with
+from registry.agreements.instruments.queries.visibility import is_party, shared_with, visible_to
 from registry.agreements.instruments.tables import agreement, agreement_party_window, agreement_version
 from registry.directory.taxonomy.tables import category_closure
-from registry.outcomes.metrics.facts import AgreementFact, DecisionFact, ObligationFact
+from registry.outcomes.engagements.tables import corrective_action, engagement
+from registry.outcomes.metrics.facts import AgreementFact, DecisionFact, ImprovementFact, ObligationFact
 from registry.platform.database.handles import Read
 from registry.sharing.loans.tables import loan
 from registry.sharing.obligations.rules import ObligationStatus
@@ -40,6 +44,16 @@ async def load_obligations(
 async def load_decisions(read: Read, filters: frozenset[str], parameters: Mapping[str, object]) -> list[DecisionFact]:
     """The first decisions on what was asked for in the window."""
     return [_decision(row) for row in await read.all_slowly(_decisions_statement(filters), parameters)]
+
+
+async def load_improvements(
+    read: Read, filters: frozenset[str], parameters: Mapping[str, object]
+) -> list[ImprovementFact]:
+    """The corrective actions due in the window that the agency owns, or that came of an engagement which it held."""
+    return [
+        ImprovementFact(agreement_id=row.agreement_id, due_at=row.due_at, completed_at=row.completed_at)
+        for row in await read.all_slowly(_improvements_statement("agreement_id" in filters), parameters)
+    ]
 
 
 async def obligations_of_loans(read: Read, loan_ids: Sequence[UUID]) -> list[tuple[UUID, ObligationFact]]:
@@ -166,6 +180,22 @@ def _agreements_statement(of_one: bool) -> sa.Select[Any]:
         sa.select(*(agreement.c[name] for name in names), agreement_version.c.is_recorded)
         .select_from(agreement.join(agreement_version, own_text))
         .where(is_party(), shared_with(), agreement.c.executed_at <= _AS_OF, *only)
+    )
+
+
+@cache
+def _improvements_statement(of_one: bool) -> sa.Select[Any]:
+    only = [agreement.c.id == sa.bindparam("agreement_id", type_=_ID)] if of_one else []
+    return (
+        sa.select(agreement.c.id.label("agreement_id"), corrective_action.c.due_at, corrective_action.c.completed_at)
+        .join(engagement, engagement.c.id == corrective_action.c.engagement_id)
+        .outerjoin(agreement, sa.and_(agreement.c.id == engagement.c.agreement_id, visible_to()))
+        .where(
+            sa.or_(corrective_action.c.owner_agency_id == _VIEWER, engagement.c.host_agency_id == _VIEWER),
+            corrective_action.c.due_at >= _FROM,
+            corrective_action.c.due_at <= _TO,
+            *only,
+        )
     )
 
 
