@@ -2,9 +2,10 @@
 
     python -m benchmarks.scorecards --loans 2000000 --agencies 500
 
-The loans of a nation are shared out among its agencies; the daily sums of one of them are made and asked for. The rest
+The loans of a nation are shared out among its agencies; the sums of one of them are made and asked for. The rest
 of the nation stands beyond the index by which they are read, and is not made. Counting is timed without the database:
-lines and loans as they are read, into the sums to which they add.
+lines and loans as they are read, into the sums to which they add. The totals are asked for in turns from days alone
+and with the sums of months and years, of which the answers must be the same.
 """
 
 import argparse
@@ -22,12 +23,11 @@ from typing import Any
 from uuid import UUID
 
 from benchmarks.servers import temporary_postgresql
-from registry.outcomes.metrics.adding_up import Added, Key, sums_of
+from registry.outcomes.metrics.adding_up import Added, Key, of_periods, sums_of
 from registry.outcomes.metrics.facts import LineFact, LoanFact
-from registry.outcomes.metrics.queries.totals import get_totals
-from registry.outcomes.metrics.schemas.totals import MetricTotalsQuery
-from registry.outcomes.metrics.tables import metric_day
-from registry.platform.access.principals import Caller, Principal, Role
+from registry.outcomes.metrics.queries.totals import totals_over
+from registry.outcomes.metrics.rules import days_alone, pieces_of
+from registry.outcomes.metrics.tables import metric_day, metric_period
 from registry.platform.database.connect import connect, unit_of_work
 from registry.platform.database.migrate import migrate
 from registry.platform.kernel.ids import new_id
@@ -62,19 +62,28 @@ def main() -> None:
         {**dict(zip(_COLUMNS, key, strict=True)), "numerator": row[0], "denominator": row[1], "n": row[2]}
         for key, row in sums.items()
     ]
+    names = ("numerator", "denominator", "n")
+    of_longer = [
+        {**dict(zip(_PERIOD_COLUMNS, key, strict=True)), **dict(zip(names, row, strict=True))}
+        for key, row in of_periods(sums).items()
+        if key[0] == viewer
+    ]
     with tempfile.TemporaryDirectory(prefix="registry-scorecards-") as folder:
         if given.database == "sqlite":
-            times = asyncio.run(_ask(f"sqlite:///{Path(folder) / 'registry.db'}", viewer, rows))
+            asked = asyncio.run(_ask(f"sqlite:///{Path(folder) / 'registry.db'}", viewer, rows, of_longer))
         else:
             with temporary_postgresql(ADMIN_URL) as url:
-                times = asyncio.run(_ask(url, viewer, rows))
+                asked = asyncio.run(_ask(url, viewer, rows, of_longer))
     print(f"{given.database}, {own} loans of the agency, {len(rows)} daily sums, load {os.getloadavg()[0]:.1f}")
-    print(f"totals of ten years: median {median(times):.1f} ms, at most {max(times):.1f} ms")
+    print(f"sums of months and years of the agency: {len(of_longer)}")
+    for what, times in asked.items():
+        print(f"{what}: median {median(times):.1f} ms, at most {max(times):.1f} ms")
     loans = own / counting
     print(f"counted: {loans:,.0f} loans with their lines in a second, {_EVENTS_OF_A_LOAN * loans:,.0f} events")
 
 
 _COLUMNS = tuple(column.name for column in metric_day.primary_key.columns)
+_PERIOD_COLUMNS = tuple(column.name for column in metric_period.primary_key.columns)
 
 
 def _history(viewer: UUID, loans: int) -> Sequence[Added]:
@@ -123,31 +132,40 @@ def _history(viewer: UUID, loans: int) -> Sequence[Added]:
     return facts
 
 
-async def _ask(url: str, viewer: UUID, rows: Sequence[dict[str, object]]) -> list[float]:
-    """Milliseconds of each answer."""
+async def _ask(
+    url: str, viewer: UUID, rows: Sequence[dict[str, object]], of_longer: Sequence[dict[str, object]]
+) -> dict[str, list[float]]:
+    """Milliseconds of each answer, by what was asked. Raises AssertionError where two answers differ."""
     await migrate(url)
     database = connect(url)
+    first, after = _BEGIN.date(), (_BEGIN + timedelta(days=_DAYS + 60)).date()
+    cut = first + timedelta(days=40), after - timedelta(days=40)
     try:
-        for start in range(0, len(rows), _AT_ONCE):
-            async with unit_of_work(database) as write:
-                await write.run(metric_day.insert(), rows[start : start + _AT_ONCE])
-        principal = Principal(
-            subject="somebody",
-            issuer="benchmarks",
-            token_id="-",
-            agency_id=viewer,
-            roles=frozenset({Role.AUDITOR}),
-            scopes=frozenset({"*"}),
-        )
-        caller = Caller(principal=principal, now=_BEGIN + timedelta(days=_DAYS), trace_id=new_id().hex)
-        times = []
+        for into, what in ((metric_day, rows), (metric_period, of_longer)):
+            for start in range(0, len(what), _AT_ONCE):
+                async with unit_of_work(database) as write:
+                    await write.run(into.insert(), what[start : start + _AT_ONCE])
+        times: dict[str, list[float]] = {}
         for _ in range(20):
+            for of_what, days in (("all of ten years", (first, after)), ("ten years cut at both ends", cut)):
+                answers = []
+                for how, pieces in (("days alone", days_alone(*days)), ("with months and years", pieces_of(*days))):
+                    began = time.perf_counter()
+                    answers.append(await totals_over(database.read(), viewer, pieces))
+                    times.setdefault(f"{of_what}, {how}", []).append(1000 * (time.perf_counter() - began))
+                assert answers[0] == answers[1], of_what
             began = time.perf_counter()
-            await get_totals(database.read(), caller, MetricTotalsQuery())
-            times.append(1000 * (time.perf_counter() - began))
+            await totals_over(database.read(), viewer, days_alone(first, after), _agreement(rows))
+            times.setdefault("under one agreement", []).append(1000 * (time.perf_counter() - began))
         return times
     finally:
         await database.close()
+
+
+def _agreement(rows: Sequence[dict[str, object]]) -> UUID:
+    found = rows[0]["agreement_id"]
+    assert isinstance(found, UUID)
+    return found
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """What a fact adds to which sums of a day: counts in millionths, so that sums do not depend on their order."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
 
-from registry.outcomes.metrics.defining import Count, Definition, MetricSource, Span
+from registry.outcomes.metrics.defining import Count, Definition, MetricDirection, MetricSource, Span
 from registry.outcomes.metrics.definitions import DEFINITIONS
 from registry.outcomes.metrics.facts import DecisionFact, LineFact, LoanFact, ObligationFact
 from registry.outcomes.metrics.statistics import bucket_of
@@ -24,6 +24,10 @@ Key: TypeAlias = tuple[str, date, UUID, UUID, UUID, str, str, str, int]
 """Metric, day, agreement, requesting and assisting agency, category, purpose, part, bucket: a row of `metric_day`."""
 Sums: TypeAlias = dict[Key, tuple[int, int, int]]
 """Numerator, denominator and n by row."""
+
+PeriodKey: TypeAlias = tuple[UUID, str, date, str, str, int]
+"""Agency, grain, first day, metric, part, bucket: a row of `metric_period`."""
+PeriodSums: TypeAlias = dict[PeriodKey, tuple[int, int, int]]
 
 Added: TypeAlias = LineFact | LoanFact | ObligationFact | DecisionFact
 
@@ -79,9 +83,40 @@ def _rows(count: Count) -> Iterator[tuple[str, int, float, float, int]]:
         yield code, 0, amount, 0, 0
 
 
-def difference(now: Sums, before: Sums) -> Sums:
+MIDDLE: Final = frozenset(key for key, each in DEFINITIONS.items() if each.direction is MetricDirection.MIDDLE)
+"""Metrics of which the numerator is what the assisting agency gave: to the other one it is what it received."""
+
+
+def received(metric: str, part: str) -> str:
+    """What a further figure is to the other side: what one gave the other received."""
+    return part.replace("_given", "_received") if metric in MIDDLE else part
+
+
+def of_periods(days: Mapping[Key, Sequence[int]]) -> PeriodSums:
+    """What sums by day come to by month and year for each of the two agencies, as it counts them."""
+    found: defaultdict[PeriodKey, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for (metric, day, _, requesting, assisting, _, _, part, bucket), (numerator, denominator, n) in days.items():
+        theirs = 0 if metric in MIDDLE and not part else numerator
+        sides = ((assisting, part, numerator), (requesting, received(metric, part), theirs))
+        for agency, its_part, its_numerator in sides:
+            if agency == NOWHERE:
+                continue
+            for grain, starts_on in (("month", day.replace(day=1)), ("year", day.replace(month=1, day=1))):
+                row = found[agency, grain, starts_on, metric, its_part, bucket]
+                row[0] += its_numerator
+                row[1] += denominator
+                row[2] += n
+    return {key: (row[0], row[1], row[2]) for key, row in found.items() if any(row)}
+
+
+_AnyKey = TypeVar("_AnyKey", Key, PeriodKey)
+
+
+def difference(
+    now: Mapping[_AnyKey, tuple[int, int, int]], before: Mapping[_AnyKey, tuple[int, int, int]]
+) -> dict[_AnyKey, tuple[int, int, int]]:
     """What has to be added to the sums so that they hold `now` in place of `before`."""
-    found: Sums = {}
+    found: dict[_AnyKey, tuple[int, int, int]] = {}
     for key in now.keys() | before.keys():
         this, that = now.get(key, (0, 0, 0)), before.get(key, (0, 0, 0))
         if this != that:

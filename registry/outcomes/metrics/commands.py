@@ -1,4 +1,6 @@
-"""The daily sums of metrics: kept by following the sealed events in the order of the ledger, and made from nothing.
+"""The sums of metrics by day, month and year, which follow the sealed events in the order of the ledger.
+
+They can be made from nothing as well.
 
 An event says what changed; what that adds is read from the tables, so that an act which is entered late, corrected or
 contested counts on the day to which it belongs now. What a later event, that is not sealed yet, has changed already is
@@ -18,10 +20,10 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 
-from registry.outcomes.metrics.adding_up import Added, Key, Sums, difference, sums_of
+from registry.outcomes.metrics.adding_up import Added, Key, PeriodKey, Sums, difference, of_periods, sums_of
 from registry.outcomes.metrics.queries.lines import lines_of_requests, loans_by_id
 from registry.outcomes.metrics.queries.records import decisions_of_requests, obligations_of_loans
-from registry.outcomes.metrics.tables import metric_cursor, metric_day, metric_fact
+from registry.outcomes.metrics.tables import metric_cursor, metric_day, metric_fact, metric_period
 from registry.platform.database.handles import Read, Write
 from registry.platform.ledger.tables import ledger_event, ledger_leaf
 from registry.sharing.loans.tables import loan
@@ -31,7 +33,7 @@ from registry.sharing.requests.tables import request, request_line
 
 Work: TypeAlias = Callable[[], AbstractAsyncContextManager[Write]]
 
-AT_ONCE: Final = 200
+AT_ONCE: Final = 100
 """So many events are followed in one transaction, which must not keep others waiting."""
 _PAGE: Final = 500
 _KINDS: Final = ("agreement", "decision", "loan", "obligation", "request")
@@ -93,13 +95,19 @@ async def rebuild(read: Read, work: Work, *, check: bool) -> Rebuilt:
                     total[place] += part
     made = {key: (row[0], row[1], row[2]) for key, row in sums.items() if any(row)}
     stored = {_key(row): (row.numerator, row.denominator, row.n) for row in await read.all_slowly(_STORED)}
+    periods = {
+        _period_key(row): (row.numerator, row.denominator, row.n) for row in await read.all_slowly(_STORED_PERIODS)
+    }
     counted = {row.owner_id: _read(row.counted) for row in await read.all_slowly(_FACTS)}
-    differing = len(difference(made, stored)) + sum(
-        facts.get(owner, {}) != counted.get(owner, {}) for owner in facts.keys() | counted.keys()
+    differing = (
+        len(difference(made, stored))
+        + len(difference(of_periods(made), periods))
+        + sum(facts.get(owner, {}) != counted.get(owner, {}) for owner in facts.keys() | counted.keys())
     )
     if not check:
         async with work() as write:
             await write.run(metric_day.delete())
+            await write.run(metric_period.delete())
             await write.run(metric_fact.delete())
             await write.run(metric_cursor.delete())
             await write.run(metric_cursor.insert(), {"id": 1, "seq": -1 if last is None else last})
@@ -172,9 +180,13 @@ async def _put(write: Write, now: Mapping[UUID, Sums]) -> None:
     added = [_row(key, row) for key, row in sorted(sums.items()) if any(row)]
     if added:
         await write.run(_ADD[write.dialect], added)
+    of_longer = [_period_row(key, row) for key, row in sorted(of_periods(sums).items())]
+    if of_longer:
+        await write.run(_ADD_PERIODS[write.dialect], of_longer)
 
 
 _COLUMNS: Final = tuple(column.name for column in metric_day.primary_key.columns)
+_PERIOD_COLUMNS: Final = tuple(column.name for column in metric_period.primary_key.columns)
 
 
 def _row(key: Key, row: Sequence[int]) -> dict[str, object]:
@@ -183,6 +195,14 @@ def _row(key: Key, row: Sequence[int]) -> dict[str, object]:
 
 def _key(row: Any) -> Key:
     return tuple(getattr(row, name) for name in _COLUMNS)
+
+
+def _period_row(key: PeriodKey, row: Sequence[int]) -> dict[str, object]:
+    return {**dict(zip(_PERIOD_COLUMNS, key, strict=True)), "numerator": row[0], "denominator": row[1], "n": row[2]}
+
+
+def _period_key(row: Any) -> PeriodKey:
+    return tuple(getattr(row, name) for name in _PERIOD_COLUMNS)
 
 
 def _write(sums: Sums) -> list[object]:
@@ -197,10 +217,11 @@ def _read(stored: bytes) -> Sums:
     return {row[:9]: row[9:] for row in _decode(stored)}
 
 
-def _adding(insertion: Any) -> Any:
+def _adding(insertion: Any, to: sa.Table) -> Any:
     names = ("numerator", "denominator", "n")
     return insertion.on_conflict_do_update(
-        index_elements=list(_COLUMNS), set_={name: metric_day.c[name] + insertion.excluded[name] for name in names}
+        index_elements=list(to.primary_key.columns),
+        set_={name: to.c[name] + insertion.excluded[name] for name in names},
     )
 
 
@@ -208,7 +229,14 @@ def _putting(insertion: Any) -> Any:
     return insertion.on_conflict_do_update(index_elements=["owner_id"], set_={"counted": insertion.excluded["counted"]})
 
 
-_ADD: Final = {"sqlite": _adding(sqlite.insert(metric_day)), "postgresql": _adding(postgresql.insert(metric_day))}
+_ADD: Final = {
+    "sqlite": _adding(sqlite.insert(metric_day), metric_day),
+    "postgresql": _adding(postgresql.insert(metric_day), metric_day),
+}
+_ADD_PERIODS: Final = {
+    "sqlite": _adding(sqlite.insert(metric_period), metric_period),
+    "postgresql": _adding(postgresql.insert(metric_period), metric_period),
+}
 _PUT_FACT: Final = {
     "sqlite": _putting(sqlite.insert(metric_fact)),
     "postgresql": _putting(postgresql.insert(metric_fact)),
@@ -245,5 +273,6 @@ _LOANS_OF_REQUESTS: Final = (
     .where(request_line.c.request_id.in_(_IDS))
 )
 _STORED: Final = sa.select(metric_day)
+_STORED_PERIODS: Final = sa.select(metric_period)
 _FACTS: Final = sa.select(metric_fact)
 _FACTS_OF: Final = sa.select(metric_fact).where(metric_fact.c.owner_id.in_(_IDS))

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from registry.platform.kernel.time import add_months, day_starts_at
+from registry.platform.kernel.time import FIRST_DAY, add_months, day_starts_at
 
 Grain: TypeAlias = Literal["day", "week", "month", "quarter", "year"]
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -79,6 +79,46 @@ def _period(first: date, zone: ZoneInfo, grain: Grain) -> Period:
     return Period(
         label=label, starts_at=day_starts_at(first, zone), ends_at=day_starts_at(_next_day(first, grain), zone)
     )
+
+
+Days: TypeAlias = tuple[date, date]
+"""From a day on, up to another one that is not included."""
+NO_DAYS: Final[Days] = (FIRST_DAY, FIRST_DAY)
+
+
+class Pieces(msgspec.Struct, kw_only=True, frozen=True):
+    """Days in pieces: whole years, whole months before and after these, and the days left before and after all."""
+
+    years: Days = NO_DAYS
+    months: tuple[Days, Days] = (NO_DAYS, NO_DAYS)
+    days: tuple[Days, Days] = (NO_DAYS, NO_DAYS)
+
+
+def pieces_of(first: date, after: date) -> Pieces:
+    """The days from `first` up to `after`, which is not included, in pieces as large as there are."""
+    years = _whole(first, after, 12)
+    edges = (first, after), NO_DAYS
+    if years != NO_DAYS:
+        edges = (first, years[0]), (years[1], after)
+    months = _whole(*edges[0], 1), _whole(*edges[1], 1)
+    left: list[Days] = []
+    for edge, whole in zip(edges, months, strict=True):
+        left += [edge] if whole == NO_DAYS else [(edge[0], whole[0]), (whole[1], edge[1])]
+    # Beside whole years an edge ends or begins with whole months, so that at most two pieces are left.
+    days = [piece for piece in left if piece[0] < piece[1]]
+    return Pieces(years=years, months=months, days=tuple([*days, NO_DAYS, NO_DAYS][:2]))  # type: ignore[arg-type]
+
+
+def _whole(first: date, after: date, months: int) -> Days:
+    """The whole years (of 12 `months`) or months that lie within these days."""
+    start, end = (date(day.year, 1 if months == 12 else day.month, 1) for day in (first, after))
+    start = start if start == first else add_months(start, months)
+    return (start, end) if start < end else NO_DAYS
+
+
+def days_alone(first: date, after: date) -> Pieces:
+    """The same as days alone."""
+    return Pieces(days=((first, after), NO_DAYS))
 
 
 Stretch: TypeAlias = tuple[datetime, datetime | None, int]

@@ -1,4 +1,4 @@
-"""What was counted of each request and loan, its sums by day, and how far the ledger was followed."""
+"""What was counted of each request and loan, its sums by day, month and year, and how far the ledger was followed."""
 
 import sqlalchemy as sa
 
@@ -45,4 +45,23 @@ metric_day = table(
 
 `part` is empty for the metric itself, `observed` for the bucket of a duration, `once …` for what counts once, and else
 the code of a further figure.
+"""
+
+metric_period = table(
+    "metric_period",
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("grain", sa.Text, primary_key=True),
+    sa.Column("starts_on", Civil, primary_key=True),
+    sa.Column("metric", sa.Text, primary_key=True),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("bucket", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("numerator", sa.BigInteger, nullable=False),
+    sa.Column("denominator", sa.BigInteger, nullable=False),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("grain IN ('month', 'year')", name="grain"),
+)
+"""The same sums of a whole month or year of UTC for one agency, whatever its partners, agreements and categories.
+
+They are as that agency counts them: of what others gave it, it received. A long time is summed from these, and its
+edges from days.
 """

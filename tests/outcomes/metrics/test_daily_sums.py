@@ -1,10 +1,12 @@
-"""The daily sums follow the ledger, and are those made from nothing and those counted straight from the tables."""
+"""Sums of days, months and years follow the ledger: they are those made from nothing, and those of the tables."""
 
 import csv
 import io
 import random
 import re
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,12 +16,16 @@ import pytest
 import sqlalchemy as sa
 
 from registry.outcomes.metrics import commands
-from registry.outcomes.metrics.adding_up import adds_up
+from registry.outcomes.metrics.adding_up import NOWHERE, OBSERVED, ONCE, Key, adds_up, of_periods
 from registry.outcomes.metrics.definitions import DEFINITIONS
+from registry.outcomes.metrics.queries.totals import totals_over
+from registry.outcomes.metrics.rules import days_alone, pieces_of
 from registry.outcomes.metrics.statistics import ERROR, bucket_of, bucket_value, quantile, quantile_of_buckets
-from registry.outcomes.metrics.tables import metric_cursor, metric_day
+from registry.outcomes.metrics.tables import metric_cursor, metric_day, metric_period
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
+from registry.platform.database.handles import Write
+from registry.platform.kernel.ids import new_id
 from registry.sharing.loans.commands import contesting
 from registry.sharing.loans.schemas.given import TimeAnswer, TimeContestation
 from registry.sharing.loans.tables import loan
@@ -101,6 +107,16 @@ async def test_sums_are_those_counted_straight_from_the_tables_on_both_sides(cas
     for agency in (pair.assisting, pair.requesting):
         check_alike(await totals(agency), await straight(agency))
         check_alike(await totals(agency, f"agreement_id={pair.agreement['id']}"), await straight(agency))
+        under = f"agreement_id={pair.agreement['id']}"
+        for days in (
+            "from=2025-03-10&to=2025-04-10",
+            "from=2025-03-11&to=2025-03-31",
+            "to=2025-12-31",
+            "to=2026-02-03",
+        ):
+            path = f"/v1/scorecard/totals?{days}"
+            alone = await agency.auditor.done("GET", f"{path}&{under}")
+            assert await agency.auditor.done("GET", path) == alone, "of years and months as of days alone"
     assert await differing(service) == 0
 
 
@@ -163,16 +179,20 @@ async def test_a_history_made_at_random_is_followed_to_what_is_made_from_nothing
     assert await differing(service) == 0
 
 
-async def test_sums_that_were_damaged_are_found_and_made_anew(cast: Cast) -> None:
+@pytest.mark.parametrize("of", [metric_day, metric_period], ids=["days", "periods"])
+async def test_sums_that_were_damaged_are_found_and_made_anew(cast: Cast, of: sa.Table) -> None:
     pair = await two_months(cast)
     service = pair.assisting.service
     await follow(service)
     right, seq = await totals(pair.assisting), await service.database.read().value(sa.select(metric_cursor.c.seq))
     async with unit_of_work(service.database) as write:
         await write.run(
-            metric_day.update()
-            .where(metric_day.c.assisting_agency_id == pair.assisting.id, metric_day.c.part == "")
-            .values(n=metric_day.c.n + 1)
+            of.update()
+            .where(
+                (of.c.agency_id if of is metric_period else of.c.assisting_agency_id) == pair.assisting.id,
+                of.c.part == "",
+            )
+            .values(n=of.c.n + 1)
         )
     assert await differing(service) > 0
     made = await commands.rebuild(service.database.read(), partial(unit_of_work, service.database), check=False)
@@ -180,6 +200,65 @@ async def test_sums_that_were_damaged_are_found_and_made_anew(cast: Cast) -> Non
     assert await differing(service) == 0
     assert await totals(pair.assisting) == right
     assert await service.database.read().value(sa.select(metric_cursor.c.seq)) == seq
+
+
+class _UndoneError(Exception):
+    """Undoes what a test wrote."""
+
+
+@asynccontextmanager
+async def undone(service: Service) -> AsyncIterator[Write]:
+    """A transaction that is undone at the end, so that other tests do not count what it wrote."""
+    with suppress(_UndoneError):
+        async with unit_of_work(service.database) as write:
+            yield write
+            raise _UndoneError
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_time_is_the_same_from_days_as_from_years_and_months(cast: Cast, seed: int) -> None:
+    chance = random.Random(seed)  # not a secret
+    viewer, others = new_id(), [new_id(), new_id(), NOWHERE]
+    parts = {
+        "line_fill_rate": ["", "told_given"],
+        "time_to_decision": ["", OBSERVED],
+        "activation_count": ["", f"{ONCE}25-1", f"{ONCE}25-2", f"{ONCE}25-3"],
+        "reciprocity": ["", "hours_given"],
+    }
+    sums: dict[Key, tuple[int, int, int]] = {}
+    begin = date(2097, 11, 3)
+    for _ in range(300):
+        metric = chance.choice(list(parts))
+        part, sides = chance.choice(parts[metric]), [viewer, chance.choice(others)]
+        chance.shuffle(sides)
+        bucket = chance.randint(-3, 3) if part == OBSERVED else 0
+        day = begin + timedelta(days=chance.randrange(1200))
+        key = (metric, day, chance.choice(others), sides[0], sides[1], "k9", "mutual_aid", part, bucket)
+        sums[key] = (chance.randrange(10**7), chance.randrange(10**7, 10**8), chance.randrange(9))
+    async with undone(cast.assisting.service) as write:
+        for to, rows in ((metric_day, sums), (metric_period, of_periods(sums))):
+            names = [column.name for column in to.columns]
+            await write.run(to.insert(), [dict(zip(names, (*key, *row), strict=True)) for key, row in rows.items()])
+        ends = [begin, date(2098, 1, 1), date(2099, 2, 1), date(2100, 1, 1), date(2101, 3, 1)]
+        ends += [begin + timedelta(days=chance.randrange(1200)) for _ in range(12)]
+        for first in ends:
+            for after in (end for end in ends if first < end):
+                found = await totals_over(write, viewer, pieces_of(first, after))
+                assert found == await totals_over(write, viewer, days_alone(first, after)), (first, after)
+
+
+async def test_what_counts_once_counts_once_for_who_gave_and_received(cast: Cast) -> None:
+    one, other, day = new_id(), new_id(), date(2099, 5, 5)
+    sums: dict[Key, tuple[int, int, int]] = {
+        ("activation_count", day, NOWHERE, *sides, "k9", "mutual_aid", f"{ONCE}25-1", 0): (0, 0, 1)
+        for sides in ((one, other), (other, one))
+    }
+    async with undone(cast.assisting.service) as write:
+        names = [column.name for column in metric_day.columns]
+        rows = [dict(zip(names, (*key, *row), strict=True)) for key, row in sums.items()]
+        await write.run(metric_day.insert(), rows)
+        found = await totals_over(write, one, days_alone(day, day + timedelta(days=1)))
+        assert {each.key: each.measure.value for each in found}["activation_count"] == 1
 
 
 async def test_strangers_are_told_no_sums_of_others(cast: Cast) -> None:

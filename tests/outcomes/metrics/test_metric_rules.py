@@ -1,7 +1,7 @@
 """The arithmetic of metrics: intervals against exact sums, months in odd zones, hours against counting."""
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.outcomes.metrics.rules import Grain, Stretch, period_before, period_of, periods, utilisation
+from registry.outcomes.metrics.rules import Grain, Stretch, period_before, period_of, periods, pieces_of, utilisation
 from registry.outcomes.metrics.statistics import interval_ranks, quantile, share
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,6 +19,20 @@ START = datetime(2026, 7, 4, 18, tzinfo=UTC)
 
 def hour(offset: float) -> datetime:
     return START + timedelta(hours=offset)
+
+
+@given(st.dates(date(2097, 1, 1), date(2102, 12, 31)), st.integers(0, 1500))
+def test_pieces_hold_each_day_once_and_are_as_large_as_there_are(first: date, days: int) -> None:
+    after = first + timedelta(days=days)
+    pieces = pieces_of(first, after)
+    every = [pieces.years, *pieces.months, *pieces.days]
+    held = [start + timedelta(days=n) for start, end in every for n in range((end - start).days)]
+    assert sorted(held) == [first + timedelta(days=n) for n in range(days)]
+    for start, end in (pieces.years, *pieces.months):
+        assert (start.day, end.day) == (1, 1)
+    assert {day.month for day in pieces.years} == {1}
+    assert all((end - start).days < 60 for start, end in pieces.days)
+    assert all((end - start).days < 2 * 365 for start, end in pieces.months)
 
 
 class TestShare:

@@ -1,24 +1,30 @@
-"""Metrics over whole days of any length, from the daily sums alone."""
+"""Metrics over whole days of any length, from the sums of years, months and days alone.
+
+What lies in whole years of the days asked for is read from the sums of years, what is left at both edges from those of
+months, and of that what is left from those of days. Under one agreement there are sums of days alone.
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import sqlalchemy as sa
 from msgspec import Struct
 
-from registry.outcomes.metrics.adding_up import MILLIONTHS, OBSERVED, ONCE, adds_up
-from registry.outcomes.metrics.defining import FEW, Definition, MetricDirection, MetricKind
+from registry.outcomes.metrics.adding_up import MIDDLE, MILLIONTHS, OBSERVED, ONCE, adds_up, received
+from registry.outcomes.metrics.defining import FEW, Definition, MetricKind
 from registry.outcomes.metrics.definitions import DEFINITIONS
+from registry.outcomes.metrics.rules import Pieces, days_alone, pieces_of
 from registry.outcomes.metrics.schemas.answers import MetricMeasure, MetricPart
 from registry.outcomes.metrics.schemas.totals import MetricTotal, MetricTotals, MetricTotalsQuery
 from registry.outcomes.metrics.statistics import Quantile, count, quantile_of_buckets, share
-from registry.outcomes.metrics.tables import metric_cursor, metric_day
+from registry.outcomes.metrics.tables import metric_cursor, metric_day, metric_period
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
-from registry.platform.kernel.time import civil_day
+from registry.platform.kernel.time import FIRST_DAY, civil_day
 from registry.platform.ledger.tables import ledger_event, ledger_leaf
 
 _ID: Final = metric_day.c.agreement_id.type
@@ -36,14 +42,29 @@ class _Sums(Struct):
 async def get_totals(read: Read, caller: Caller, query: MetricTotalsQuery) -> MetricTotals:
     """Every metric that adds up over the days, for the caller's agency: of others' agreements it has no rows."""
     permit(caller.principal, Action.METRICS_READ, ["own"])
-    parameters: dict[str, object] = {"viewer": caller.agency_id}
-    if query.agreement_id is not None:
-        parameters["agreement_id"] = query.agreement_id
     to = query.to or civil_day(caller.now, "UTC")
-    parameters["to"] = to
-    if query.from_ is not None:
-        parameters["from"] = query.from_
-    rows = await read.all_slowly(_statement("agreement_id" in parameters, "from" in parameters), parameters)
+    first, after = query.from_ or FIRST_DAY, to + timedelta(days=1)
+    pieces = pieces_of(first, after) if query.agreement_id is None else days_alone(first, after)
+    return MetricTotals(
+        from_=query.from_,
+        to=to,
+        followed_to=await read.value(_FOLLOWED_TO),
+        metrics=await totals_over(read, caller.agency_id, pieces, query.agreement_id),
+    )
+
+
+async def totals_over(read: Read, viewer: UUID, pieces: Pieces, agreement_id: UUID | None = None) -> list[MetricTotal]:
+    """The metrics of the agency over these pieces of time; under an agreement, over days alone."""
+    parameters: dict[str, object] = {"viewer": viewer}
+    for number, (start, end) in enumerate(pieces.days):
+        parameters |= {f"days_from_{number}": start, f"days_to_{number}": end}
+    if agreement_id is not None:
+        rows = await read.all_slowly(_OF_AGREEMENT, {**parameters, "agreement_id": agreement_id})
+    else:
+        for number, (start, end) in enumerate(pieces.months):
+            parameters |= {f"months_from_{number}": start, f"months_to_{number}": end}
+        parameters |= {"years_from": pieces.years[0], "years_to": pieces.years[1]}
+        rows = await read.all_slowly(_OF_AGENCY, parameters)
     sums: defaultdict[str, _Sums] = defaultdict(_Sums)
     buckets: defaultdict[str, Counter[int]] = defaultdict(Counter)
     parts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -59,26 +80,17 @@ async def get_totals(read: Read, caller: Caller, query: MetricTotalsQuery) -> Me
         elif row.part == ONCE:
             once[row.metric] += row.n
         else:
-            parts[row.metric][_turned(row.part, row.given)] += row.numerator
-    return MetricTotals(
-        from_=query.from_,
-        to=to,
-        followed_to=await read.value(_FOLLOWED_TO),
-        metrics=[
-            MetricTotal(
-                key=key,
-                name=definition.name,
-                measure=_measure(definition, sums[key], buckets[key], parts[key], once[key]),
-            )
-            for key, definition in DEFINITIONS.items()
-            if adds_up(definition)
-        ],
-    )
-
-
-def _turned(part: str, given: bool) -> str:
-    """A further figure as the viewer counts it: what the other side gave it received."""
-    return part if given else part.replace("_given", "_received")
+            part = received(row.metric, row.part) if row.turned else row.part
+            parts[row.metric][part] += row.numerator
+    return [
+        MetricTotal(
+            key=key,
+            name=definition.name,
+            measure=_measure(definition, sums[key], buckets[key], parts[key], once[key]),
+        )
+        for key, definition in DEFINITIONS.items()
+        if adds_up(definition)
+    ]
 
 
 def _measure(
@@ -118,45 +130,65 @@ def _measure(
     )
 
 
-_TURNED: Final = tuple(key for key, each in DEFINITIONS.items() if each.direction is MetricDirection.MIDDLE)
-"""Metrics of which the numerator is what the assisting agency gave: to the other one it is what it received."""
+_DAY: Final = metric_day.c.day.type
+_SUMMED: Final = ("metric", "part", "bucket", "numerator", "denominator", "n")
 
 
-@cache
-def _statement(of_agreement: bool, begins: bool) -> sa.Select[Any]:
-    """The sums of the agency by metric and part: on each side along an index of its own."""
-    criteria = [metric_day.c.day <= sa.bindparam("to", type_=metric_day.c.day.type)]
-    if begins:
-        criteria.append(metric_day.c.day >= sa.bindparam("from", type_=metric_day.c.day.type))
-    if of_agreement:
-        criteria.append(metric_day.c.agreement_id == sa.bindparam("agreement_id", type_=_ID))
-    names = ("metric", "part", "bucket", "numerator", "denominator", "n")
-    either = sa.union_all(
-        sa.select(*(metric_day.c[name] for name in names), sa.true().label("given")).where(
-            metric_day.c.assisting_agency_id == _VIEWER, *criteria
+def _of_days(number: int, *criteria: sa.ColumnElement[bool]) -> Sequence[sa.Select[Any]]:
+    """The rows of days, on each side along an index of its own; `turned` where the other side counts them."""
+    within = (
+        metric_day.c.day >= sa.bindparam(f"days_from_{number}", type_=_DAY),
+        metric_day.c.day < sa.bindparam(f"days_to_{number}", type_=_DAY),
+        *criteria,
+    )
+    in_middle = metric_day.c.metric.in_(sorted(MIDDLE)) & (metric_day.c.part == "")
+    theirs = sa.case((in_middle, 0), else_=metric_day.c.numerator)
+    return (
+        sa.select(*(metric_day.c[name] for name in _SUMMED), sa.false().label("turned")).where(
+            metric_day.c.assisting_agency_id == _VIEWER, *within
         ),
         sa.select(
-            *(metric_day.c[name] for name in ("metric", "part", "bucket")),
-            sa.case((metric_day.c.metric.in_(_TURNED) & (metric_day.c.part == ""), 0), else_=metric_day.c.numerator),
-            metric_day.c.denominator,
-            metric_day.c.n,
-            sa.false(),
-        ).where(metric_day.c.requesting_agency_id == _VIEWER, *criteria),
-    ).subquery()
-    is_once = either.c.part.startswith(ONCE)
-    part = sa.case((is_once, ONCE), else_=either.c.part)
+            *(theirs.label(name) if name == "numerator" else metric_day.c[name] for name in _SUMMED), sa.true()
+        ).where(metric_day.c.requesting_agency_id == _VIEWER, *within),
+    )
+
+
+def _of_periods(grain: str, named: str, number: str = "") -> sa.Select[Any]:
+    """The rows of months or years, which are as the agency counts them."""
+    return sa.select(*(metric_period.c[name] for name in _SUMMED), sa.false()).where(
+        metric_period.c.agency_id == _VIEWER,
+        metric_period.c.grain == grain,
+        metric_period.c.starts_on >= sa.bindparam(f"{named}_from{number}", type_=_DAY),
+        metric_period.c.starts_on < sa.bindparam(f"{named}_to{number}", type_=_DAY),
+    )
+
+
+def _summed(*selects: sa.Select[Any]) -> sa.Select[Any]:
+    """The sums of all these rows by metric and part."""
+    every = sa.union_all(*selects).subquery()
+    is_once = every.c.part.startswith(ONCE)
+    part = sa.case((is_once, ONCE), else_=every.c.part)
     # What counts once is told apart by its part, however many days and rows it has.
-    different = sa.func.count(sa.distinct(sa.case((is_once & (either.c.n > 0), either.c.part))))
+    different = sa.func.count(sa.distinct(sa.case((is_once & (every.c.n > 0), every.c.part))))
+    turned = sa.case((is_once, sa.false()), else_=every.c.turned)
     return sa.select(
-        either.c.metric,
+        every.c.metric,
         part.label("part"),
-        either.c.bucket,
-        either.c.given,
-        *(sa.cast(sa.func.sum(either.c[name]), sa.BigInteger).label(name) for name in ("numerator", "denominator")),
-        sa.case((part == ONCE, different), else_=sa.cast(sa.func.sum(either.c.n), sa.BigInteger)).label("n"),
-    ).group_by(either.c.metric, part, either.c.bucket, either.c.given)
+        every.c.bucket,
+        turned.label("turned"),
+        *(sa.cast(sa.func.sum(every.c[name]), sa.BigInteger).label(name) for name in ("numerator", "denominator")),
+        sa.case((part == ONCE, different), else_=sa.cast(sa.func.sum(every.c.n), sa.BigInteger)).label("n"),
+    ).group_by(every.c.metric, part, every.c.bucket, turned)
 
 
+_OF_AGREEMENT: Final = _summed(*_of_days(0, metric_day.c.agreement_id == sa.bindparam("agreement_id", type_=_ID)))
+_OF_AGENCY: Final = _summed(
+    *_of_days(0),
+    *_of_days(1),
+    _of_periods("month", "months", "_0"),
+    _of_periods("month", "months", "_1"),
+    _of_periods("year", "years"),
+)
 _FOLLOWED_TO: Final = (
     sa.select(ledger_event.c.recorded_at)
     .join(ledger_leaf, ledger_leaf.c.event_id == ledger_event.c.id)

@@ -2832,6 +2832,20 @@ _table(
 )
 
 _table(
+    "metric_period",
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("grain", sa.Text, primary_key=True),
+    sa.Column("starts_on", Civil, primary_key=True),
+    sa.Column("metric", sa.Text, primary_key=True),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("bucket", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("numerator", sa.BigInteger, nullable=False),
+    sa.Column("denominator", sa.BigInteger, nullable=False),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("grain IN ('month', 'year')", name="grain"),
+)
+
+_table(
     "obligation",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("loan_id", Uuid, sa.ForeignKey("loan.id"), nullable=False),
