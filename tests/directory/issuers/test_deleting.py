@@ -15,7 +15,7 @@ from tests.support.service import Service
 
 _TOLD = (
     sa.select(ledger_event.c.type, ledger_event_agency.c.agency_id)
-    .join_from(ledger_event, ledger_event_agency)
+    .join_from(ledger_event, ledger_event_agency, ledger_event_agency.c.event_id == ledger_event.c.id)
     .where(ledger_event.c.subject_id == sa.bindparam("id", type_=ledger_event.c.subject_id.type))
     .order_by(ledger_event.c.subject_version)
 )
