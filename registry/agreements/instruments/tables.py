@@ -120,6 +120,7 @@ agreement_version = table(
     sa.Column("evidence_sha256", sa.Text),
     sa.Column("evidence_location", sa.Text),
     sa.Column("restricted_terms", Json),
+    sa.Column("contradicted_terms", Json),
     sa.Column("open_to_accession", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", Instant, nullable=False),
     unique("agreement_id", "no", code="version_taken", detail="Somebody submitted a version at the same moment."),
@@ -130,8 +131,9 @@ agreement_version = table(
 """`canonical`: the bytes that `sha256` is of, the digests of its parts, see `agreement_version_part`.
 `is_recorded`: it came signed, on paper; the evidence is that paper, by its hash or by where it is kept.
 
-`restricted_terms`: the names of the terms that a restricted provision says, of a frozen version; `open_to_accession`:
-whether that says that others may join it.
+`restricted_terms`: the names of the terms that a restricted provision says, of a frozen version; `contradicted_terms`:
+those whose own clause says otherwise, each with its words, or with null where it is restricted; NULL where there is
+none. `open_to_accession`: whether the text says that others may join it.
 """
 
 agreement_version_part = table(

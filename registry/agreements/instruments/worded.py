@@ -23,7 +23,7 @@ from registry.agreements.instruments.remarks import Remark, RemarkCode
 from registry.agreements.instruments.term_days import RenewalTimes
 from registry.agreements.instruments.terms import Terms
 from registry.agreements.instruments.wording import Match, Pattern, Wording
-from registry.agreements.instruments.written import TermDates, WrittenClause, written_otherwise
+from registry.agreements.instruments.written import TermDates, WrittenClause, cited_otherwise, written_otherwise
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.yaml_text import read_yaml
 
@@ -148,6 +148,24 @@ def worded_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Term
                 f"{_CALLED[statement.term]} is coded “{code}”: mend the one that is wrong. {how_sure(statement)}",
                 clause=said.clause,
             )
+
+
+def contradicted(clauses: Sequence[WrittenClause], terms: Terms, dates: TermDates) -> dict[str, str]:
+    """The terms whose own clause says otherwise, by name, with the words of the clause in quotation marks.
+
+    It is what `written_otherwise` and `worded_otherwise` remark on, of the clauses that the terms name for a term:
+    these are what a decision cites.
+    """
+    found: dict[str, list[str]] = {}
+    for name, _, words in cited_otherwise(clauses, terms):
+        found.setdefault(name, []).append(words)
+    for said in said_in_words(clauses, terms, dates.notice.clause):
+        code = _coded(said.statement.term, terms, dates)
+        if code is not None and code not in said.statement.agrees:
+            for name in _NAMES.get(said.statement.term, (said.statement.term,)):
+                if terms.clauses.get(name) == said.clause:
+                    found.setdefault(name, []).append(f"“{said.words}”")
+    return {name: ", ".join(dict.fromkeys(words)) for name, words in found.items()}
 
 
 def how_sure(statement: Statement) -> str:

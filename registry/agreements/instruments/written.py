@@ -77,10 +77,12 @@ class _Said(Struct, kw_only=True, frozen=True):
     `unless` is about another thing, and of one with a word of `before` what stands before it alone counts, and of one
     with a word of `after` what follows that: “for three years, and renews for one-year terms”. `since`: days before
     that one are another text's. `unsaid`: the terms do not say it, so that nobody is held to what the clause writes.
+    `term` is its name among the terms.
     """
 
     words: str
     named: str | None
+    term: str | None = None
     headings: tuple[str, ...]
     about: tuple[str, ...]
     elsewhere: tuple[str, ...] = ()
@@ -114,14 +116,7 @@ def written_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Ter
                 continue
             if clause.number not in read:
                 read[clause.number] = sentences(clause.text)
-            found = [
-                figure
-                for sentence in (_until(each, said.before) for each in read[clause.number])
-                if _is_about(sentence, said, clause.heading, named=named)
-                for figure in figures(_from(sentence, said.after))
-                if figure.unit in said.units and not any(figure.is_day(day) for day in said.also_days)
-                if said.since is None or not figure.is_before(said.since)
-            ]
+            found = _figures_about(said, clause.heading, read[clause.number], named=named)
             if any(_is_said(figure, said) for figure in found):
                 continue
             if certain := [figure for figure in found if figure.certain]:
@@ -136,6 +131,36 @@ def written_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Ter
                 says = f"Clause {clause.number} has {_quoted(uncertain)}, which a scanner may have misread"
                 detail = f"{says}: it seems to say another thing than that {said.words} {said.says}. Look at the paper."
                 yield Remark(code=RemarkCode.MAY_SAY_OTHERWISE, detail=detail, clause=clause.number)
+
+
+def cited_otherwise(clauses: Sequence[WrittenClause], terms: Terms) -> Iterator[tuple[str, str, str]]:
+    """Each term whose own clause writes another figure, or two for one: its name, the clause and the figures, quoted.
+
+    As `written_otherwise`, of the clauses that the terms name alone.
+    """
+    numbered = {clause.number: clause for clause in clauses}
+    for said in _of_terms(terms):
+        clause = None if said.named is None else numbered.get(said.named)
+        if said.term is None or said.unsaid or clause is None:
+            continue
+        found = _figures_about(said, clause.heading, sentences(clause.text), named=True)
+        differing = [figure for figure in found if figure.disagrees]
+        if not any(_is_said(figure, said) for figure in found):
+            differing = [figure for figure in found if figure.certain or figure.disagrees]
+        if differing:
+            yield said.term, clause.number, _quoted(differing)
+
+
+def _figures_about(said: _Said, heading: str, of: Sequence[str], *, named: bool) -> list[Figure]:
+    """The figures of these sentences that are about the term; `named`: they are of the clause that is named for it."""
+    return [
+        figure
+        for sentence in (_until(each, said.before) for each in of)
+        if _is_about(sentence, said, heading, named=named)
+        for figure in figures(_from(sentence, said.after))
+        if figure.unit in said.units and not any(figure.is_day(day) for day in said.also_days)
+        if said.since is None or not figure.is_before(said.since)
+    ]
 
 
 def _disagreeing(clauses: Sequence[WrittenClause]) -> Iterator[Remark]:
@@ -325,6 +350,7 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
             yield _Said(
                 words=words,
                 named=clauses.get(name),
+                term=name,
                 headings=headings,
                 elsewhere=elsewhere,
                 about=about,
@@ -344,6 +370,7 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
         yield _Said(
             words="the window for claims",
             named=clauses.get("claim_window_days"),
+            term="claim_window_days",
             headings=("reimbursement",),
             about=("claim", "invoice", "bill", "submit"),
             units=("days", "months"),
@@ -370,6 +397,7 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
             yield _Said(
                 words=words,
                 named=clauses.get(name),
+                term=name,
                 headings=("reimbursement",),
                 about=about,
                 units=("money",),

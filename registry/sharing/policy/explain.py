@@ -12,7 +12,7 @@ from registry.platform.kernel.text import counted
 from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.decisions import NearMiss, Outcome
 from registry.sharing.policy.facts import AgreementFacts, Facts
-from registry.sharing.policy.telling import instant_in_words, name_of
+from registry.sharing.policy.telling import instant_in_words, name_of, says_otherwise
 from registry.sharing.policy.trial import Evaluation
 
 MOST_SINGLE_REMOVALS = 16
@@ -143,6 +143,8 @@ def bound_of(facts: Facts, agreement: AgreementFacts | None, bar: Policy) -> str
     if bar.term in agreement.restricted:
         return f"within a bound that restricted clause {clause} sets"
     bound = _bound(facts, agreement, bar.term) or f"if “{bar.title}” did not apply"
+    if clause and says_otherwise(bar.term, agreement):
+        return f"{bound} (recorded for clause {clause}, whose text says otherwise)"
     return f"{bound} (clause {clause})" if clause else bound
 
 

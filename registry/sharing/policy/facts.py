@@ -11,7 +11,7 @@ from typing import Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from registry.platform.kernel.canonical import canonical, canonical_digest
 from registry.resources.assets.certifying import first_to_lapse, lapses_at
@@ -215,7 +215,9 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
     bind them one after another from `now` until it is over, where that is more than one.
     `in_force` is at `now`; `covers_direction` says that under it the assisting agency assists the requesting one;
     `covers_until` is when the first party's window ends, None when both are without end; `clauses` maps a term's name
-    to the number of the provision that states it; `restricted` are the terms whose provision not everybody may read.
+    to the number of the provision that states it; `restricted` are the terms whose provision not everybody may read;
+    `contradicted` are those whose provision says otherwise in its text, with its words, or null where it is restricted,
+    and left out where there is none.
     `review_due_on` is the day by which the agreement is to be reviewed, and `review_due_at` the end of that day where
     the agreement says what time it is; None in both where no review is asked for. `time_zone` is the agreement's: no
     policy reads it, the reasons tell its boundaries by it.
@@ -235,6 +237,7 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
     terms: TermFacts
     clauses: dict[str, str] = msgspec.field(default_factory=dict)
     restricted: tuple[str, ...] = ()
+    contradicted: dict[str, str | None] | UnsetType = UNSET
     review_due_on: date | None = None
     review_due_at: datetime | None = None
     texts: tuple[TextFromFacts, ...] = ()

@@ -11,6 +11,8 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from msgspec import UNSET
+
 from registry.directory.taxonomy.seed import load_categories, load_purposes
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import counted
@@ -36,7 +38,7 @@ def name_of(code: str) -> str:
 def reason_of(policy: Policy, facts: Facts, agreement: AgreementFacts | None) -> str:
     """Why the policy bars this loan, or attaches an approval to it."""
     told = [policy.reason, *_figures(policy.reads, facts), *_papers(policy, facts, agreement)]
-    return " ".join([*told, *_limit(policy.term, facts, agreement)])
+    return " ".join([*told, *_limit(policy.term, facts, agreement), *_otherwise(policy.term, agreement)])
 
 
 def unstated_in_words(facts: Facts, agreement: AgreementFacts) -> str | None:
@@ -196,6 +198,24 @@ def _limit(term: str | None, facts: Facts, agreement: AgreementFacts | None) -> 
     if limit is not None:
         clause = agreement.clauses.get(term)
         yield f"Agreement {agreement.number}{f', clause {clause},' if clause else ''} {limit}."
+
+
+def says_otherwise(term: str, agreement: AgreementFacts) -> bool:
+    """Whether the text of the clause that is cited for the term says otherwise than what is recorded of it."""
+    return agreement.contradicted is not UNSET and term in agreement.contradicted and term in agreement.clauses
+
+
+def _otherwise(term: str | None, agreement: AgreementFacts | None) -> Iterator[str]:
+    """That the clause does not say what it is cited for, and who settles that; a restricted one without its words."""
+    if term is None or agreement is None or not agreement.in_force or not says_otherwise(term, agreement):
+        return
+    clause = agreement.clauses[term]
+    words = None if agreement.contradicted is UNSET or term in agreement.restricted else agreement.contradicted[term]
+    says = f"restricted clause {clause} says" if words is None else f"clause {clause} says {words},"
+    yield (
+        f"The text of {says} other than the recorded term by which this is decided: the parties to agreement "
+        f"{agreement.number} settle with their counsel which of the two holds."
+    )
 
 
 def _limit_in_words(term: str, facts: Facts, agreement: AgreementFacts) -> str | None:

@@ -314,6 +314,7 @@ def between(no: int, start: int, end: int | None) -> TextBetween:
         assists=True,
         terms=Terms(categories=["any"], max_duration_hours=24 * no),
         restricted_terms=[],
+        contradicted_terms={2: {"max_duration_hours": "“two days”"}}.get(no, {}),
     )
 
 
@@ -366,6 +367,7 @@ def test_texts_that_follow_one_another_without_a_break_govern(
     assert (found.version_no, found.version_id) == (governs, IDS[governs])
     assert found.title == f"Text {governs} (demo)"
     assert found.terms.max_duration_hours == 24 * governs
+    assert bool(found.contradicted_terms) is (governs == 2)
     assert found.covers_category is (governs != 3)
     assert found.covers_until == (None if until is None else NOW + until * DAY)
     assert found.texts == tuple(TextFrom(no, NOW + day * DAY) for no, day in told)

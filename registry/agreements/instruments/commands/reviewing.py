@@ -51,6 +51,8 @@ from registry.agreements.instruments.tables import (
     provision,
 )
 from registry.agreements.instruments.terms import Terms, said_by
+from registry.agreements.instruments.worded import contradicted
+from registry.agreements.instruments.written import TermDates, WrittenClause
 from registry.platform.access.acts import keep_act, separate
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
@@ -173,6 +175,19 @@ async def freeze(
     canonical = commitments(parts)
     digest = version_hash(canonical)
     secret = [p for p in provisions if p.sensitivity == Sensitivity.RESTRICTED]
+    otherwise = contradicted(
+        [WrittenClause(number=p.number, heading=p.heading, text=p.text) for p in provisions],
+        terms,
+        TermDates(
+            notice=read_notice(version.notice),
+            effective_on=version.effective_on,
+            expires_on=version.expires_on,
+            auto_renew_months=version.auto_renew_months,
+            auto_renew_times=version.auto_renew_times,
+            amends=version.version_kind != "original",
+        ),
+    )
+    withheld = said_by(terms, {p.number for p in secret})
     frozen = {
         "canonical": canonical,
         "sha256": digest,
@@ -180,7 +195,8 @@ async def freeze(
         "is_recorded": paper is not None,
         "evidence_sha256": None if paper is None else paper.evidence_sha256,
         "evidence_location": None if paper is None else paper.evidence_location,
-        "restricted_terms": said_by(terms, {p.number for p in secret}),
+        "restricted_terms": withheld,
+        "contradicted_terms": {name: None if name in withheld else words for name, words in otherwise.items()} or None,
         "open_to_accession": bool(terms.open_to_accession),
     }
     rows = [{"version_id": version_id, "ordinal": n, **msgspec.structs.asdict(each)} for n, each in enumerate(parts)]

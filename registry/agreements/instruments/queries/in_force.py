@@ -300,7 +300,8 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
     `covers_direction` says that the assisting agency assists the requesting one, as far as it is in force.
     `covers_until` is when the first of the two stops being bound, None when neither does. Where the agreement is not in
     force it is when it last ceased to be, None when it never was until then.
-    `restricted_terms` names the terms that a restricted provision says; `review_every_months` is None without a cycle.
+    `restricted_terms` names the terms that a restricted provision says, `contradicted_terms` those whose provision says
+    otherwise, with its words where it is not restricted; `review_every_months` is None without a cycle.
     """
 
     id: UUID
@@ -316,6 +317,7 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
     effective_at: datetime
     terms: Terms
     restricted_terms: list[str]
+    contradicted_terms: dict[str, str | None] = {}
     review_every_months: int | None
     text_until: datetime | None = None
     is_reported: bool = False
@@ -369,6 +371,7 @@ def pair_statement(*, of_version: bool = False, of_several: bool = False) -> sa.
             agreement.c.starts_at,
             version.c.terms,
             version.c.restricted_terms,
+            version.c.contradicted_terms,
             agreement.c.terminated_at,
             agreement.c.review_every_months,
             *(
@@ -562,6 +565,12 @@ async def candidates_of_several(
     return found
 
 
+def otherwise_of(row: Row[Any]) -> dict[str, str | None]:
+    """The terms whose provision says otherwise, as a row of `agreement_version` has them."""
+    kept = row.contradicted_terms
+    return {} if kept is None else msgspec.json.decode(kept, type=dict[str, str | None])
+
+
 def as_candidate(row: Row[Any]) -> AgreementCandidate:
     """The struct of one row of `pair_statement`."""
     return AgreementCandidate(
@@ -578,6 +587,7 @@ def as_candidate(row: Row[Any]) -> AgreementCandidate:
         effective_at=row.starts_at,
         terms=msgspec.json.decode(row.terms, type=Terms),
         restricted_terms=msgspec.json.decode(row.restricted_terms or b"[]", type=list[str]),
+        contradicted_terms=otherwise_of(row),
         review_every_months=row.review_every_months,
         text_until=end_of(row.text_until),
         is_reported=bool(row.is_reported),

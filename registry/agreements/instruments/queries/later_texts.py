@@ -24,6 +24,7 @@ from registry.agreements.instruments.queries.in_force import (
     covers_category,
     end_of,
     first_end,
+    otherwise_of,
     party_windows,
     same_text,
 )
@@ -46,6 +47,7 @@ class TextBetween(Interval, kw_only=True, frozen=True):
     assists: bool
     terms: Terms
     restricted_terms: list[str]
+    contradicted_terms: dict[str, str | None]
 
 
 def bound_at(
@@ -101,6 +103,7 @@ def _texts_statement() -> sa.Select[Any]:
             sa.and_(mine.c.requests, theirs.c.assists).label("assists"),
             version.c.terms,
             version.c.restricted_terms,
+            version.c.contradicted_terms,
         )
         .select_from(mine.join(theirs, same_text(theirs, mine)).join(version, version.c.id == mine.c.version_id))
         .where(
@@ -155,6 +158,7 @@ async def texts_ahead(
                     assists=bool(row.assists),
                     terms=msgspec.json.decode(row.terms, type=Terms),
                     restricted_terms=msgspec.json.decode(row.restricted_terms or b"[]", type=list[str]),
+                    contradicted_terms=otherwise_of(row),
                 )
             )
     return found
@@ -208,6 +212,7 @@ def _governed(
         covers_direction=its.assists,
         terms=its.terms,
         restricted_terms=its.restricted_terms,
+        contradicted_terms=its.contradicted_terms,
     )
 
 

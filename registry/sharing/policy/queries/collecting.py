@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.deadlines.queries.reviewing import ReviewDue, reviews_due
@@ -417,6 +417,7 @@ def agreement_facts(candidate: AgreementCandidate, insurance: bool | None, revie
         terms=_terms(candidate.terms, insurance),
         clauses={_TERM_OF.get(term, term): number for term, number in candidate.terms.clauses.items()},
         restricted=tuple(sorted(_TERM_OF.get(term, term) for term in candidate.restricted_terms)),
+        contradicted={_TERM_OF.get(term, term): words for term, words in candidate.contradicted_terms.items()} or UNSET,
         review_due_on=None if review is None else review.on,
         review_due_at=None if review is None else day_ends_at(review.on, review.time_zone),
         time_zone=candidate.time_zone,

@@ -23,6 +23,7 @@ from registry.agreements.instruments.queries.in_force import (
     covers_category,
     end_of,
     first_to_leave,
+    otherwise_of,
     same_text,
 )
 from registry.agreements.instruments.queries.later_texts import bound_at, governed_by_another
@@ -96,6 +97,7 @@ def _statement() -> sa.Select[Any]:
             version.c.title,
             version.c.terms,
             version.c.restricted_terms,
+            version.c.contradicted_terms,
             covers_category(asset.c.category).label("covers_category"),
             sa.and_(mine.c.requests, theirs.c.assists).label("covers_direction"),
             sa.type_coerce(first_to_leave(mine, theirs), agreement_party_window.c.bound_until.type).label(
@@ -204,6 +206,7 @@ def _candidate(row: Row[Any]) -> AgreementCandidate:
         effective_at=row.effective_at,
         terms=msgspec.json.decode(row.terms, type=Terms),
         restricted_terms=msgspec.json.decode(row.restricted_terms or b"[]", type=list[str]),
+        contradicted_terms=otherwise_of(row),
         review_every_months=row.review_every_months,
         time_zone=row.time_zone,
     )

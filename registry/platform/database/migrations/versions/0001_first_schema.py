@@ -873,6 +873,7 @@ _table(
     sa.Column("evidence_sha256", sa.Text),
     sa.Column("evidence_location", sa.Text),
     sa.Column("restricted_terms", Json),
+    sa.Column("contradicted_terms", Json),
     sa.Column("open_to_accession", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", Instant, nullable=False),
     sa.UniqueConstraint("agreement_id", "no"),
