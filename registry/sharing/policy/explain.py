@@ -7,6 +7,8 @@ are computed for each single bar and for all together; a test compares them with
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from msgspec import UNSET
+
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import counted
 from registry.sharing.policy.annotations import Policy
@@ -114,6 +116,11 @@ def ground_lacking(facts: Facts, agreement: AgreementFacts) -> str:
 
 
 def _gaps(facts: Facts, agreement: AgreementFacts) -> Iterator[str]:
+    if agreement.unsigned_by is not UNSET and not agreement.in_force:
+        # What its text would allow is no matter of these two: only a signature makes it one.
+        sides = " and ".join(f"the {side} agency" for side in agreement.unsigned_by)
+        yield f"agreement {agreement.number} is not signed by {sides}"
+        return
     if not agreement.in_force:
         if agreement.effective_at > facts.now:
             yield f"agreement {agreement.number} is in force only from {_at(agreement.effective_at, agreement)}"

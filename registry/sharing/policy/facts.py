@@ -78,9 +78,13 @@ class Ask(_Fact, kw_only=True, frozen=True):
     @property
     def duration_hours(self) -> int:
         """The length in hours, with what is joined, rounded up: 72 h 30 min exceeds a limit of 72."""
+        return -(-self.lasting // HOUR)
+
+    @property
+    def lasting(self) -> timedelta:
+        """The length with what is joined, as it is."""
         start = min([self.start, *(each.start for each in self.joined)])
-        end = max([self.end, *(each.end for each in self.joined)])
-        return begun_hours(start, end)
+        return max([self.end, *(each.end for each in self.joined)]) - start
 
     @property
     def overlapping(self) -> tuple[OtherWindow, ...]:
@@ -208,6 +212,9 @@ class TextFromFacts(_Fact, kw_only=True, frozen=True):
         _require_utc(self.starts_at)
 
 
+SideOfLoan = Literal["requesting", "assisting"]
+
+
 class AgreementFacts(_Fact, kw_only=True, frozen=True):
     """An agreement under which the loan may be permitted.
 
@@ -220,7 +227,8 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
     and left out where there is none.
     `review_due_on` is the day by which the agreement is to be reviewed, and `review_due_at` the end of that day where
     the agreement says what time it is; None in both where no review is asked for. `time_zone` is the agreement's: no
-    policy reads it, the reasons tell its boundaries by it.
+    policy reads it, the reasons tell its boundaries by it. `unsigned_by`: which of the two it names as a party and has
+    not signed it; left out where both have.
     """
 
     id: UUID
@@ -242,6 +250,7 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
     review_due_at: datetime | None = None
     texts: tuple[TextFromFacts, ...] = ()
     time_zone: str | None = None
+    unsigned_by: tuple[SideOfLoan, ...] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         _require_utc(self.covers_until, self.effective_at, self.review_due_at)

@@ -6,7 +6,7 @@ it. A limit goes only where its clause goes: that of a restricted clause is not 
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -49,7 +49,7 @@ def unstated_in_words(facts: Facts, agreement: AgreementFacts) -> str | None:
     asked = {
         "purposes": f"for which purposes it lends; this loan is for “{name_of(ask.purpose)}”",
         "least_priority": f"from which priority on; this one is {ask.priority}",
-        "max_duration_hours": f"how long a loan may last; this one lasts {counted(ask.duration_hours, 'hour')}",
+        "max_duration_hours": f"how long a loan may last; this one lasts {hours_in_words(ask.lasting)}",
         "notice_hours": "how far ahead it has to be asked for",
         "cost_ceiling_minor": "what a loan may cost at most",
         "max_quantity": f"how many are lent at a time; this quantity is {ask.whole_quantity}",
@@ -97,7 +97,7 @@ def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:
         yield _cost(facts)
     if "duration_hours" in reads:
         with_others = "With what adjoins it and was asked for before, this" if ask.joined else "This"
-        yield f"{with_others} loan is for {counted(ask.duration_hours, 'hour')}."
+        yield f"{with_others} loan is for {hours_in_words(ask.lasting)}."
     if ask.joined and reads & {"duration_hours", "estimated_cost_minor"}:
         yield from _adjoining(ask)
     if "notice_hours" in reads:
@@ -157,6 +157,15 @@ def instant_in_words(at: datetime, time_zone: str | None = None) -> str:
     if time_zone is None or (local := wall_clock(at, ZoneInfo(time_zone))) == at.replace(tzinfo=None):
         return told
     return f"{told} ({local:%Y-%m-%d %H:%M} in {time_zone})"
+
+
+def hours_in_words(length: timedelta) -> str:
+    """A length as it is: “24.5 hours”, or with its minutes, rounded up, where hundredths of an hour do not tell it."""
+    hundredths, rest = divmod(length, HOUR / 100)
+    if not rest:
+        return counted(hundredths // 100, "hour") if hundredths % 100 == 0 else f"{hundredths / 100:g} hours"
+    hours, minutes = divmod(-(-length // timedelta(minutes=1)), 60)
+    return f"{counted(hours, 'hour')} and {counted(minutes, 'minute')}" if minutes else counted(hours, "hour")
 
 
 def _papers(policy: Policy, facts: Facts, agreement: AgreementFacts | None) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from registry.platform.access.principals import Role
@@ -20,7 +21,7 @@ from registry.sharing.policy.facts import Facts, decode_facts, facts_bytes, fact
 from registry.sharing.policy.queries.collecting import acting, collect_facts
 from registry.sharing.policy.queries.getting import decision_row
 from registry.sharing.policy.rules import decide
-from tests.support.agreements import sign_agreement
+from tests.support.agreements import confirm_agreement, record_agreement, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast, today
 from tests.support.policy import acting_for, make_decision, policies_of, window_of
@@ -101,6 +102,34 @@ async def test_an_agreement_with_another_agency_or_about_something_else_is_no_gr
     facts = await _gathered(cast, await make_asset(cast.assisting))
     assert [(a.in_force, a.covers_category) for a in facts.agreements] == [(True, False)]
     assert decide(facts, policies_of(cast.assisting.service)).outcome == "denied"
+
+
+async def test_an_agreement_that_the_one_has_not_signed_is_told_as_that(cast: Cast) -> None:
+    made = await record_agreement(cast.assisting, cast.requesting, effective_on=today() + timedelta(days=30))
+    asset = await make_asset(cast.assisting)
+    facts = await _gathered(cast, asset)
+    (tried,) = facts.agreements
+    assert (tried.number, tried.in_force, tried.unsigned_by) == (made["number"], False, ("requesting",))
+    (near,) = decide(facts, policies_of(cast.requesting.service)).near_misses
+    assert near.explanation == f"agreement {made['number']} is not signed by the requesting agency"
+    await confirm_agreement(made, cast.requesting)
+    (tried,) = (await _gathered(cast, asset)).agreements
+    assert tried.unsigned_by is UNSET
+
+
+@pytest.mark.parametrize(("days", "signs", "tried"), [(30, True, 1), (30, False, 0), (400, True, 0), (400, False, 0)])
+async def test_an_agreement_that_is_over_is_tried_for_a_year_where_both_had_signed_it(
+    cast: Cast, days: int, tried: int, *, signs: bool
+) -> None:
+    span: dict[str, Any] = {"effective_on": today() - timedelta(days=900), "expires_on": today() - timedelta(days=days)}
+    made = await record_agreement(cast.assisting, cast.requesting, signed_on=today() - timedelta(days=900), **span)
+    if signs:
+        await confirm_agreement(made, cast.requesting)
+    asset = await make_asset(cast.assisting)
+    facts = await _gathered(cast, asset)
+    assert len(facts.agreements) == tried
+    (near,) = decide(facts, policies_of(cast.requesting.service)).near_misses
+    assert ("was in force only until" in near.explanation) is bool(tried)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from registry.sharing.policy.cedar import PolicySet, load_policy_set
 from registry.sharing.policy.explain import MOST_SINGLE_REMOVALS
-from registry.sharing.policy.facts import Facts
+from registry.sharing.policy.facts import Facts, facts_bytes
 from registry.sharing.policy.rules import decide
 from registry.sharing.policy.testing import read_cases
 from tests.support.length import at_length
@@ -95,6 +95,21 @@ def test_the_reason_itself_names_what_the_agreement_lacks(shipped: PolicySet, ca
         "Nothing in agreement MA-2025-001 permits this loan: agreement MA-2025-001 does not cover “Narcotics detection "
         "K9”."
     )
+
+
+@pytest.mark.parametrize("side", ["requesting", "assisting"])
+def test_of_an_agreement_that_one_of_the_two_has_not_signed_just_that_is_told(
+    shipped: PolicySet, case: Callable[..., Facts], side: str
+) -> None:
+    gaps = {"in_force": False, "effective_at": "2099-04-01T05:00:00Z", "covers_category": False, "unsigned_by": [side]}
+    decision = decide(case(agreements={"like": "mutual_aid", **gaps}), shipped)
+    (near,) = decision.near_misses
+    assert near.explanation == f"agreement MA-2025-001 is not signed by the {side} agency"
+    assert decision.reasons[0].reason.endswith(f"MA-2025-001 is not signed by the {side} agency.")
+
+
+def test_facts_of_agreements_that_both_have_signed_have_the_bytes_that_they_had(case: Callable[..., Facts]) -> None:
+    assert b"unsigned_by" not in facts_bytes(case())
 
 
 def test_at_most_sixteen_single_removals_are_listed(tmp_path: Path, case: Callable[..., Facts]) -> None:

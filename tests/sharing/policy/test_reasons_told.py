@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import counted
@@ -20,7 +21,7 @@ from registry.sharing.policy.standard_rules import (
     WithinDistance,
     cedar_of,
 )
-from registry.sharing.policy.telling import instant_in_words, name_of
+from registry.sharing.policy.telling import instant_in_words, name_of, unstated_in_words
 
 
 def reasons(shipped: PolicySet, facts: Facts, *rules: StandardRule, cedar: str = "") -> list[str]:
@@ -103,6 +104,28 @@ def test_a_term_that_was_not_kept_is_told_with_the_loans_figure_and_the_agreemen
     told = decide(case(**given), shipped).reasons[0].reason
     assert figure in told
     assert told.endswith(limit)
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("2026-03-12T15:00:00Z", "72 hours"),
+        ("2026-03-12T15:30:00Z", "72.5 hours"),
+        ("2026-03-12T16:15:00Z", "73.25 hours"),
+        ("2026-03-12T15:20:00Z", "72 hours and 20 minutes"),
+        ("2026-03-12T15:00:01Z", "72 hours and 1 minute"),
+        ("2026-03-12T15:59:59Z", "73 hours"),
+    ],
+)
+def test_how_long_a_loan_lasts_is_told_as_long_as_it_is(
+    shipped: PolicySet, case: Callable[..., Facts], end: str, told: str
+) -> None:
+    """A limit of 72 hours is exceeded by half an hour; who reads it is not told of a whole one."""
+    agreement = {"like": "mutual_aid", "terms": {"max_duration_hours": 1}}
+    facts = case(ask={"start": "2026-03-09T15:00:00Z", "end": end}, agreements=[agreement])
+    assert f"This loan is for {told}." in decide(facts, shipped).reasons[0].reason
+    silent = replace(facts.agreements[0], terms=replace(facts.agreements[0].terms, unstated=("max_duration_hours",)))
+    assert f"this one lasts {told}" in str(unstated_in_words(facts, silent))
 
 
 def test_a_limit_in_a_restricted_clause_is_told_to_nobody(shipped: PolicySet, case: Callable[..., Facts]) -> None:

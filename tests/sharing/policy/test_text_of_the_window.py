@@ -314,7 +314,7 @@ def between(no: int, start: int, end: int | None) -> TextBetween:
         assists=True,
         terms=Terms(categories=["any"], max_duration_hours=24 * no),
         restricted_terms=[],
-        contradicted_terms={2: {"max_duration_hours": "“two days”"}}.get(no, {}),
+        contradicted_terms={"max_duration_hours": None} if no == 2 else {},
     )
 
 

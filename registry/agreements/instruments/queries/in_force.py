@@ -301,7 +301,9 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
     `covers_until` is when the first of the two stops being bound, None when neither does. Where the agreement is not in
     force it is when it last ceased to be, None when it never was until then.
     `restricted_terms` names the terms that a restricted provision says, `contradicted_terms` those whose provision says
-    otherwise, with its words where it is not restricted; `review_every_months` is None without a cycle.
+    otherwise, with its words where it is not restricted. `over_at` is when it ends as a whole; `signed` says that the
+    one has signed it, by its own hand or a report that counts, and `signed_by_other` that the other has.
+    `review_every_months` is None without a cycle.
     """
 
     id: UUID
@@ -323,6 +325,9 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
     is_reported: bool = False
     texts: tuple[TextFrom, ...] = ()
     time_zone: str | None = None
+    over_at: datetime | None = None
+    signed: bool = True
+    signed_by_other: bool = True
 
 
 @cache
@@ -373,6 +378,7 @@ def pair_statement(*, of_version: bool = False, of_several: bool = False) -> sa.
             version.c.restricted_terms,
             version.c.contradicted_terms,
             agreement.c.terminated_at,
+            agreement.c.over_at,
             agreement.c.review_every_months,
             *(
                 its.c[name].label(f"{side}_{name}")
@@ -592,4 +598,7 @@ def as_candidate(row: Row[Any]) -> AgreementCandidate:
         text_until=end_of(row.text_until),
         is_reported=bool(row.is_reported),
         time_zone=row.time_zone,
+        over_at=row.over_at,
+        signed=row.viewer_joined_at is not None,
+        signed_by_other=row.other_joined_at is not None,
     )

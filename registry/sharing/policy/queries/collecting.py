@@ -6,8 +6,8 @@ whether the requesting agency is insured (`requesting_insurance_current`), when 
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -26,6 +26,7 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.geo import Location, distance_km, rounded_km
+from registry.platform.kernel.intervals import earliest
 from registry.platform.kernel.time import Window, day_ends_at
 from registry.resources.allocations.rules import AllocationStatus
 from registry.resources.allocations.tables import allocation
@@ -49,6 +50,7 @@ from registry.sharing.policy.facts import (
     OtherWindow,
     PrincipalFacts,
     Priority,
+    SideOfLoan,
     TermFacts,
     TextFromFacts,
     begun_hours,
@@ -59,6 +61,8 @@ from registry.sharing.policy.queries.layers import active_digest, policies_besid
 # Larger than any limit, and still a number that Cedar and JSON parsers can represent.
 _LARGEST_COST = 2**53 - 1
 _SALT_BYTES = 16
+_TOLD_FOR: Final = timedelta(days=365)
+"""So long after its end an agreement is still tried, and told as ended."""
 
 # Name of a term in the facts, as policies use it → name of the member of the agreement's terms.
 _TERM_OF = {"cost_ceiling": "cost_ceiling_minor", "reimbursement": "reimbursement_model"}
@@ -157,7 +161,8 @@ async def collect_facts(
 ) -> Gathered:
     """All facts for a decision on this ask at `now`; read in the transaction if the decision is recorded.
 
-    The agreements are those in force now, by the texts that bind both as it begins (`lasting_from`).
+    The agreements are those that are not long over (`not_long_over`), by the texts that bind both as it begins
+    (`lasting_from`).
     The owner's stock is counted as the agency `viewer` sees it, which is the one that is told the outcome first.
     With them come the `policies` beside which the owner's own set that is active now is asked.
     The distance is from the asset's home to `place`; `known_distance_km` replaces it when the place is not stored. The
@@ -175,7 +180,7 @@ async def collect_facts(
         raise NotFound("asset")
     found, row = asked[0], as_facts(asked[0])
     certificates = await certificates_of(read, asset_id) if row.has_certificates else ()
-    tried = await candidates(read, requesting_agency_id, row.agency_id, row.category, now)
+    tried = not_long_over(await candidates(read, requesting_agency_id, row.agency_id, row.category, now), now)
     lasting = lasting_from(window, now)
     ahead = await texts_ahead(read, requesting_agency_id, {row.agency_id: tried}, row.category, now, lasting.end)
     tried = governed(row.agency_id, tried, ahead, now, lasting)
@@ -238,7 +243,10 @@ async def collect_page(
     tried: dict[tuple[UUID, str], list[AgreementCandidate]] = {}
     for category in sorted({each.category for each in facts.values()}):
         owners = {each.agency_id for each in facts.values() if each.category == category}
-        of_owners = await candidates_of_several(read, requesting_agency_id, owners, category, now)
+        of_owners = {
+            owner: not_long_over(its, now)
+            for owner, its in (await candidates_of_several(read, requesting_agency_id, owners, category, now)).items()
+        }
         ahead = await texts_ahead(read, requesting_agency_id, of_owners, category, now, lasting.end)
         tried |= {(owner, category): governed(owner, of_owners.get(owner, []), ahead, now, lasting) for owner in owners}
     cycles = {one.id for its in tried.values() for one in its if one.review_every_months is not None}
@@ -280,6 +288,22 @@ async def collect_page(
             )
         )
     return gathered
+
+
+def not_long_over(tried: Sequence[AgreementCandidate], now: datetime) -> list[AgreementCandidate]:
+    """Those under which help may be given, or that tell why it may not.
+
+    One that ended within the last year is what the two would look for, and is told as ended; one that ended before, or
+    without having been signed by both, tells nobody anything and is not tried.
+    """
+    return [each for each in tried if each.in_force or not _is_long_over(each, now)]
+
+
+def _is_long_over(each: AgreementCandidate, now: datetime) -> bool:
+    over_at = earliest(each.covers_until, each.over_at)
+    if over_at is None or over_at > now:
+        return False
+    return not (each.signed and each.signed_by_other) or over_at <= now - _TOLD_FOR
 
 
 def lasting_from(window: Window, now: datetime) -> Lasting:
@@ -421,8 +445,17 @@ def agreement_facts(candidate: AgreementCandidate, insurance: bool | None, revie
         review_due_on=None if review is None else review.on,
         review_due_at=None if review is None else day_ends_at(review.on, review.time_zone),
         time_zone=candidate.time_zone,
+        unsigned_by=_unsigned_by(candidate) or UNSET,
         texts=tuple(TextFromFacts(version_no=each.version_no, starts_at=each.starts_at) for each in candidate.texts),
     )
+
+
+def _unsigned_by(candidate: AgreementCandidate) -> tuple[SideOfLoan, ...]:
+    sides: tuple[tuple[SideOfLoan, bool], ...] = (
+        ("requesting", candidate.signed),
+        ("assisting", candidate.signed_by_other),
+    )
+    return () if candidate.in_force else tuple(side for side, signed in sides if not signed)
 
 
 def _terms(terms: Terms, insurance: bool | None) -> TermFacts:
