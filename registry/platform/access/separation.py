@@ -42,6 +42,10 @@ PAIRS: Mapping[Separation, frozenset[Act]] = {
     Separation.DRAFT_ACTIVATE: frozenset({Act.DRAFT, Act.ACTIVATE}),
 }
 
+# Who signs a text that nobody else approved approves it by that too, so both pairs stand between draft and signature:
+# one person alone may do it where one alone may draft, approve and sign.
+UNAPPROVED_SIGNATURE = (Separation.DRAFT_APPROVE, Separation.APPROVE_SIGN)
+
 _DID: Mapping[Act, str] = {
     Act.DRAFT: "wrote at this text",
     Act.APPROVE: "approved this",
@@ -81,19 +85,17 @@ FREE = Ruling()
 """There was no earlier act of this person."""
 
 
-def rule_on(act: Act, earlier: Iterable[EarlierAct], relaxed: Mapping[Separation, datetime]) -> Ruling:
+def rule_on(
+    act: Act, earlier: Iterable[EarlierAct], relaxed: Mapping[Separation, datetime], *, is_unapproved: bool = False
+) -> Ruling:
     """Whether the person of these earlier acts may do the act; of several that forbid it, the latest is named.
 
     A pair that was `relaxed`, and when, does not hold for an earlier act from then on. One that was done while the pair
-    was separated stays so: else whoever is refused could relax the rule for that one thing.
+    was separated stays so: else whoever is refused could relax the rule for that one thing. `is_unapproved`: nobody
+    else of the agency has approved the text that is signed, or bound the agency to it, so its drafter does not sign it.
     """
     latest = sorted(earlier, key=lambda each: each.done_at, reverse=True)
-    met = [
-        (pair, each)
-        for each in latest
-        for pair, acts in PAIRS.items()
-        if each.act is not act and acts == {each.act, act}
-    ]
+    met = [(pair, each) for each in latest for pair in _between(act, each.act, is_unapproved=is_unapproved)]
     strict = [(pair, each) for pair, each in met if pair not in relaxed or each.done_at < relaxed[pair]]
     return Ruling(
         barred_by=strict[0] if strict else None,
@@ -101,9 +103,24 @@ def rule_on(act: Act, earlier: Iterable[EarlierAct], relaxed: Mapping[Separation
     )
 
 
+def _between(act: Act, earlier: Act, *, is_unapproved: bool) -> tuple[Separation, ...]:
+    """The separations that stand between two acts of one person."""
+    if is_unapproved and (earlier, act) == (Act.DRAFT, Act.SIGN):
+        return UNAPPROVED_SIGNATURE
+    return tuple(pair for pair, acts in PAIRS.items() if earlier is not act and acts == {earlier, act})
+
+
 def explain(act: Act, separation: Separation, earlier: EarlierAct) -> str:
     """Why the act is barred: what the person did before, in which roles and when, and what can be done about it."""
     then = f"as {' and '.join(earlier.roles)} of your agency at {format_instant(earlier.done_at)}"
+    if (earlier.act, act) == (Act.DRAFT, Act.SIGN):  # no pair, so it is a text that nobody else approved
+        first, second = UNAPPROVED_SIGNATURE
+        return (
+            f"You {_DID[earlier.act]} {then}, and nobody else of your agency has approved it or given its word to it: "
+            "it was set in motion by word of mouth before that. So somebody else of your agency has to sign it, or to "
+            f"enter its signature on paper. Where your agency's administrator has relaxed both `{first}` and "
+            f"`{second}`, on record, one person alone may do it, for what is begun after that."
+        )
     return (
         f"You {_DID[earlier.act]} {then}, so somebody else of your agency has to {_DO[act]}. Your agency's "
         f"administrator can relax this separation of duties, `{separation}`, on record, for what is begun after that."
