@@ -5,7 +5,7 @@ acts for its own side, on record, for what is begun from then on. That nobody ap
 rule, which nobody relaxes and which holds across agencies (`sharing/policy/approvals.py`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -86,16 +86,16 @@ FREE = Ruling()
 
 
 def rule_on(
-    act: Act, earlier: Iterable[EarlierAct], relaxed: Mapping[Separation, datetime], *, is_unapproved: bool = False
+    act: Act, earlier: Iterable[EarlierAct], relaxed: Mapping[Separation, datetime], *, unchecked: Collection[Act] = ()
 ) -> Ruling:
     """Whether the person of these earlier acts may do the act; of several that forbid it, the latest is named.
 
     A pair that was `relaxed`, and when, does not hold for an earlier act from then on. One that was done while the pair
-    was separated stays so: else whoever is refused could relax the rule for that one thing. `is_unapproved`: nobody
-    else of the agency has approved the text that is signed, or bound the agency to it, so its drafter does not sign it.
+    was separated stays so: else whoever is refused could relax the rule for that one thing. `unchecked`: the acts
+    of which nobody else of the agency has seen the text that is signed: after one of them its person does not sign it.
     """
     latest = sorted(earlier, key=lambda each: each.done_at, reverse=True)
-    met = [(pair, each) for each in latest for pair in _between(act, each.act, is_unapproved=is_unapproved)]
+    met = [(pair, each) for each in latest for pair in _between(act, each.act, unchecked)]
     strict = [(pair, each) for pair, each in met if pair not in relaxed or each.done_at < relaxed[pair]]
     return Ruling(
         barred_by=strict[0] if strict else None,
@@ -103,9 +103,9 @@ def rule_on(
     )
 
 
-def _between(act: Act, earlier: Act, *, is_unapproved: bool) -> tuple[Separation, ...]:
+def _between(act: Act, earlier: Act, unchecked: Collection[Act]) -> tuple[Separation, ...]:
     """The separations that stand between two acts of one person."""
-    if is_unapproved and (earlier, act) == (Act.DRAFT, Act.SIGN):
+    if act is Act.SIGN and earlier in unchecked:
         return UNAPPROVED_SIGNATURE
     return tuple(pair for pair, acts in PAIRS.items() if earlier is not act and acts == {earlier, act})
 
@@ -113,10 +113,11 @@ def _between(act: Act, earlier: Act, *, is_unapproved: bool) -> tuple[Separation
 def explain(act: Act, separation: Separation, earlier: EarlierAct) -> str:
     """Why the act is barred: what the person did before, in which roles and when, and what can be done about it."""
     then = f"as {' and '.join(earlier.roles)} of your agency at {format_instant(earlier.done_at)}"
-    if (earlier.act, act) == (Act.DRAFT, Act.SIGN):  # no pair, so it is a text that nobody else approved
+    if act is Act.SIGN and earlier.act is not Act.APPROVE:  # no pair, so it is a text that nobody else approved
         first, second = UNAPPROVED_SIGNATURE
+        said = f"You {_DID[earlier.act]} {then}" + (": a service wrote it" if earlier.act is Act.SIGN else "")
         return (
-            f"You {_DID[earlier.act]} {then}, and nobody else of your agency has approved it or given its word to it: "
+            f"{said}, and nobody else of your agency has approved it or given its word to it: "
             "it was set in motion by word of mouth before that. So somebody else of your agency has to sign it, or to "
             f"enter its signature on paper. Where your agency's administrator has relaxed both `{first}` and "
             f"`{second}`, on record, one person alone may do it, for what is begun after that."

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from registry.platform.access.principals import Role
-from tests.support.agreements import EVIDENCE, sign_agreement
+from tests.support.agreements import EVIDENCE, agreement_body, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import PATH
 from tests.support.problems import assert_problem
@@ -261,6 +261,24 @@ async def test_an_approval_of_an_earlier_version_does_not_let_the_drafter_sign_a
     await one.legal.done("POST", f"{path}/send-back", REASON)
     active = await set_in_motion(one.legal, found)
     assert_problem(await one.legal.post(f"{path}/sign", hand(active)), 403, "separation_of_duties")
+
+
+async def test_what_a_service_wrote_and_one_person_set_in_motion_takes_another_hand(cast: Cast) -> None:
+    """A service decides nothing, so whoever gave the word alone would be the only person who ever saw the text."""
+    one, two = cast.assisting, cast.requesting
+    by_service = await one.machine.done("POST", PATH, agreement_body(one, two))
+    path = f"{PATH}/{by_service['id']}"
+    active = await set_in_motion(one.legal, by_service)
+    refused = assert_problem(await one.legal.post(f"{path}/sign", hand(active)), 403, "separation_of_duties")
+    assert refused["earlier_act"]["act"] == "sign"
+    assert "a service wrote" in refused["detail"]
+    assert await offered(one.legal, by_service, "sign") == (False, refused["detail"])
+    assert (await one.counsel.post(f"{path}/sign", hand(active))).status_code == 200
+
+    edited = await one.machine.done("POST", PATH, agreement_body(one, two))
+    await one.counsel.done("PATCH", f"{PATH}/{edited['id']}", {"title": "Better (demo)"}, if_match='"1-00000000"')
+    active = await set_in_motion(one.legal, edited)
+    assert (await one.legal.post(f"{PATH}/{edited['id']}/sign", hand(active))).status_code == 200
 
 
 async def test_the_other_parties_sign_what_they_did_not_write_as_ever(cast: Cast) -> None:

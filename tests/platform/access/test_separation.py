@@ -92,11 +92,11 @@ def test_whoever_drafted_does_not_sign_what_nobody_else_approved() -> None:
         ({first: THEN, second: THEN + timedelta(minutes=1)}, second),
         ({first: THEN, second: THEN}, None),
     ):
-        found = rule_on(Act.SIGN, [done(Act.DRAFT)], relaxed, is_unapproved=True)
+        found = rule_on(Act.SIGN, [done(Act.DRAFT)], relaxed, unchecked=(Act.DRAFT,))
         assert (None if found.barred_by is None else found.barred_by[0]) == bar
     assert found.relaxed == (second, first)
-    assert rule_on(Act.SIGN, [done(Act.SIGN)], {}, is_unapproved=True) == FREE, "who did not write it"
-    assert rule_on(Act.APPROVE, [done(Act.DRAFT)], {}, is_unapproved=True).relaxed == ()
+    assert rule_on(Act.SIGN, [done(Act.SIGN)], {}, unchecked=(Act.DRAFT,)) == FREE, "who did not write it"
+    assert rule_on(Act.APPROVE, [done(Act.DRAFT)], {}, unchecked=(Act.DRAFT,)).relaxed == ()
 
 
 def test_the_sentence_to_whoever_drafted_says_that_an_approval_is_lacking() -> None:

@@ -79,7 +79,7 @@ from registry.agreements.instruments.queries.lapsing import is_recorded
 from registry.agreements.instruments.queries.rows import row_whoever_asks
 from registry.agreements.instruments.queries.signing_power import authority_for, check_confirmed
 from registry.agreements.instruments.queries.texts import may_be_signed
-from registry.agreements.instruments.queries.unapproved import unapproved_by_others
+from registry.agreements.instruments.queries.unchecked import unchecked_by_others
 from registry.agreements.instruments.rules import (
     NOBODY_BOUND,
     AgreementAction,
@@ -322,8 +322,10 @@ async def _bound_by_report(
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     await check_confirmed(write, row, report, today)
     version_id = report.version_id or row.version_id
-    alone = report.kind == ReportedKind.SIGNED and await unapproved_by_others(write, caller.principal, row, version_id)
-    told = await separate(write, caller, Act.SIGN, row.id, version_id, is_unapproved=alone)
+    unchecked: tuple[Act, ...] = ()
+    if report.kind == ReportedKind.SIGNED:
+        unchecked = await unchecked_by_others(write, caller.principal, row, version_id)
+    told = await separate(write, caller, Act.SIGN, row.id, version_id, unchecked=unchecked)
     keep_act(write, caller, Act.SIGN, version_id)
     report = await answer_report(write, report, caller.now, **values)
     at = report.counts_at

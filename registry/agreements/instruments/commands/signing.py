@@ -4,6 +4,7 @@ A signature given here counts from now. One on paper counts from the day on whic
 who would be bound backwards by it (`earlier_days`): what was known at the time of a decision is kept with the decision.
 """
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
@@ -39,7 +40,7 @@ from registry.agreements.instruments.queries.let_in import open_since
 from registry.agreements.instruments.queries.parties import JOINED_AT
 from registry.agreements.instruments.queries.signing_power import also_needed_on
 from registry.agreements.instruments.queries.texts import executed_texts
-from registry.agreements.instruments.queries.unapproved import unapproved_by_others
+from registry.agreements.instruments.queries.unchecked import unchecked_by_others
 from registry.agreements.instruments.rules import (
     ALREADY_SIGNED,
     AgreementAction,
@@ -176,10 +177,10 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
         counts_from=signed_at,
         its_day_is_asked=reaches_back(signed_at, today),
     )
-    alone = await unapproved_by_others(write, caller.principal, row, text.version_id)
+    unchecked = await unchecked_by_others(write, caller.principal, row, text.version_id)
     how = _how(text)
     relaxed = await write_signature(
-        write, caller, row.id, text.version_id, signature, signing, is_unapproved=alone, **how
+        write, caller, row.id, text.version_id, signature, signing, unchecked=unchecked, **how
     )
     told = {"agency_id": str(caller.agency_id), "manner": signing.manner, "sha256": text.sha256, **relaxed}
     if its_day < caller.now:
@@ -230,10 +231,10 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
         counts_from=signed_at,
         its_day_is_asked=reaches_back(signed_at, today),
     )
-    alone = await unapproved_by_others(write, caller.principal, row, text.version_id)
+    unchecked = await unchecked_by_others(write, caller.principal, row, text.version_id)
     how = _how(text)
     relaxed = await write_signature(
-        write, caller, row.id, text.version_id, signature, paper, is_unapproved=alone, **how
+        write, caller, row.id, text.version_id, signature, paper, unchecked=unchecked, **how
     )
     about = {
         "agency_id": str(agency_id),
@@ -284,17 +285,17 @@ async def write_signature(
     *,
     of_bound: bool = False,
     in_round: bool = True,
-    is_unapproved: bool = False,
+    unchecked: Collection[Act] = (),
 ) -> dict[str, object]:
     """Write a signature down, in its turn while the text is out for signature, and on its office's authority.
 
     What the record says of separated duties. Nobody signs that had left on the day from which the signature counts, nor
     a text `of_bound` that was never bound. What came after that day does not matter: it is the same whichever is
     entered first. What others reported of this signature is replaced by it. Raises Forbidden for who approved the text,
-    and for who wrote it where nobody else of the agency did (`is_unapproved`); WrongStatus, RuleBroken, Conflict.
+    and for who did alone what nobody else of the agency has checked (`unchecked`); WrongStatus, RuleBroken, Conflict.
     """
     its = (agreement_id, version_id)  # who wrote the first text is kept under the agreement
-    relaxed = await separate(write, caller, Act.SIGN, *its, is_unapproved=is_unapproved)
+    relaxed = await separate(write, caller, Act.SIGN, *its, unchecked=unchecked)
     keep_act(write, caller, Act.SIGN, version_id)
     check_evidence(paper.evidence_sha256, paper.evidence_location, needed=False)
     # That it had signed before it left, or was released, may be said afterwards.

@@ -34,7 +34,7 @@ from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import shown_on_file
 from registry.agreements.instruments.queries.signing_power import check_confirmed
 from registry.agreements.instruments.queries.texts import may_be_signed
-from registry.agreements.instruments.queries.unapproved import unapproved_by_others
+from registry.agreements.instruments.queries.unchecked import unchecked_by_others
 from registry.agreements.instruments.rules import has_left, is_gone
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.platform.access.acts import barred
@@ -150,5 +150,7 @@ async def _binding_barred(
     except RuleBroken as broken:
         return broken.detail
     version_id = report.version_id or row.version_id
-    alone = report.kind == ReportedKind.SIGNED and await unapproved_by_others(read, principal, row, version_id)
-    return await barred(read, principal, Act.SIGN, row.id, version_id, is_unapproved=alone)
+    unchecked: tuple[Act, ...] = ()
+    if report.kind == ReportedKind.SIGNED:
+        unchecked = await unchecked_by_others(read, principal, row, version_id)
+    return await barred(read, principal, Act.SIGN, row.id, version_id, unchecked=unchecked)
