@@ -3,6 +3,7 @@
 Which acts one person may not do alone is the rule in `separation`; here are its facts.
 """
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.platform.access.principals import Caller, Principal
+from registry.platform.access.principals import Caller, Principal, Role
 from registry.platform.access.separation import FREE, Act, EarlierAct, Ruling, Separation, explain, rule_on
 from registry.platform.access.tables import relaxed_separation, separated_act
 from registry.platform.database.handles import Read, Rows, Write
@@ -69,8 +70,11 @@ def keep_act(write: Write, caller: Caller, act: Act, thing_id: UUID) -> None:
     )
 
 
-async def ruling(read: Read, principal: Principal, act: Act, *things: UUID) -> Ruling:
-    """Whether this person may do the act after what it did to the same thing: one id, or two that it is known by."""
+async def ruling(read: Read, principal: Principal, act: Act, *things: UUID, unchecked: Collection[Act] = ()) -> Ruling:
+    """Whether this person may do the act after what it did to the same thing: one id, or two that it is known by.
+
+    `unchecked`: see `rule_on`.
+    """
     rows = await read.fast(
         _EARLIER,
         {
@@ -84,21 +88,25 @@ async def ruling(read: Read, principal: Principal, act: Act, *things: UUID) -> R
     if not rows:
         return FREE
     relaxed = {Separation(row.separation): row.relaxed_at for row in rows if row.separation is not None}
-    return rule_on(act, map(_earlier, rows), relaxed)
+    return rule_on(act, map(_earlier, rows), relaxed, unchecked=unchecked)
 
 
-async def barred(read: Read, principal: Principal, act: Act, *things: UUID) -> str | None:
+async def barred(
+    read: Read, principal: Principal, act: Act, *things: UUID, unchecked: Collection[Act] = ()
+) -> str | None:
     """The reason with which `separate` would refuse this person now; None when it would not."""
-    found = await ruling(read, principal, act, *things)
+    found = await ruling(read, principal, act, *things, unchecked=unchecked)
     return None if found.barred_by is None else explain(act, *found.barred_by)
 
 
-async def separate(write: Write, caller: Caller, act: Act, *things: UUID) -> dict[str, object]:
+async def separate(
+    write: Write, caller: Caller, act: Act, *things: UUID, unchecked: Collection[Act] = ()
+) -> dict[str, object]:
     """Let the caller do the act, or raise Forbidden `separation_of_duties`; what the record says of it.
 
     The record says which separations the agency had relaxed where that made the act possible.
     """
-    found = await ruling(write, caller.principal, act, *things)
+    found = await ruling(write, caller.principal, act, *things, unchecked=unchecked)
     if found.barred_by is not None:
         separation, earlier = found.barred_by
         raise Forbidden(
@@ -130,8 +138,32 @@ def barred_from(separation: Separation, earlier: Act, thing: sa.ColumnElement[An
     )
 
 
+def done_by_another(acts: Iterable[Act], thing: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """A criterion: things to which another person of the agency of `person_parameters` did one of the acts."""
+    another = sa.or_(
+        separated_act.c.issuer != sa.bindparam("person_issuer"),
+        separated_act.c.subject != sa.bindparam("person_subject"),
+    )
+    return sa.exists().where(*_of_agency(acts, thing), another)
+
+
+def done_by_services_alone(act: Act, thing: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """A criterion: things to which a service of the agency of `person_parameters` did the act, and no person."""
+    its = _of_agency([act], thing)
+    is_service = separated_act.c.roles.contains(Role.SERVICE.value)
+    return sa.and_(sa.exists().where(*its), sa.not_(sa.exists().where(*its, sa.not_(is_service))))
+
+
+def _of_agency(acts: Iterable[Act], thing: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
+    return [
+        separated_act.c.thing_id == thing,
+        separated_act.c.act.in_([act.value for act in acts]),
+        separated_act.c.agency_id == sa.bindparam("person_agency_id", type_=_THING),
+    ]
+
+
 def person_parameters(principal: Principal) -> dict[str, object]:
-    """The parameters of `barred_from`."""
+    """The parameters of `barred_from`, `done_by_another` and `done_by_services_alone`."""
     return {
         "person_agency_id": principal.agency_id,
         "person_issuer": principal.issuer,

@@ -5,7 +5,7 @@ acts for its own side, on record, for what is begun from then on. That nobody ap
 rule, which nobody relaxes and which holds across agencies (`sharing/policy/approvals.py`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -41,6 +41,10 @@ PAIRS: Mapping[Separation, frozenset[Act]] = {
     Separation.APPROVE_RESERVE: frozenset({Act.APPROVE, Act.RESERVE}),
     Separation.DRAFT_ACTIVATE: frozenset({Act.DRAFT, Act.ACTIVATE}),
 }
+
+# Who signs a text that nobody else approved approves it by that too, so both pairs stand between draft and signature:
+# one person alone may do it where one alone may draft, approve and sign.
+UNAPPROVED_SIGNATURE = (Separation.DRAFT_APPROVE, Separation.APPROVE_SIGN)
 
 _DID: Mapping[Act, str] = {
     Act.DRAFT: "wrote at this text",
@@ -81,19 +85,17 @@ FREE = Ruling()
 """There was no earlier act of this person."""
 
 
-def rule_on(act: Act, earlier: Iterable[EarlierAct], relaxed: Mapping[Separation, datetime]) -> Ruling:
+def rule_on(
+    act: Act, earlier: Iterable[EarlierAct], relaxed: Mapping[Separation, datetime], *, unchecked: Collection[Act] = ()
+) -> Ruling:
     """Whether the person of these earlier acts may do the act; of several that forbid it, the latest is named.
 
     A pair that was `relaxed`, and when, does not hold for an earlier act from then on. One that was done while the pair
-    was separated stays so: else whoever is refused could relax the rule for that one thing.
+    was separated stays so: else whoever is refused could relax the rule for that one thing. `unchecked`: the acts
+    of which nobody else of the agency has seen the text that is signed: after one of them its person does not sign it.
     """
     latest = sorted(earlier, key=lambda each: each.done_at, reverse=True)
-    met = [
-        (pair, each)
-        for each in latest
-        for pair, acts in PAIRS.items()
-        if each.act is not act and acts == {each.act, act}
-    ]
+    met = [(pair, each) for each in latest for pair in _between(act, each.act, unchecked)]
     strict = [(pair, each) for pair, each in met if pair not in relaxed or each.done_at < relaxed[pair]]
     return Ruling(
         barred_by=strict[0] if strict else None,
@@ -101,9 +103,25 @@ def rule_on(act: Act, earlier: Iterable[EarlierAct], relaxed: Mapping[Separation
     )
 
 
+def _between(act: Act, earlier: Act, unchecked: Collection[Act]) -> tuple[Separation, ...]:
+    """The separations that stand between two acts of one person."""
+    if act is Act.SIGN and earlier in unchecked:
+        return UNAPPROVED_SIGNATURE
+    return tuple(pair for pair, acts in PAIRS.items() if earlier is not act and acts == {earlier, act})
+
+
 def explain(act: Act, separation: Separation, earlier: EarlierAct) -> str:
     """Why the act is barred: what the person did before, in which roles and when, and what can be done about it."""
     then = f"as {' and '.join(earlier.roles)} of your agency at {format_instant(earlier.done_at)}"
+    if act is Act.SIGN and earlier.act is not Act.APPROVE:  # no pair, so it is a text that nobody else approved
+        first, second = UNAPPROVED_SIGNATURE
+        said = f"You {_DID[earlier.act]} {then}" + (": a service wrote it" if earlier.act is Act.SIGN else "")
+        return (
+            f"{said}, and nobody else of your agency has approved it or given its word to it: "
+            "it was set in motion by word of mouth before that. So somebody else of your agency has to sign it, or to "
+            f"enter its signature on paper. Where your agency's administrator has relaxed both `{first}` and "
+            f"`{second}`, on record, one person alone may do it, for what is begun after that."
+        )
     return (
         f"You {_DID[earlier.act]} {then}, so somebody else of your agency has to {_DO[act]}. Your agency's "
         f"administrator can relax this separation of duties, `{separation}`, on record, for what is begun after that."

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from registry.platform.access.principals import Role
-from tests.support.agreements import sign_agreement
+from tests.support.agreements import EVIDENCE, agreement_body, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import PATH
 from tests.support.problems import assert_problem
-from tests.support.review import approved_and_sent, hand, out_for_signature, reviewer, reviews_of, submitted
+from tests.support.review import approved_and_sent, draft, hand, out_for_signature, reviewer, reviews_of, submitted
 from tests.support.service import Caller
 
 pytestmark = pytest.mark.second_later
@@ -195,6 +195,149 @@ async def test_a_word_that_relaxing_made_possible_says_so(cast: Cast) -> None:
     for event in ("agreement.activated_verbally", "agreement.agreed_verbally"):
         (said,) = await history(two.legal, found, event)
         assert said["separation_relaxed"] == ["approve_sign"]
+
+
+async def set_in_motion(speaker: Caller, found: dict[str, Any]) -> dict[str, Any]:
+    """The text, with its hash, once that person of the custodian has given its agency's word."""
+    active: dict[str, Any] = await speaker.done("POST", f"{PATH}/{found['id']}/activate-verbally", spoken())
+    return active
+
+
+async def test_who_wrote_what_was_set_in_motion_unapproved_does_not_sign_it(cast: Cast) -> None:
+    one = cast.assisting
+    found = await draft(one, cast.requesting)
+    active = await set_in_motion(one.legal, found)
+    path = f"{PATH}/{found['id']}"
+    on_paper = {"manner": "wet", "signed_on": str(today()), "evidence_location": "The clerk's office (demo)"}
+    for manner in ({}, on_paper):
+        refused = assert_problem(
+            await one.legal.post(f"{path}/sign", hand(active, **manner)), 403, "separation_of_duties"
+        )
+    confirmation = {name: hand(active)[name] for name in ("version_sha256", "signatory_title")}
+    confirmation |= {"signed_on": str(today()), "evidence_location": "The clerk's office (demo)"}
+    assert_problem(await one.legal.post(f"{path}/confirm", confirmation), 403, "separation_of_duties")
+    assert refused["separation"] == "draft_approve"
+    assert refused["earlier_act"] == {"act": "draft", "roles": ["legal"], "done_at": found["created_at"]}
+    assert "nobody else of your agency has approved it" in refused["detail"]
+    assert "enter its signature on paper" in refused["detail"]
+    for action in ("sign", "confirm"):
+        assert await offered(one.legal, found, action) == (False, refused["detail"])
+        assert await offered(one.counsel, found, action) == (True, None)
+    signed = await one.counsel.done("POST", f"{path}/sign", hand(active, **on_paper))
+    assert signed["parties"][0]["signature"]["separation_relaxed"] is False
+
+
+async def test_who_wrote_what_was_set_in_motion_in_review_does_not_sign_it_either(cast: Cast) -> None:
+    one = cast.assisting
+    found = await submitted(one, cast.requesting, submission={"reviewers": [reviewer(one), reviewer(cast.requesting)]})
+    path = f"{PATH}/{found['id']}"
+    _, theirs = await reviews_of(one, found)
+    await cast.requesting.counsel.done("POST", f"{path}/reviews/{theirs['id']}/approve")
+    active = await set_in_motion(one.legal, found)
+    assert_problem(await one.legal.post(f"{path}/sign", hand(active)), 403, "separation_of_duties")
+    assert (await one.signatory.post(f"{path}/sign", hand(active))).status_code == 200
+
+
+async def test_another_persons_approval_or_word_lets_the_drafter_sign(cast: Cast) -> None:
+    one = cast.assisting
+    reviewed = await submitted(one, cast.requesting, submission={"reviewers": [reviewer(one)]})
+    (asked,) = await reviews_of(one, reviewed)
+    await one.counsel.done("POST", f"{PATH}/{reviewed['id']}/reviews/{asked['id']}/approve")
+    approved = await submitted(one, cast.requesting)
+    await one.counsel.done("POST", f"{PATH}/{approved['id']}/approve")
+    unapproved = await draft(one, cast.requesting)
+    for found, speaker in ((reviewed, one.legal), (approved, one.legal), (unapproved, one.counsel)):
+        active = await set_in_motion(speaker, found)
+        assert await offered(one.legal, found, "sign") == (True, None)
+        signed = await one.legal.done("POST", f"{PATH}/{found['id']}/sign", hand(active))
+        assert signed["parties"][0]["signature"]["separation_relaxed"] is False
+
+
+async def test_an_approval_of_an_earlier_version_does_not_let_the_drafter_sign_alone(cast: Cast) -> None:
+    one = cast.assisting
+    found = await submitted(one, cast.requesting)
+    path = f"{PATH}/{found['id']}"
+    await one.counsel.done("POST", f"{path}/approve")
+    await one.legal.done("POST", f"{path}/send-back", REASON)
+    active = await set_in_motion(one.legal, found)
+    assert_problem(await one.legal.post(f"{path}/sign", hand(active)), 403, "separation_of_duties")
+
+
+async def test_what_a_service_wrote_and_one_person_set_in_motion_takes_another_hand(cast: Cast) -> None:
+    """A service decides nothing, so whoever gave the word alone would be the only person who ever saw the text."""
+    one, two = cast.assisting, cast.requesting
+    by_service = await one.machine.done("POST", PATH, agreement_body(one, two))
+    path = f"{PATH}/{by_service['id']}"
+    active = await set_in_motion(one.legal, by_service)
+    refused = assert_problem(await one.legal.post(f"{path}/sign", hand(active)), 403, "separation_of_duties")
+    assert refused["earlier_act"]["act"] == "sign"
+    assert "a service wrote" in refused["detail"]
+    assert await offered(one.legal, by_service, "sign") == (False, refused["detail"])
+    assert (await one.counsel.post(f"{path}/sign", hand(active))).status_code == 200
+
+    edited = await one.machine.done("POST", PATH, agreement_body(one, two))
+    await one.counsel.done("PATCH", f"{PATH}/{edited['id']}", {"title": "Better (demo)"}, if_match='"1-00000000"')
+    active = await set_in_motion(one.legal, edited)
+    assert (await one.legal.post(f"{PATH}/{edited['id']}/sign", hand(active))).status_code == 200
+
+
+async def test_the_other_parties_sign_what_they_did_not_write_as_ever(cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    found = await draft(one, two)
+    active = await set_in_motion(one.legal, found)
+    word = {"version_sha256": active["version_sha256"], "signatory_title": "Chief"}
+    await two.legal.done("POST", f"{PATH}/{found['id']}/agree-verbally", word)
+    assert await offered(two.legal, found, "sign") == (True, None)
+    assert (await two.legal.post(f"{PATH}/{found['id']}/sign", hand(active))).status_code == 200
+
+
+async def test_who_wrote_it_does_not_confirm_that_it_was_signed_unapproved(cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    found = await draft(one, two)
+    active = await set_in_motion(one.legal, found)
+    path = f"{PATH}/{found['id']}"
+    word = {"version_sha256": active["version_sha256"], "signatory_title": "Chief"}
+    await two.legal.done("POST", f"{path}/agree-verbally", word)
+    about = {"agency_id": str(one.id), "kind": "signed", "acted_on": str(today()), **REASON, **word}
+    seen = await two.legal.done("POST", f"{path}/report-act", {**about, "evidence_sha256": EVIDENCE})
+    confirm = f"{path}/reported-acts/{seen['reported_acts'][0]['id']}/confirm"
+    refused = assert_problem(await one.legal.post(confirm), 403, "separation_of_duties")
+    (report,) = (await one.legal.done("GET", path))["reported_acts"]
+    (offer,) = [each for each in report["allowed_actions"] if each["action"] == "confirm"]
+    assert (offer["allowed"], offer["reason"]) == (False, refused["detail"])
+    confirmed = await one.counsel.done("POST", confirm)
+    assert confirmed["parties"][0]["signature"]["manner"] == "confirmed"
+
+
+async def test_one_person_alone_ratifies_where_the_agency_had_relaxed_both_pairs(cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    before = await draft(one, two)
+    await relax(one, "draft_approve")
+    half = await draft(one, two)
+    await relax(one, "approve_sign")
+    found = await draft(one, two)
+    for each, separation in ((before, "draft_approve"), (half, "approve_sign")):
+        active = await set_in_motion(one.legal, each)
+        refused = await one.legal.post(f"{PATH}/{each['id']}/sign", hand(active))
+        assert assert_problem(refused, 403, "separation_of_duties")["separation"] == separation
+    active = await set_in_motion(one.legal, found)
+    signed = await one.legal.done("POST", f"{PATH}/{found['id']}/sign", hand(active))
+    assert signed["parties"][0]["signature"]["separation_relaxed"] is True
+    (said,) = await history(two.legal, found, "agreement.signed")
+    assert said["separation_relaxed"] == ["approve_sign", "draft_approve"]
+
+
+async def test_a_repeated_ratification_is_answered_again_though_it_would_be_refused_now(cast: Cast) -> None:
+    one = cast.assisting
+    await relax(one, "draft_approve", "approve_sign")
+    found = await draft(one, cast.requesting)
+    active = await set_in_motion(one.legal, found)
+    path, body = f"{PATH}/{found['id']}/sign", hand(active)
+    first = await one.legal.post(path, body, key=f"sign-{found['id']}")
+    for separation in ("draft_approve", "approve_sign"):
+        await one.admin.done("POST", f"/v1/agencies/{one.id}/restore-separation", {**REASON, "separation": separation})
+    again = await one.legal.post(path, body, key=f"sign-{found['id']}")
+    assert (again.status_code, again.content) == (200, first.content)
 
 
 async def test_a_person_is_an_issuers_subject_for_an_agency(cast: Cast) -> None:

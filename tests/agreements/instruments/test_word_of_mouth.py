@@ -130,6 +130,18 @@ class TestWordOfMouth:
             today() + timedelta(days=1), ZoneInfo(CHICAGO)
         )
 
+    async def test_a_word_that_would_lapse_before_the_agreement_begins_is_refused(self, cast: Cast) -> None:
+        begins = today() + timedelta(days=60)
+        body = agreement_body(cast.assisting, cast.requesting, effective_on=begins)
+        draft = await cast.assisting.legal.done("POST", PATH, body)
+        path = f"{PATH}/{draft['id']}/activate-verbally"
+        too_soon = {**spoken(), "ratify_by_on": str(begins - timedelta(days=1))}
+        problem = assert_problem(await cast.assisting.legal.post(path, too_soon), 422, "deadline_out_of_reach")
+        assert problem["errors"][0]["pointer"] == "/ratify_by_on"
+        assert str(begins) in problem["detail"]
+        assert "bind nobody" in problem["detail"]
+        await act(cast.assisting, draft, "activate-verbally", {**spoken(), "ratify_by_on": str(begins)})
+
     async def test_who_may_set_it_in_motion_and_when(self, service: Service, cast: Cast) -> None:
         draft = await cast.assisting.legal.done("POST", PATH, agreement_body(cast.assisting, cast.requesting))
         path = f"{PATH}/{draft['id']}/activate-verbally"

@@ -80,3 +80,26 @@ def test_the_sentence_says_what_was_done_as_what_and_when_and_what_can_be_done()
         "administrator",
     ):
         assert part in said
+
+
+def test_whoever_drafted_does_not_sign_what_nobody_else_approved() -> None:
+    """To sign it is to approve it too, so it takes both pairs to be relaxed, each before the draft."""
+    first, second = Separation.DRAFT_APPROVE, Separation.APPROVE_SIGN
+    for relaxed, bar in (
+        ({}, first),
+        ({first: THEN}, second),
+        ({second: THEN}, first),
+        ({first: THEN, second: THEN + timedelta(minutes=1)}, second),
+        ({first: THEN, second: THEN}, None),
+    ):
+        found = rule_on(Act.SIGN, [done(Act.DRAFT)], relaxed, unchecked=(Act.DRAFT,))
+        assert (None if found.barred_by is None else found.barred_by[0]) == bar
+    assert found.relaxed == (second, first)
+    assert rule_on(Act.SIGN, [done(Act.SIGN)], {}, unchecked=(Act.DRAFT,)) == FREE, "who did not write it"
+    assert rule_on(Act.APPROVE, [done(Act.DRAFT)], {}, unchecked=(Act.DRAFT,)).relaxed == ()
+
+
+def test_the_sentence_to_whoever_drafted_says_that_an_approval_is_lacking() -> None:
+    said = explain(Act.SIGN, Separation.DRAFT_APPROVE, done(Act.DRAFT))
+    for part in ("wrote at this text", "nobody else of your agency has approved it", "draft_approve", "approve_sign"):
+        assert part in said

@@ -216,7 +216,7 @@ async def activate_verbally(
 
     The custodian gives its own with it; who has signed the text already is bound by that. Raises WrongStatus once it is
     executed and while a party declines to sign it, Forbidden for who approved the text, RuleBroken for a deadline out
-    of reach.
+    of reach, or before the first day of the agreement, when its word would have lapsed already.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     if row.custodian_id != caller.agency_id:
@@ -232,6 +232,14 @@ async def activate_verbally(
         detail = f"The deadline lies between today and {LONGEST_RATIFICATION_DAYS} days ahead. {today}"
         faults = [Fault(pointer="/ratify_by_on", code="deadline_out_of_reach", detail=detail)]
         raise RuleBroken(detail, "deadline_out_of_reach", faults=faults)
+    if ratify_by_on < row.effective_on:
+        raise RuleBroken.at(
+            f"The agreement begins on {row.effective_on}: a word that is to be ratified by {ratify_by_on} would bind "
+            "nobody on any day of it. Give a deadline from its first day on, or send the text for signature.",
+            "deadline_out_of_reach",
+            f"before its first day, {row.effective_on}",
+            pointer="/ratify_by_on",
+        )
     frozen: dict[str, object] = {"sha256": row.sha256}
     if row.sha256 is None:
         frozen = await freeze(write, caller, ledger_key, row.version_id, needs_text=False)

@@ -79,6 +79,7 @@ from registry.agreements.instruments.queries.lapsing import is_recorded
 from registry.agreements.instruments.queries.rows import row_whoever_asks
 from registry.agreements.instruments.queries.signing_power import authority_for, check_confirmed
 from registry.agreements.instruments.queries.texts import may_be_signed
+from registry.agreements.instruments.queries.unchecked import unchecked_by_others
 from registry.agreements.instruments.rules import (
     NOBODY_BOUND,
     AgreementAction,
@@ -274,7 +275,8 @@ async def confirm_report(
     may be confirmed after all, and so may a receipt of another day than the own agency has said, as far as that can
     still be corrected. Unless another than the own agency filed a signed copy of that version, the office's
     authority must hold on the day of `authority.day_given` too. Raises Forbidden for another's act, and for who
-    approved the text to which the signature or word that is confirmed binds, WrongStatus, RuleBroken.
+    approved the text to which the signature or word that is confirmed binds, or wrote it where it was set in motion
+    unapproved and the signature is confirmed, WrongStatus, RuleBroken.
     """
     row, report = await _own(write, caller, agreement_id, report_id, expected)
     refuse(report_kept(report.status, is_settled=report.is_settled))
@@ -320,7 +322,10 @@ async def _bound_by_report(
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     await check_confirmed(write, row, report, today)
     version_id = report.version_id or row.version_id
-    told = await separate(write, caller, Act.SIGN, version_id)
+    unchecked: tuple[Act, ...] = ()
+    if report.kind == ReportedKind.SIGNED:
+        unchecked = await unchecked_by_others(write, caller.principal, row, version_id)
+    told = await separate(write, caller, Act.SIGN, row.id, version_id, unchecked=unchecked)
     keep_act(write, caller, Act.SIGN, version_id)
     report = await answer_report(write, report, caller.now, **values)
     at = report.counts_at

@@ -4,6 +4,7 @@ A signature given here counts from now. One on paper counts from the day on whic
 who would be bound backwards by it (`earlier_days`): what was known at the time of a decision is kept with the decision.
 """
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
@@ -39,6 +40,7 @@ from registry.agreements.instruments.queries.let_in import open_since
 from registry.agreements.instruments.queries.parties import JOINED_AT
 from registry.agreements.instruments.queries.signing_power import also_needed_on
 from registry.agreements.instruments.queries.texts import executed_texts
+from registry.agreements.instruments.queries.unchecked import unchecked_by_others
 from registry.agreements.instruments.rules import (
     ALREADY_SIGNED,
     AgreementAction,
@@ -149,8 +151,8 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
 
     The last signature to a new agreement executes it; to an amendment, the last of those who are bound. Signing what is
     executed joins it, or ratifies what was agreed by word of mouth. Raises RuleBroken for another version's hash, a day
-    that cannot be and an office that may not, Forbidden for who approved the text, Conflict for a second signature,
-    WrongStatus.
+    that cannot be and an office that may not, Forbidden for who approved the text and for who wrote what was set in
+    motion unapproved, Conflict for a second signature, WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     text = await executed_text(write, row, signing.version_sha256)
@@ -175,7 +177,11 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
         counts_from=signed_at,
         its_day_is_asked=reaches_back(signed_at, today),
     )
-    relaxed = await write_signature(write, caller, row.id, text.version_id, signature, signing, **_how(text))
+    unchecked = await unchecked_by_others(write, caller.principal, row, text.version_id)
+    how = _how(text)
+    relaxed = await write_signature(
+        write, caller, row.id, text.version_id, signature, signing, unchecked=unchecked, **how
+    )
     told = {"agency_id": str(caller.agency_id), "manner": signing.manner, "sha256": text.sha256, **relaxed}
     if its_day < caller.now:
         told["signed_on"] = signed_on
@@ -225,7 +231,11 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
         counts_from=signed_at,
         its_day_is_asked=reaches_back(signed_at, today),
     )
-    relaxed = await write_signature(write, caller, row.id, text.version_id, signature, paper, **_how(text))
+    unchecked = await unchecked_by_others(write, caller.principal, row, text.version_id)
+    how = _how(text)
+    relaxed = await write_signature(
+        write, caller, row.id, text.version_id, signature, paper, unchecked=unchecked, **how
+    )
     about = {
         "agency_id": str(agency_id),
         "signed_on": paper.signed_on,
@@ -275,15 +285,17 @@ async def write_signature(
     *,
     of_bound: bool = False,
     in_round: bool = True,
+    unchecked: Collection[Act] = (),
 ) -> dict[str, object]:
     """Write a signature down, in its turn while the text is out for signature, and on its office's authority.
 
     What the record says of separated duties. Nobody signs that had left on the day from which the signature counts, nor
     a text `of_bound` that was never bound. What came after that day does not matter: it is the same whichever is
     entered first. What others reported of this signature is replaced by it. Raises Forbidden for who approved the text,
-    WrongStatus, RuleBroken, Conflict.
+    and for who did alone what nobody else of the agency has checked (`unchecked`); WrongStatus, RuleBroken, Conflict.
     """
-    relaxed = await separate(write, caller, Act.SIGN, version_id)
+    its = (agreement_id, version_id)  # who wrote the first text is kept under the agreement
+    relaxed = await separate(write, caller, Act.SIGN, *its, unchecked=unchecked)
     keep_act(write, caller, Act.SIGN, version_id)
     check_evidence(paper.evidence_sha256, paper.evidence_location, needed=False)
     # That it had signed before it left, or was released, may be said afterwards.
@@ -291,8 +303,8 @@ async def write_signature(
     await check_hand(write, agreement_id, signature.agency_id, its_day, of_bound=of_bound)
     if in_round:
         await in_turn(write, version_id, signature.agency_id, caller.now)
-    its, kind = signature.agency_id, ReportedKind.SIGNED
-    await replace_reports(write, agreement_id, its, kind, now=caller.now, version_id=version_id)
+    signer, kind = signature.agency_id, ReportedKind.SIGNED
+    await replace_reports(write, agreement_id, signer, kind, now=caller.now, version_id=version_id)
     await write.run(
         _INSERT,
         {

@@ -19,6 +19,7 @@ from registry.agreements.instruments.consent import (
     ProposalKind,
     ProposalStatus,
     Reliance,
+    ReportedKind,
     consent_barred,
     contest_barred,
     left_before_asked,
@@ -33,6 +34,7 @@ from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import shown_on_file
 from registry.agreements.instruments.queries.signing_power import check_confirmed
 from registry.agreements.instruments.queries.texts import may_be_signed
+from registry.agreements.instruments.queries.unchecked import unchecked_by_others
 from registry.agreements.instruments.rules import has_left, is_gone
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.platform.access.acts import barred
@@ -138,7 +140,8 @@ async def _binding_barred(
 ) -> str | None:
     """Why this person cannot confirm that its agency bound itself.
 
-    Nothing waits for that, the office may not sign by the agency's register, or the person approved the text.
+    Nothing waits for that, the office may not sign by the agency's register, or the person approved the text, or wrote
+    what nobody else approved.
     """
     if report.version_id is not None and not await may_be_signed(read, row.id, open_version_id, report.version_id):
         return NOTHING_TO_SIGN
@@ -146,4 +149,8 @@ async def _binding_barred(
         await check_confirmed(read, row, report, await today_of(read, report.agency_id, row.time_zone, now))
     except RuleBroken as broken:
         return broken.detail
-    return await barred(read, principal, Act.SIGN, report.version_id or row.version_id)
+    version_id = report.version_id or row.version_id
+    unchecked: tuple[Act, ...] = ()
+    if report.kind == ReportedKind.SIGNED:
+        unchecked = await unchecked_by_others(read, principal, row, version_id)
+    return await barred(read, principal, Act.SIGN, row.id, version_id, unchecked=unchecked)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.queries.declining import declined_by, round_stopped
 from registry.agreements.instruments.queries.signing import ids_of, others_first, signing_of
+from registry.agreements.instruments.queries.unchecked import unchecked_by_others
 from registry.agreements.instruments.review_tables import agreement_review_round, agreement_reviewer
 from registry.agreements.instruments.reviews import ReviewVerdict, stands_in_the_way
 from registry.agreements.instruments.rules import ALREADY_SIGNED, NOTHING_OUT, AgreementAction, Stage
@@ -72,6 +73,7 @@ _SEPARATED_ACTS = {
     AgreementAction.ACTIVATE_VERBALLY: Act.SIGN,
     "agree_verbally": Act.SIGN,
 }
+_IN_WRITING = frozenset({AgreementAction.SIGN, "confirm"})
 # A word is given to the agreement itself, whatever amendment of it is on its way.
 _TO_THE_AGREEMENT = frozenset({AgreementAction.ACTIVATE_VERBALLY, "agree_verbally"})
 
@@ -83,16 +85,23 @@ async def separated(
 
     `version_id` is that of the text on its way. Nothing is read where nothing such is offered.
     """
+    asked = [each.action for each in offers if each.allowed and each.action in _SEPARATED_ACTS]
+    unchecked: tuple[Act, ...] = ()
+    if not _IN_WRITING.isdisjoint(asked):
+        unchecked = await unchecked_by_others(read, principal, row, version_id)
     to_the_text = (row.amendment_id or row.id, version_id)  # who wrote at it is kept under the first
     about = {
-        each.action: (
-            _SEPARATED_ACTS[each.action],
-            (row.id, row.version_id) if each.action in _TO_THE_AGREEMENT else to_the_text,
+        action: (
+            _SEPARATED_ACTS[action],
+            (row.id, row.version_id) if action in _TO_THE_AGREEMENT else to_the_text,
+            unchecked if action in _IN_WRITING else (),
         )
-        for each in offers
-        if each.allowed and each.action in _SEPARATED_ACTS
+        for action in asked
     }
-    bars = {(act, things): await barred(read, principal, act, *things) for act, things in set(about.values())}
+    bars = {
+        (act, things, after): await barred(read, principal, act, *things, unchecked=after)
+        for act, things, after in set(about.values())
+    }
     return [offer(each.action, withheld=bars[about[each.action]]) if each.action in about else each for each in offers]
 
 

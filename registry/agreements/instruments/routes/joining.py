@@ -80,7 +80,8 @@ async def activate_agreement_verbally(
     """Set an agreement in motion by word of mouth, for the agency that keeps it.
 
     Its text is frozen as it stands. It binds each party that gives its word, until the deadline for signing; what is
-    not ratified by then lapses for that party. Have counsel review.
+    not ratified by then lapses for that party. Who wrote a text that nobody else of your agency approved, or gave its
+    word to, does not ratify it: another person's signature does. Have counsel review.
     """
     return agreement_answer(await joining.activate_verbally(write, caller, ledger_key, agreement_id, data, if_match))
 

@@ -221,7 +221,7 @@ class NewVerbalActivation(Struct, kw_only=True, frozen=True, forbid_unknown_fiel
         CivilDate,
         Meta(
             description="Last day for each party's signature, in the agreement's time zone, as the parties agreed or "
-            "the law says: none is assumed."
+            "the law says: none is assumed. It is not before the agreement's first day."
         ),
     ]
     signatory_title: JobTitle
