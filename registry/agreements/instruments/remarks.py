@@ -345,8 +345,18 @@ def end_reported(reporter: str, at: datetime, stands: str, time_zone: str) -> Re
     return Remark(code=RemarkCode.END_REPORTED, detail=detail)
 
 
-def end_agreed_before(agency: str, by: Sequence[str], agreed_on: date, last_day: date) -> Remark:
-    """That an end was agreed on before a party's signature was on record, so that nobody asked it."""
+def end_agreed_before(agency: str, by: Sequence[str], agreed_on: date, entered_on: date, last_day: date) -> Remark:
+    """That an end was agreed on before a party's signature was on record, so that nobody asked it.
+
+    Where one party alone was on record, the end is that one's word, with the day on which it was entered.
+    """
+    if len(by) == 1:
+        detail = (
+            f"That it ends with {last_day} was entered on {entered_on} by {by[0]} alone, as agreed on {agreed_on}, "
+            f"when no signature of another was on record: {agency} was not asked, and a signature of it ends with "
+            "that day. To go on after it, make a new agreement."
+        )
+        return Remark(code=RemarkCode.END_AGREED_BEFORE, detail=detail)
     detail = (
         f"That it ends with {last_day} was agreed by {', '.join(by)} on {agreed_on}, before the signature of {agency} "
         f"was on record: {agency} was not asked, and is bound up to that day. To go on after it, make a new agreement."

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from tests.agreements.instruments.reporting import report
 from tests.agreements.instruments.test_late_entries import amended_on_paper, remarks_of
 from tests.support.agreements import confirm_agreement, record_agreement
 from tests.support.cast import Cast, today
@@ -30,6 +31,23 @@ async def test_who_signs_on_record_after_the_end_was_agreed_is_told_so(service: 
     assert confirmed["terminated_at"] == ended["terminated_at"], "nothing that the others agreed on is undone"
     for party in (one, other):
         assert remarks_of(await party.legal.done("GET", f"{PATH}/{found['id']}"))["end_agreed_before"] == detail
+
+
+async def test_whose_signature_is_reported_after_one_alone_ended_it_reads_that_it_was_not_asked(cast: Cast) -> None:
+    one, late = cast.assisting, cast.requesting
+    found = await record_agreement(one, late, signed_on="2020-01-01", effective_on="2020-01-01")
+    over = {"ground": "mutual_consent", "reason": "over", "acted_on": "2024-06-01", "effective_on": "2024-07-01"}
+    kept = {"evidence_location": "County clerk's vault (demo)"}
+    ended = await one.legal.done("POST", f"{PATH}/{found['id']}/terminate", {**over, **kept})
+    assert "end_agreed_before" not in remarks_of(ended)
+    signed = {"version_sha256": found["version_sha256"], "signatory_title": "Chief"}
+    about = {"agency_id": str(late.id), "kind": "signed", "acted_on": "2020-01-01", "reason": "found", **signed}
+    _, path = await report(one, found, about)
+    detail = remarks_of(await late.legal.done("GET", f"{PATH}/{found['id']}"))["end_agreed_before"]
+    for said in ("2024-06-30", f"entered on {today()} by {one.name} alone, as agreed on 2024-06-01", late.name):
+        assert said in detail
+    confirmed = await late.signatory.done("POST", f"{path}/confirm")
+    assert remarks_of(confirmed)["end_agreed_before"] == detail
 
 
 async def test_whoever_was_asked_is_not_said_to_be_late(service: Service, cast: Cast) -> None:

@@ -8,10 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import (
+    UNANSWERED,
     UNSAID_END,
     EndingGround,
     ProposalKind,
     ProposalStatus,
+    ReportedKind,
     where_contested,
 )
 from registry.agreements.instruments.days import Days
@@ -61,6 +63,7 @@ async def about_what_came_after(
     row: Row[Any],
     parties: Sequence[Row[Any]],
     proposed: Sequence[Proposal],
+    reported: Sequence[ReportedAct],
     ended_at: datetime | None,
     days: Days,
 ) -> list[Remark]:
@@ -76,12 +79,18 @@ async def about_what_came_after(
     if end is None or ended_at is None:
         return []
     hands = await read.all(_HANDS, {"id": row.id})
-    return [*_too_late(end, ended_at, parties, hands, days), *_too_long(end, ended_at, hands, days)]
+    return [*_too_late(end, ended_at, parties, hands, reported, days), *_too_long(end, ended_at, hands, days)]
 
 
 def _too_late(
-    end: Proposal, ended_at: datetime, parties: Sequence[Row[Any]], hands: Sequence[Row[Any]], days: Days
+    end: Proposal,
+    ended_at: datetime,
+    parties: Sequence[Row[Any]],
+    hands: Sequence[Row[Any]],
+    reported: Sequence[ReportedAct],
+    days: Days,
 ) -> Iterator[Remark]:
+    """Of each party whose signature was entered, or reported and not answered yet, after the end was proposed."""
     asked = {each.agency.id for each in (*end.consents,)} | {end.proposed_by.id}
     by = [each.agency.name for each in end.consents if each.counts_from is not None]
     agreed_at = max((each.counts_from for each in end.consents if each.counts_from is not None), default=None)
@@ -89,9 +98,14 @@ def _too_late(
         return
     for party in parties:
         entered = [hand.recorded_at for hand in hands if hand.agency_id == party.agency_id]
+        entered += [
+            each.recorded_at
+            for each in reported
+            if each.agency.id == party.agency_id and each.kind == ReportedKind.SIGNED and each.status in UNANSWERED
+        ]
         if party.agency_id not in asked and entered and min(entered) > end.proposed_at:
             last = days.last(ended_at)
-            yield end_agreed_before(party.name, by, days.first(agreed_at), last)
+            yield end_agreed_before(party.name, by, days.first(agreed_at), days.first(end.proposed_at), last)
 
 
 def _too_long(end: Proposal, ended_at: datetime, hands: Sequence[Row[Any]], days: Days) -> Iterator[Remark]:

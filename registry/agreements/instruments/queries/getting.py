@@ -364,7 +364,7 @@ async def get_agreement(
         remarks += about_contested(reported, proposed, row.time_zone)
     if proposed and dates.ended_at is not None:
         days = await _days(read, row, parties, now)
-        remarks += await about_what_came_after(read, row, parties, proposed, dates.ended_at, days)
+        remarks += await about_what_came_after(read, row, parties, proposed, reported, dates.ended_at, days)
     if whole:
 
         def asked_of(agency_id: UUID) -> Notice:
