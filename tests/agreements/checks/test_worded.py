@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import RemarkCode
 from registry.agreements.instruments.terms import Reimbursement, Terms
-from registry.agreements.instruments.worded import said_in_words, statements, worded_otherwise
+from registry.agreements.instruments.worded import contradicted, said_in_words, statements, worded_otherwise
 from registry.agreements.instruments.written import TermDates, WrittenClause, written_otherwise
 from tests.agreements.checks.corpus import DATA, document, held_out, sections
 from tests.support.agreements import sign_agreement
@@ -451,3 +452,23 @@ def test_in_real_texts_what_is_flagged_is_right() -> None:
     counted = {each.code: (each.read, each.right) for each in statements() if each.read}
     read = {"requesting_commands": (1, 1), "counts_from_receipt": (12, 12)}
     assert counted == read, "what an answer says of how sure it is, is what was counted here"
+
+
+@pytest.mark.parametrize(
+    ("text", "terms", "words"),
+    [
+        ("No loan lasts longer than ninety-six hours.", {"max_duration_hours": 72}, {"max_duration_hours"}),
+        ("No loan lasts longer than ninety-six (72) hours.", {"max_duration_hours": 72}, {"max_duration_hours"}),
+        ("No loan lasts longer than seventy-two hours.", {"max_duration_hours": 72}, set()),
+        ("Help is given free of charge.", {"reimbursement": {"model": "full"}}, {"reimbursement"}),
+    ],
+)
+def test_a_term_is_contradicted_by_its_own_clause_alone(text: str, terms: dict[str, Any], words: set[str]) -> None:
+    dates = TermDates(notice=Notice(), effective_on=date(2099, 1, 1))
+    (name,) = terms
+    clause = WrittenClause(number="4.2", heading="reimbursement", text=text)
+    named, unnamed = (
+        msgspec.convert({"categories": ["any"], "clauses": clauses, **terms}, Terms) for clauses in ({name: "4.2"}, {})
+    )
+    assert set(contradicted([clause], named, dates)) == words
+    assert contradicted([clause], unnamed, dates) == {}
