@@ -24,6 +24,14 @@ Unavailable: TypeAlias = Mapping[UUID, Sequence[Stretch]]
 """When assets were out of service or could not be had, and how many of each."""
 
 
+def fell_due(due_at: datetime, done_at: datetime | None) -> datetime:
+    """The instant at which something with a deadline counts, late or not: its deadline, or when it was done before.
+
+    So it never counts before its deadline while it is still to be done, and never moves once it has counted.
+    """
+    return due_at if done_at is None else min(due_at, done_at)
+
+
 class LineFact(Struct, kw_only=True, frozen=True):
     """The facts of a line. `decided_at` is when it was settled, not when an approval was first requested.
 
@@ -49,12 +57,7 @@ class LineFact(Struct, kw_only=True, frozen=True):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether it counts: it was not withdrawn before any decision.
-
-        What an agency was asked for among others and did not answer counts by what the others did.
-        """
-        if self.status is LineStatus.UNANSWERED:
-            return False
+        """Whether it counts: it was not withdrawn before any decision. What nobody answered in time counts."""
         return self.status is not LineStatus.WITHDRAWN or self.decided_at is not None
 
     @property
@@ -134,6 +137,11 @@ class LoanFact(Struct, kw_only=True, frozen=True):
         return self.returned_at is not None and self.returned_at <= self.due_at
 
     @property
+    def fell_due_at(self) -> datetime:
+        """When its return counts as due; what is lost, and what is still out, waits for its deadline."""
+        return fell_due(self.due_at, self.returned_at)
+
+    @property
     def is_disputed(self) -> bool:
         """Whether it is contested when it left or came back, so that it is not agreed how long it was away."""
         return self.other_dispatched_at is not None or self.other_returned_at is not None
@@ -154,6 +162,13 @@ class LoanFact(Struct, kw_only=True, frozen=True):
         left, back = stretch
         rest = self.quantity - sum(quantity for _, quantity in self.partly_back)
         return [*((left, at, quantity) for at, quantity in self.partly_back), (left, back, rest)]
+
+    def still_out(self, at: datetime) -> int:
+        """How many had left by then and were neither back nor reported lost."""
+        if not self.was_out or (self.back_at is not None and self.back_at <= at):
+            return 0
+        lost = self.lost_quantity if self.back_at is None else 0
+        return self.quantity - sum(quantity for back, quantity in self.partly_back if back <= at) - lost
 
     def is_out(self, start: datetime, end: datetime) -> bool:
         """Whether the asset was away on it at some time in [start, end)."""
@@ -207,6 +222,11 @@ class ObligationFact(Struct, kw_only=True, frozen=True):
     agreement_id: UUID
     category: str
     purpose: str
+
+    @property
+    def fell_due_at(self) -> datetime:
+        """When it counts as due."""
+        return fell_due(self.due_at, self.met_at)
 
     def seen_at(self, as_of: datetime) -> "ObligationFact | None":
         """The obligation as it stood then."""

@@ -125,6 +125,13 @@ async def test_figures_are_grouped_by_what_was_shared_and_with_whom(cast: Cast) 
     assert await measures(caller, "line_fill_rate", "purpose=training") == {None: (0, 0, 0)}
 
 
+async def test_a_group_of_which_nothing_came_about_is_listed_without_a_value(cast: Cast) -> None:
+    caller = (await two_months(cast)).requesting.coordinator
+    found = (await answer(caller, "time_to_commit", "group_by=category"))["groups"]
+    listed = {each["key"]: (each["measure"]["denominator"], each["measure"]["value"]) for each in found}
+    assert listed == {"k9.explosives": (1, 7), "k9.narcotics": (2, 1), "vehicle.command_post": (3, None)}
+
+
 async def test_as_of_an_instant_what_was_done_later_is_left_out(cast: Cast) -> None:
     caller = (await two_months(cast)).requesting.coordinator
     # On 11 April at one o'clock the third of the loans had left and had not arrived.

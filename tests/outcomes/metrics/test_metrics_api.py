@@ -309,8 +309,8 @@ async def test_what_is_still_to_come_is_neither_late_nor_available(cast: Cast) -
         caller = acting_for(cast.requesting, Role.COORDINATOR, now=at(when))
         return (await get_metrics(read, caller, window)).groups[0].scores
 
-    before, after = await seen("03-13T00"), await seen("03-14T00")
+    before, after = await seen("03-13T00"), await seen("03-14T01")
     assert (before.utilisation.numerator, before.utilisation.denominator) == (2 * 24, 12 * 24)
     assert (before.on_time_return.denominator, before.overdue) == (0, 0)
-    assert (after.utilisation.numerator, after.utilisation.denominator) == (3 * 24, 13 * 24)
+    assert (after.utilisation.numerator, after.utilisation.denominator) == (3 * 24 + 1, 13 * 24 + 1)
     assert (after.on_time_return.denominator, after.overdue) == (1, 1)

@@ -267,7 +267,8 @@ def _by_key(
             _measures(definition, groups[key], unavailable, [window], as_of, viewer)[0]
             for window in (stretch.window, stretch.before)
         )
-        if this.measure.n or that.measure.n or this.measure.parts:
+        # Of a duration there may be something to count and nothing that came about: 0 of 4.
+        if any(each.n or each.denominator or each.parts for each in (this.measure, that.measure)):
             found.append(_group(definition, key, stretch, this, that))
     return found
 

@@ -141,7 +141,7 @@ async def load_loans(read: Read, filters: frozenset[str], parameters: Mapping[st
 async def lines_of_requests(read: Read, request_ids: Sequence[UUID]) -> list[tuple[UUID, LineFact]]:
     """The lines of these requests, each with its request. What was not answered counts once that is recorded."""
     rows = await read.all_slowly(_LINES_OF, {"ids": list(request_ids), "as_of": EARLIEST})
-    return [(row.request_id, _line(row)) for row in rows]
+    return [(row.request_id, _of_its_side(row)) for row in rows]
 
 
 async def loans_by_id(read: Read, loan_ids: Sequence[UUID]) -> list[tuple[UUID, LoanFact]]:
@@ -157,6 +157,11 @@ async def load_unavailable(read: Read, filters: frozenset[str], parameters: Mapp
     return _unavailable(changes, planned)
 
 
+def _of_its_side(row: Row[Any]) -> LineFact:
+    """The line; one that counts for the agency that was asked alone, without the one that asked."""
+    return msgspec.structs.replace(_line(row), requesting_agency_id=None) if row.is_ask else _line(row)
+
+
 def _line(row: Row[Any]) -> LineFact:
     status = LineStatus(row.status)
     reasons: tuple[str, ...] = ()
@@ -165,7 +170,7 @@ def _line(row: Row[Any]) -> LineFact:
     elif status is LineStatus.REJECTED:
         reasons = (f"rejected_by_{row.rejected_by}",)
     elif status is LineStatus.DECLINED:
-        reasons = (f"declined_{row.decline_reason}",)
+        reasons = tuple(f"declined_{code}" for code in sorted(set(str(row.decline_reason).split(","))))
     return LineFact(
         submitted_at=row.submitted_at,
         status=status,
@@ -260,6 +265,54 @@ def _equals(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
     return column == sa.bindparam(name, type_=_ID)
 
 
+_ASK = request_line.alias("ask")
+
+
+def _unanswered(of: sa.FromClause) -> sa.ColumnElement[bool]:
+    """A criterion: what an agency was asked for among others and did not answer in time, though it was given up later."""
+    waited = (LineStatus.ASKED.value, LineStatus.WITHDRAWN.value, LineStatus.EXPIRED.value)
+    until = sa.func.coalesce(of.c.ended_at, _AS_OF, type_=_AT)
+    return sa.and_(
+        of.c.fills_no.is_not(None),
+        of.c.decision_id.is_(None),
+        sa.or_(
+            of.c.status == LineStatus.UNANSWERED.value,
+            sa.and_(of.c.status.in_(waited), of.c.condition.is_(None), of.c.answer_due_at <= until),
+        ),
+    )
+
+
+def _asks(what: sa.ColumnElement[Any], *criteria: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Of the lines by which agencies were asked for the need of the line, those that meet the criteria."""
+    return (
+        sa.select(what)
+        .where(
+            _ASK.c.request_id == request_line.c.request_id,
+            _ASK.c.fills_no == request_line.c.no,
+            *criteria,
+        )
+        .correlate(request_line)
+    )
+
+
+_ONE = sa.literal(1)
+_IS_ASK = sa.and_(request_line.c.fills_no.is_not(None), request_line.c.decision_id.is_(None))
+"""A line by which an agency was asked for a need, and of which nothing was decided: it counts for that agency alone."""
+_IS_NEED = sa.and_(request_line.c.need.is_not(None), request_line.c.fills_no.is_(None))
+_IS_ASKED_IN_VAIN = sa.and_(
+    _IS_NEED,
+    _asks(_ONE, _ASK.c.submitted_at.is_not(None)).exists(),
+    sa.not_(_asks(_ONE, _ASK.c.decision_id.is_not(None)).exists()),
+)
+"""A need of which agencies were asked, and none has offered what was decided on: it counts for who asked alone. Where
+some did, what they offered counts in its place, for both."""
+_DECLINED = sa.func.coalesce(_ASK.c.refused_as, _ASK.c.status) == LineStatus.DECLINED.value
+_WAITING = (LineStatus.QUEUED.value, LineStatus.ASKED.value, LineStatus.OFFERED.value, LineStatus.SUSPENDED.value)
+_IS_ANSWERED = sa.not_(_asks(_ONE, _ASK.c.status.in_(_WAITING), sa.not_(_unanswered(_ASK))).exists())
+_ALL_DECLINED_AT = _asks(sa.func.max(_ASK.c.decided_at, type_=_AT), _DECLINED).scalar_subquery()
+_ALL_REASONS = _asks(sa.func.aggregate_strings(_ASK.c.decline_reason, ","), _DECLINED).scalar_subquery()
+
+
 def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
     """All lines that count, and the criteria by which they are filtered."""
     ground = sa.func.coalesce(loan.c.agreement_id, policy_decision.c.agreement_id, type_=_ID)
@@ -279,14 +332,7 @@ def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
     was = sa.func.coalesce(request_line.c.refused_as, request_line.c.status)
     purpose = sa.func.coalesce(loan.c.purpose, policy_decision.c.purpose, request.c.sent_purpose, request.c.purpose)
     partner = sa.bindparam("partner_agency_id", type_=_ID)
-    unanswered = sa.and_(
-        request_line.c.fills_no.is_not(None),
-        request_line.c.decision_id.is_(None),
-        sa.or_(
-            request_line.c.status == LineStatus.UNANSWERED.value,
-            sa.and_(request_line.c.status == LineStatus.ASKED.value, request_line.c.answer_due_at <= _AS_OF),
-        ),
-    )
+    need_over = sa.and_(_IS_NEED, _IS_ANSWERED)
     criteria = {
         "partner_agency_id": sa.or_(
             request.c.requesting_agency_id == partner, request_line.c.assisting_agency_id == partner
@@ -303,10 +349,12 @@ def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
             request_line.c.submitted_at,
             # That it was given up later does not change that it was refused.
             sa.case(
-                (unanswered, LineStatus.UNANSWERED.value),
+                (_unanswered(request_line), LineStatus.UNANSWERED.value),
+                (sa.and_(need_over, _asks(_ONE, _DECLINED).exists()), LineStatus.DECLINED.value),
+                (sa.and_(need_over, _asks(_ONE, _unanswered(_ASK)).exists()), LineStatus.UNANSWERED.value),
                 else_=sa.func.coalesce(request_line.c.refused_as, answered_status()),
             ).label("status"),
-            request_line.c.decided_at,
+            sa.case((need_over, _ALL_DECLINED_AT), else_=request_line.c.decided_at).label("decided_at"),
             sa.func.coalesce(request_line.c.refused_at, request_line.c.ended_at, type_=_AT).label("ended_at"),
             request_line.c.quantity,
             sa.case(
@@ -316,7 +364,10 @@ def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
             request_line.c.assisting_agency_id,
             purpose.label("purpose"),
             loan.c.reserved_at,
-            sa.func.coalesce(request_line.c.decline_reason, given_up_for()).label("decline_reason"),
+            sa.case(
+                (_IS_NEED, _ALL_REASONS), else_=sa.func.coalesce(request_line.c.decline_reason, given_up_for())
+            ).label("decline_reason"),
+            _IS_ASK.label("is_ask"),
             loan.c.arrived_at,
             disputed_at(TimedAct.RECEIVE).label("arrival_disputed_at"),
             ground.label("agreement_id"),
@@ -331,8 +382,7 @@ def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
         )
         .where(
             request_line.c.submitted_at.is_not(None),
-            # What is needed of whichever agency counts by what is offered for it and decided.
-            sa.or_(request_line.c.need.is_(None), request_line.c.decision_id.is_not(None), unanswered),
+            sa.or_(request_line.c.need.is_(None), request_line.c.decision_id.is_not(None), _IS_ASK, _IS_ASKED_IN_VAIN),
         )
     )
     return statement, criteria
@@ -348,7 +398,7 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
     )
     # Each side by its own index; no line has the same agency on both sides.
     return sa.union_all(
-        statement.where(request.c.requesting_agency_id == _VIEWER),
+        statement.where(request.c.requesting_agency_id == _VIEWER, sa.not_(_IS_ASK)),
         statement.where(request_line.c.assisting_agency_id == _VIEWER),
     )
 
