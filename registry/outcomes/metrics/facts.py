@@ -65,6 +65,11 @@ class LineFact(Struct, kw_only=True, frozen=True):
         """Whether it was decided, and nobody lends it."""
         return self.decided_at is not None and self.is_wanted and self.status in REFUSING
 
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return self.submitted_at
+
     def seen_at(self, as_of: datetime) -> "LineFact | None":
         """The line as it stood then; None for one that was not asked yet."""
         if self.submitted_at > as_of:
@@ -177,6 +182,11 @@ class LoanFact(Struct, kw_only=True, frozen=True):
         left, back = stretch
         return max(left, start) < (end if back is None else min(back, end))
 
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing: what was lent by word left before it was reserved here."""
+        return min(self.reserved_at, self.dispatched_at or self.reserved_at)
+
     def seen_at(self, as_of: datetime) -> "LoanFact | None":
         """The loan as it stood then; None for one that was not reserved yet."""
         if self.reserved_at > as_of:
@@ -228,6 +238,11 @@ class ObligationFact(Struct, kw_only=True, frozen=True):
         """When it counts as due."""
         return fell_due(self.due_at, self.met_at)
 
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return self.fell_due_at
+
     def seen_at(self, as_of: datetime) -> "ObligationFact | None":
         """The obligation as it stood then."""
         return msgspec.structs.replace(self, met_at=_by(self.met_at, as_of))
@@ -243,6 +258,11 @@ class DecisionFact(Struct, kw_only=True, frozen=True):
     agreement_id: UUID | None
     category: str
     purpose: str
+
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return self.decided_at
 
     def seen_at(self, as_of: datetime) -> "DecisionFact | None":
         """The decision; None for one that was not made yet."""
@@ -268,6 +288,11 @@ class AgreementFact(Struct, kw_only=True, frozen=True):
         """Whether it bound the viewer then."""
         return any(start <= at < end for start, end in self.windows)
 
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return self.executed_at
+
     def seen_at(self, as_of: datetime) -> "AgreementFact | None":
         """The agreement; None for one that was not executed yet."""
         return self if self.executed_at <= as_of else None
@@ -283,6 +308,11 @@ class ImprovementFact(Struct, kw_only=True, frozen=True):
     due_at: datetime
     completed_at: datetime | None
 
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return last_moment(self.due_at)
+
     def seen_at(self, as_of: datetime) -> "ImprovementFact":
         """The corrective action as it stood then."""
         return msgspec.structs.replace(self, completed_at=_by(self.completed_at, as_of))
@@ -297,6 +327,11 @@ class ObjectiveFact(Struct, kw_only=True, frozen=True):
     is_met: bool
     withdrawn_at: datetime | None
 
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return last_moment(self.due_at)
+
     def seen_at(self, as_of: datetime) -> "ObjectiveFact":
         """The objective as it stood then."""
         return msgspec.structs.replace(self, withdrawn_at=_by(self.withdrawn_at, as_of))
@@ -308,6 +343,11 @@ class ReviewFact(Struct, kw_only=True, frozen=True):
     agreement_id: UUID
     due_at: datetime
     in_time: bool
+
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return last_moment(self.due_at)
 
     def seen_at(self, as_of: datetime) -> "ReviewFact":
         """The same: it counts from `due_at` on, and then it is settled whether it was held in time."""

@@ -2,8 +2,8 @@
 
 The definitions are based on the practices of GAO-23-105520 and the clocks of EDXL-RM messages: the submission starts
 the clock, the first answer that settles a line stops it, and arrival on scene is fulfilment. Lines belong to the window
-in which they were submitted, returns to the one in which they were due or, before that, came back, loans to the one in which they were reserved,
-activations to the one in which assets left.
+in which they were submitted, returns to the one in which they were due or, before that, came back, loans to the one in
+which they were reserved, activations to the one in which assets left.
 
 Acts count at the time on which both sides agree. One whose time is contested, at the time of asking, is left out of
 what is counted by it, and counted as left out; of utilisation the whole time away counts on neither side.

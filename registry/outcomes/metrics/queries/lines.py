@@ -29,10 +29,11 @@ from registry.platform.ledger.tables import ledger_event
 from registry.resources.allocations.rules import AllocationKind
 from registry.resources.allocations.tables import allocation
 from registry.resources.assets.rules import Grade
+from registry.resources.assets.tables import asset
 from registry.sharing.loans.queries.awaiting import due_back
 from registry.sharing.loans.queries.contesting import disputed_at, said_otherwise_after
 from registry.sharing.loans.queries.used_hours import partial_returns_in
-from registry.sharing.loans.rules import OUT, LoanStatus
+from registry.sharing.loans.rules import NEVER_WAS, OUT, LoanStatus
 from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.loans.times import TimedAct
 from registry.sharing.policy.decisions import ENGINE_LAYER, DecisionReason
@@ -154,7 +155,8 @@ async def load_unavailable(read: Read, filters: frozenset[str], parameters: Mapp
     """When the assets of these loans could not be had."""
     changes = await read.all_slowly(_service_status_changes(filters), parameters)
     planned = await read.all_slowly(_unavailability(filters), parameters)
-    return _unavailable(changes, planned)
+    begun = await read.all_slowly(_begun(filters), parameters)
+    return _unavailable(changes, planned, begun)
 
 
 def _of_its_side(row: Row[Any]) -> LineFact:
@@ -234,8 +236,9 @@ def _came_damaged(row: Row[Any]) -> bool:
     return row.condition_in is not None and _in_condition(row.condition_in).grade is Grade.DAMAGED
 
 
-def _unavailable(changes: Sequence[Row[Any]], planned: Sequence[Row[Any]]) -> Unavailable:
-    """When assets could not be had: out of service, by their events in order of time, or otherwise than for a loan.
+def _unavailable(changes: Sequence[Row[Any]], planned: Sequence[Row[Any]], begun: Sequence[Row[Any]]) -> Unavailable:
+    """When assets could not be had: out of service, by their events in order of time, or otherwise than for a loan; or
+    not in the registry yet: before they were registered, or first left where that was earlier.
 
     What was ended before it began kept nothing from being had.
     """
@@ -250,6 +253,9 @@ def _unavailable(changes: Sequence[Row[Any]], planned: Sequence[Row[Any]]) -> Un
     for row in planned:
         ended_at = row.ends_at if row.released_at is None else min(row.ends_at, row.released_at)
         stretches[row.asset_id].append((row.starts_at, ended_at, ALL_OF_IT if row.whole else row.quantity))
+    for row in begun:
+        first = row.created_at if row.dispatched_at is None else min(row.created_at, row.dispatched_at)
+        stretches[row.id].append((EARLIEST, first, ALL_OF_IT))
     return stretches
 
 
@@ -269,7 +275,7 @@ _ASK = request_line.alias("ask")
 
 
 def _unanswered(of: sa.FromClause) -> sa.ColumnElement[bool]:
-    """A criterion: what an agency was asked for among others and did not answer in time, though it was given up later."""
+    """A criterion: what an agency was asked for among others and did not answer in time, if it was given up later."""
     waited = (LineStatus.ASKED.value, LineStatus.WITHDRAWN.value, LineStatus.EXPIRED.value)
     until = sa.func.coalesce(of.c.ended_at, _AS_OF, type_=_AT)
     return sa.and_(
@@ -542,4 +548,26 @@ def _unavailability(filters: frozenset[str]) -> sa.Select[Any]:
         allocation.c.kind.in_(_NOT_TO_BE_HAD),
         allocation.c.starts_at < _TO,
         allocation.c.ends_at > _FROM,
+    )
+
+
+@cache
+def _begun(filters: frozenset[str]) -> sa.Select[Any]:
+    lent = sa.select(loan.c.asset_id).where(*_loan_criteria(filters))
+    left = loan.alias("left")
+    return (
+        sa.select(asset.c.id, asset.c.created_at, sa.func.min(left.c.dispatched_at, type_=_AT).label("dispatched_at"))
+        .select_from(
+            asset.outerjoin(
+                left,
+                sa.and_(
+                    left.c.asset_id == asset.c.id,
+                    left.c.status.not_in(sorted(NEVER_WAS)),
+                    # What it was lent to others before is no concern of a borrower.
+                    sa.or_(left.c.requesting_agency_id == _VIEWER, left.c.assisting_agency_id == _VIEWER),
+                ),
+            )
+        )
+        .where(asset.c.id.in_(lent))
+        .group_by(asset.c.id, asset.c.created_at)
     )
