@@ -314,7 +314,7 @@ def test_what_was_done_before_its_deadline_counts_then_and_what_is_still_to_be_d
     assert measure("on_time_return", [early, open_]).measure.denominator == 1
     met, owed = replace(obligation(at(9)), due_at=at(40)), replace(obligation(None), due_at=at(40))
     assert measure("obligation_compliance", [met, owed]).measure.denominator == 1
-    recalled = {"recall_requested_at": at(5), "recall_due_at": at(40)}
+    recalled: dict[str, Any] = {"recall_requested_at": at(5), "recall_due_at": at(40)}
     found = measure("recall_compliance", [loan(**recalled), replace(OUT, **recalled)]).measure
     assert found.denominator == 1
 

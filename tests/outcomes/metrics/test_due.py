@@ -41,10 +41,8 @@ async def in_all_three(pair: Partnership, when: str) -> tuple[float, float | Non
     """Numerator and denominator of returns on time, which metric, scorecard and totals must give alike; and the metric
     and the totals of the other things with a deadline."""
     caller, read = acting_for(pair.assisting, Role.AUDITOR, now=at(when)), pair.assisting.service.database.read()
-    window = {"from_": at("03-01T00"), "to": at("04-01T00")}
-    metric = {
-        key: _part((await get_metric(read, caller, key, MetricQuery(**window))).groups[0].measure) for key in KEYS
-    }
+    window = MetricQuery(from_=at("03-01T00"), to=at("04-01T00"))
+    metric = {key: _part((await get_metric(read, caller, {}, key, window)).groups[0].measure) for key in KEYS}
     for key in KEYS:
         assert await in_totals(pair, when, key) == metric[key], key
     card = await get_metrics(read, caller, MetricsQuery(from_=at("03-01T00"), to=at("04-01T00")))
