@@ -19,6 +19,9 @@ OBSERVED: Final = "observed"
 """The `part` under which the buckets of durations stand."""
 ONCE: Final = "once "
 """What the `part` of a thing that counts once begins with."""
+UNDUE: Final = "not before "
+"""What the `part` of a thing begins with that is still to be done and counts once its deadline is over: that follows,
+as `undue` writes it."""
 
 Key: TypeAlias = tuple[str, date, UUID, UUID, UUID, str, str, str, int]
 """Metric, day, agreement, requesting and assisting agency, category, purpose, part, bucket: a row of `metric_day`."""
@@ -50,6 +53,11 @@ _ADDED: Final[Mapping[MetricSource, tuple[Definition, ...]]] = {
 }
 
 
+def undue(at: datetime) -> str:
+    """The `part` of what is still to be done by that deadline: in the order of time, as texts."""
+    return f"{UNDUE}{at.astimezone(UTC):%Y%m%d%H%M%S%f}"
+
+
 def sums_of(facts: Iterable[Added]) -> Sums:
     """What the facts add to the sums, as the assisting agency counts them: what it gave is in the numerator."""
     found: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
@@ -74,7 +82,8 @@ def sums_of(facts: Iterable[Added]) -> Sums:
 
 def _rows(count: Count) -> Iterator[tuple[str, int, float, float, int]]:
     """Part, bucket, numerator, denominator and n of each sum to which it adds."""
-    yield "", 0, count.numerator, count.denominator, count.n
+    part = "" if count.not_before is None else undue(count.not_before)
+    yield part, 0, count.numerator, count.denominator, count.n
     if count.observed is not None:
         yield OBSERVED, bucket_of(count.observed), 0, 0, 1
     if count.once is not None:

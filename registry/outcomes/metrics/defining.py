@@ -69,7 +69,7 @@ class Count(Struct, kw_only=True, frozen=True):
     """What one fact adds to a metric, and the instant by which it belongs to a period.
 
     `observed` is how long it took, in the unit of the metric; `parts` are further figures by code; what has the same
-    `once` counts once.
+    `once` counts once. `not_before` is the deadline of what is still to be done: it counts only once that is over.
     """
 
     at: datetime
@@ -78,6 +78,7 @@ class Count(Struct, kw_only=True, frozen=True):
     observed: float | None = None
     parts: tuple[tuple[str, float], ...] = ()
     once: str | None = None
+    not_before: datetime | None = None
     n: int = 1
 
 

@@ -24,6 +24,14 @@ Unavailable: TypeAlias = Mapping[UUID, Sequence[Stretch]]
 """When assets were out of service or could not be had, and how many of each."""
 
 
+def fell_due(due_at: datetime, done_at: datetime | None) -> datetime:
+    """The instant at which something with a deadline counts, late or not: its deadline, or when it was done before.
+
+    So it never counts before its deadline while it is still to be done, and never moves once it has counted.
+    """
+    return due_at if done_at is None else min(due_at, done_at)
+
+
 class LineFact(Struct, kw_only=True, frozen=True):
     """The facts of a line. `decided_at` is when it was settled, not when an approval was first requested.
 
@@ -49,18 +57,18 @@ class LineFact(Struct, kw_only=True, frozen=True):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether it counts: it was not withdrawn before any decision.
-
-        What an agency was asked for among others and did not answer counts by what the others did.
-        """
-        if self.status is LineStatus.UNANSWERED:
-            return False
+        """Whether it counts: it was not withdrawn before any decision. What nobody answered in time counts."""
         return self.status is not LineStatus.WITHDRAWN or self.decided_at is not None
 
     @property
     def is_refused(self) -> bool:
         """Whether it was decided, and nobody lends it."""
         return self.decided_at is not None and self.is_wanted and self.status in REFUSING
+
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return self.submitted_at
 
     def seen_at(self, as_of: datetime) -> "LineFact | None":
         """The line as it stood then; None for one that was not asked yet."""
@@ -134,6 +142,11 @@ class LoanFact(Struct, kw_only=True, frozen=True):
         return self.returned_at is not None and self.returned_at <= self.due_at
 
     @property
+    def fell_due_at(self) -> datetime:
+        """When its return counts as due; what is lost, and what is still out, waits for its deadline."""
+        return fell_due(self.due_at, self.returned_at)
+
+    @property
     def is_disputed(self) -> bool:
         """Whether it is contested when it left or came back, so that it is not agreed how long it was away."""
         return self.other_dispatched_at is not None or self.other_returned_at is not None
@@ -155,12 +168,24 @@ class LoanFact(Struct, kw_only=True, frozen=True):
         rest = self.quantity - sum(quantity for _, quantity in self.partly_back)
         return [*((left, at, quantity) for at, quantity in self.partly_back), (left, back, rest)]
 
+    def still_out(self, at: datetime) -> int:
+        """How many had left by then and were neither back nor reported lost."""
+        if not self.was_out or (self.back_at is not None and self.back_at <= at):
+            return 0
+        lost = self.lost_quantity if self.back_at is None else 0
+        return self.quantity - sum(quantity for back, quantity in self.partly_back if back <= at) - lost
+
     def is_out(self, start: datetime, end: datetime) -> bool:
         """Whether the asset was away on it at some time in [start, end)."""
         if (stretch := self.away()) is None:
             return False
         left, back = stretch
         return max(left, start) < (end if back is None else min(back, end))
+
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing: what was lent by word left before it was reserved here."""
+        return min(self.reserved_at, self.dispatched_at or self.reserved_at)
 
     def seen_at(self, as_of: datetime) -> "LoanFact | None":
         """The loan as it stood then; None for one that was not reserved yet."""
@@ -208,6 +233,16 @@ class ObligationFact(Struct, kw_only=True, frozen=True):
     category: str
     purpose: str
 
+    @property
+    def fell_due_at(self) -> datetime:
+        """When it counts as due."""
+        return fell_due(self.due_at, self.met_at)
+
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return self.fell_due_at
+
     def seen_at(self, as_of: datetime) -> "ObligationFact | None":
         """The obligation as it stood then."""
         return msgspec.structs.replace(self, met_at=_by(self.met_at, as_of))
@@ -223,6 +258,11 @@ class DecisionFact(Struct, kw_only=True, frozen=True):
     agreement_id: UUID | None
     category: str
     purpose: str
+
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return self.decided_at
 
     def seen_at(self, as_of: datetime) -> "DecisionFact | None":
         """The decision; None for one that was not made yet."""
@@ -248,6 +288,11 @@ class AgreementFact(Struct, kw_only=True, frozen=True):
         """Whether it bound the viewer then."""
         return any(start <= at < end for start, end in self.windows)
 
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return self.executed_at
+
     def seen_at(self, as_of: datetime) -> "AgreementFact | None":
         """The agreement; None for one that was not executed yet."""
         return self if self.executed_at <= as_of else None
@@ -263,6 +308,11 @@ class ImprovementFact(Struct, kw_only=True, frozen=True):
     due_at: datetime
     completed_at: datetime | None
 
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return last_moment(self.due_at)
+
     def seen_at(self, as_of: datetime) -> "ImprovementFact":
         """The corrective action as it stood then."""
         return msgspec.structs.replace(self, completed_at=_by(self.completed_at, as_of))
@@ -277,6 +327,11 @@ class ObjectiveFact(Struct, kw_only=True, frozen=True):
     is_met: bool
     withdrawn_at: datetime | None
 
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return last_moment(self.due_at)
+
     def seen_at(self, as_of: datetime) -> "ObjectiveFact":
         """The objective as it stood then."""
         return msgspec.structs.replace(self, withdrawn_at=_by(self.withdrawn_at, as_of))
@@ -288,6 +343,11 @@ class ReviewFact(Struct, kw_only=True, frozen=True):
     agreement_id: UUID
     due_at: datetime
     in_time: bool
+
+    @property
+    def first_at(self) -> datetime:
+        """Before this it counts for nothing."""
+        return last_moment(self.due_at)
 
     def seen_at(self, as_of: datetime) -> "ReviewFact":
         """The same: it counts from `due_at` on, and then it is settled whether it was held in time."""

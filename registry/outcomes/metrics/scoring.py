@@ -2,8 +2,8 @@
 
 The definitions are based on the practices of GAO-23-105520 and the clocks of EDXL-RM messages: the submission starts
 the clock, the first answer that settles a line stops it, and arrival on scene is fulfilment. Lines belong to the window
-in which they were submitted, returns to the one in which they were due, loans to the one in which they were reserved,
-activations to the one in which assets left.
+in which they were submitted, returns to the one in which they were due or, before that, came back, loans to the one in
+which they were reserved, activations to the one in which assets left.
 
 Acts count at the time on which both sides agree. One whose time is contested, at the time of asking, is left out of
 what is counted by it, and counted as left out; of utilisation the whole time away counts on neither side.
@@ -42,17 +42,13 @@ def score(
     wanted = [line for line in asked if line.is_wanted]
     decided = [line for line in wanted if line.decided_at is not None]
     declined = [line for line in decided if line.is_refused]
-    due = [
-        loan
-        for loan in loans
-        if loan.was_out and _within(window, loan.due_at) and (loan.due_at <= now or loan.returned_at is not None)
-    ]
+    over = Window(start=window.start, end=min(window.end, now))
+    due = [loan for loan in loans if loan.was_out and _within(over, loan.fell_due_at)]
     returned = [loan for loan in due if loan.other_returned_at is None]
     fulfilled = [line for line in wanted if not line.disputed]
     reserved = [loan for loan in loans if _within(window, loan.reserved_at)]
     left = [loan for loan in loans if loan.dispatched_at is not None and _within(window, loan.dispatched_at)]
     disputed_left = [loan for loan in loans if loan.other_dispatched_at is not None and _either_left(loan, window)]
-    end = min(window.end, now)
     return Scores(
         fill_rate=_share(sum(line.arrived_at is not None for line in wanted), len(wanted)),
         time_to_decision=_times(wanted, lambda line: line.decided_at),
@@ -67,7 +63,7 @@ def score(
         disputed=DisputedTimes(
             time_to_fulfil=len(wanted) - len(fulfilled),
             on_time_return=len(due) - len(returned),
-            utilisation=sum(loan.is_out(window.start, end) for loan in loans if loan.is_disputed),
+            utilisation=sum(loan.is_out(window.start, over.end) for loan in loans if loan.is_disputed),
             activations=len(disputed_left),
         ),
     )

@@ -43,8 +43,8 @@ metric_day = table(
 )
 """The sums of a day of UTC, in millionths, so that they are the same in whatever order they were added up.
 
-`part` is empty for the metric itself, `observed` for the bucket of a duration, `once …` for what counts once, and else
-the code of a further figure.
+`part` is empty for the metric itself, `observed` for the bucket of a duration, `once …` for what counts once,
+`not before …` for what is still to be done and counts once that instant is over, and else the code of a further figure.
 """
 
 metric_period = table(

@@ -37,7 +37,8 @@ BY_HAND = {
     "overdue_exposure": (18 * 24 + 18, None, 1),
     "extension_rate": (0, 3, 3),
     "recall_compliance": (0, 0, 0),
-    "utilisation": (8 + 11 + 480, 2 * 61 * 24, 2),
+    # Since one asset first left, on 10 March at nine, and the other, on 11 April; both were registered later.
+    "utilisation": (8 + 11 + 480, (61 - 9) * 24 - 9 + 20 * 24, 2),
     "activation_count": (2, None, 3),
     # 8 and 11 hours; what is still out counts once it is back.
     "reciprocity": (19, 19, 2),
@@ -123,6 +124,26 @@ async def test_figures_are_grouped_by_what_was_shared_and_with_whom(cast: Cast) 
             assert await measures(caller, key, given) == {None: BY_HAND[key]}, (key, given)
     assert await measures(caller, "line_fill_rate", "category=k9") == {None: (3, 3, 3)}
     assert await measures(caller, "line_fill_rate", "purpose=training") == {None: (0, 0, 0)}
+
+
+async def test_a_group_of_which_nothing_came_about_is_listed_without_a_value(cast: Cast) -> None:
+    caller = (await two_months(cast)).requesting.coordinator
+    found = (await answer(caller, "time_to_commit", "group_by=category"))["groups"]
+    listed = {each["key"]: (each["measure"]["denominator"], each["measure"]["value"]) for each in found}
+    assert listed == {"k9.explosives": (1, 7), "k9.narcotics": (2, 1), "vehicle.command_post": (3, None)}
+
+
+async def test_before_the_data_begin_a_count_is_null_and_nothing_is_compared_to_it(cast: Cast) -> None:
+    pair = await two_months(cast)
+    window = "from=2025-02-01T00:00:00Z&to=2025-05-01T00:00:00Z&group_by=month"
+    found = await pair.requesting.coordinator.done("GET", f"/v1/metrics/activation_count?{window}")
+    assert found["data_from"] == "2025-03-10T09:00:00Z", "reserved and left at nine"
+    told = [(each["measure"]["value"], each["previous"]["value"], each["change"]) for each in found["groups"]]
+    assert told[:2] == [(None, None, None), (1, None, None)]
+    assert told[2][:2] == (2, 1)
+    assert told[2][2]["difference"] == 1
+    nothing = await cast.stranger.coordinator.done("GET", f"/v1/metrics/activation_count?{window}")
+    assert {each["measure"]["value"] for each in nothing["groups"]} == {None}
 
 
 async def test_as_of_an_instant_what_was_done_later_is_left_out(cast: Cast) -> None:

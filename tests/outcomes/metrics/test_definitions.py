@@ -151,16 +151,16 @@ SOON, LATER = at(31 + 80), at(31 + 400)
 
 # The metric, what happened, numerator, denominator, observations, and value.
 STORIES: list[tuple[str, Sequence[Fact], float, float | None, int, float | None]] = [
-    # Three lines count: one arrived.
-    ("line_fill_rate", LINES, 1, 3, 3, 1 / 3),
-    # Of 1 + 4 + 1 pieces one came.
-    ("quantity_fill_rate", LINES, 1, 6, 3, 1 / 6),
-    # Three were decided, one is committed.
-    ("commit_rate", LINES, 1, 3, 3, 1 / 3),
+    # Four lines count: one arrived.
+    ("line_fill_rate", LINES, 1, 4, 4, 1 / 4),
+    # Of 1 + 4 + 1 + 1 pieces one came.
+    ("quantity_fill_rate", LINES, 1, 7, 4, 1 / 7),
+    # Three were decided and one was not answered; one is committed.
+    ("commit_rate", LINES, 1, 4, 4, 1 / 4),
     # Decided after 1, 4 and 2 hours.
-    ("time_to_decision", LINES, 3, 3, 3, 2),
-    ("time_to_commit", LINES, 1, 3, 1, 3),
-    ("time_to_fulfil", LINES, 1, 3, 1, 5),
+    ("time_to_decision", LINES, 3, 4, 3, 2),
+    ("time_to_commit", LINES, 1, 4, 1, 3),
+    ("time_to_fulfil", LINES, 1, 4, 1, 5),
     # What left by mistake before it was asked for here took no time.
     ("time_to_fulfil", [line(**{**ARRIVED, "arrived_at": at(1)})], 1, 1, 1, 0),
     # On the hour is on time; two hours later is not.
@@ -170,6 +170,13 @@ STORIES: list[tuple[str, Sequence[Fact], float, float | None, int, float | None]
     # Due on the 7th and still out as the 31st ends: 25 days of one piece.
     ("overdue_exposure", [loan(), OUT, CANCELLED], 25 * 24, None, 1, 25 * 24),
     ("overdue_exposure", [replace(OUT, quantity=3)], 3 * 25 * 24, None, 1, 3 * 25 * 24),
+    # Of three lent two are back; of four one is back and two are lost.
+    ("overdue_exposure", [replace(OUT, quantity=3, partly_back=((at(6), 2),))], 25 * 24, None, 1, 25 * 24),
+    (
+        "overdue_exposure",
+        [replace(OUT, quantity=4, lost_quantity=2, partly_back=((at(20), 1),))],
+        *(25 * 24, None, 1, 25 * 24),
+    ),
     ("extension_rate", [loan(), loan(extended_at=at(6)), CANCELLED], 1, 2, 2, 0.5),
     # Recalled on the 5th for the 6th: one back then, one on the 7th.
     (
@@ -289,7 +296,8 @@ def test_a_fact_belongs_to_the_period_of_its_clock_and_to_no_other() -> None:
     middle = at(16)
     halves = [replace(SPAN, end=middle), replace(SPAN, start=middle)]
     definition = DEFINITIONS["on_time_return"]
-    first, second = counts(definition, [loan(), loan(due_at=middle), loan(due_at=at(40))], {}, SPAN, halves)
+    of_middle = replace(OUT, due_at=middle)
+    first, second = counts(definition, [loan(), of_middle, replace(OUT, due_at=at(40))], {}, SPAN, halves)
     assert (len(first), len(second)) == (1, 1)
 
 
@@ -299,6 +307,16 @@ def test_what_is_due_on_a_day_belongs_to_the_period_of_that_day() -> None:
     last = [review(in_time=True, due=at(32)), review(in_time=True, due=at(32.5))]
     first, second = counts(DEFINITIONS["review_compliance"], last, {}, replace(march, end=at(60)), [march, april])
     assert (len(first), len(second)) == (1, 1)
+
+
+def test_what_was_done_before_its_deadline_counts_then_and_what_is_still_to_be_done_at_its_deadline() -> None:
+    early, open_ = loan(due_at=at(40)), replace(OUT, due_at=at(40))
+    assert measure("on_time_return", [early, open_]).measure.denominator == 1
+    met, owed = replace(obligation(at(9)), due_at=at(40)), replace(obligation(None), due_at=at(40))
+    assert measure("obligation_compliance", [met, owed]).measure.denominator == 1
+    recalled: dict[str, Any] = {"recall_requested_at": at(5), "recall_due_at": at(40)}
+    found = measure("recall_compliance", [loan(**recalled), replace(OUT, **recalled)]).measure
+    assert found.denominator == 1
 
 
 def test_what_is_done_later_is_left_out_as_of_an_earlier_instant() -> None:
@@ -324,7 +342,7 @@ def test_a_change_has_an_interval_or_is_not_given() -> None:
     shares = measure("line_fill_rate", LINES), measure("line_fill_rate", [REFUSED])
     found = change(DEFINITIONS["line_fill_rate"], *shares)
     assert found is not None
-    assert found.difference == pytest.approx(1 / 3)
+    assert found.difference == pytest.approx(1 / 4)
     assert found.low < found.difference < found.high
     assert change(DEFINITIONS["line_fill_rate"], shares[0], measure("line_fill_rate", [])) is None
     hours = measure("reciprocity", [loan()]), measure("reciprocity", [RECEIVED])

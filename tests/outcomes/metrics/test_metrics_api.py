@@ -25,6 +25,8 @@ from tests.support.problems import assert_problem
 from tests.support.service import Caller
 
 SPAN = "from=2025-03-01T00:00:00Z&to=2025-05-01T00:00:00Z"
+AVAILABLE = (22 + 30) * 24 - 9 + 20 * 24
+"""Hours of two assets since each first left, on 10 March at nine and on 11 April; both were registered later."""
 
 
 async def groups(caller: Caller, query: str = "group_by=none") -> dict[str | None, dict[str, Any]]:
@@ -50,8 +52,8 @@ def check_all(scores: dict[str, Any]) -> None:
     assert (fulfil["median_hours"]["value"], fulfil["p90_hours"]["value"]) == (4, 26)
     assert part(scores["on_time_return"]) == (1, 3)
     assert scores["overdue"] == 1
-    # Out for 8, 11 and, not back by the end, 20 × 24 hours; two assets for 61 days.
-    assert part(scores["utilisation"]) == (8 + 11 + 480, 2 * 61 * 24)
+    # Out for 8, 11 and, not back by the end, 20 × 24 hours; two assets since they first left.
+    assert part(scores["utilisation"]) == (8 + 11 + 480, AVAILABLE)
     assert scores["utilisation"]["n"] == 2
     assert part(scores["declined"]) == (2, 6)
     assert scores["decline_reasons"] == [
@@ -87,7 +89,10 @@ async def test_a_month_is_that_of_the_time_zone_asked_for(cast: Cast) -> None:
     utc = await groups(caller, "group_by=month")
     assert list(utc) == ["2025-03", "2025-04"]
     assert [part(month["fill_rate"]) for month in utc.values()] == [(1, 1), (2, 5)]
-    assert [part(month["utilisation"]) for month in utc.values()] == [(8, 31 * 24), (11 + 480, 2 * 30 * 24)]
+    assert [part(month["utilisation"]) for month in utc.values()] == [
+        (8, 22 * 24 - 9),
+        (11 + 480, (30 + 20) * 24),
+    ]
     assert [part(month["on_time_return"]) for month in utc.values()] == [(1, 1), (0, 2)]
     chicago = await groups(caller, "group_by=month&time_zone=America/Chicago")
     assert list(chicago) == ["2025-02", "2025-03", "2025-04"]
@@ -145,7 +150,7 @@ async def test_hours_out_of_service_are_not_available(cast: Cast) -> None:
             caller = acting_for(cast.assisting, Role.AGENCY_ADMIN, now=at(when))
             await change_service_status(write, caller, UUID(pair.narcotics["id"]), action, "vet (demo)")
     march = (await groups(pair.requesting.coordinator, "group_by=month"))["2025-03"]
-    assert part(march["utilisation"]) == (8, (31 - 5) * 24)
+    assert part(march["utilisation"]) == (8, (22 - 5) * 24 - 9)
     # Nor are hours of maintenance, as long as it took: ended early, or before it began, it took less.
     planned: list[tuple[Planned, str, str, str | None]] = [
         ("maintenance", "03-22T00", "03-26T00", None),
@@ -155,7 +160,7 @@ async def test_hours_out_of_service_are_not_available(cast: Cast) -> None:
     for kind, start, end, ended in planned:
         await pair.keep_home(pair.narcotics, kind, start, end, ended=ended)
     march = (await groups(pair.requesting.coordinator, "group_by=month"))["2025-03"]
-    assert part(march["utilisation"]) == (8, (31 - 5 - 1 - 1) * 24)
+    assert part(march["utilisation"]) == (8, (22 - 5 - 1 - 1) * 24 - 9)
 
 
 async def test_what_is_lost_is_late_and_from_then_on_not_available(cast: Cast) -> None:
@@ -163,7 +168,7 @@ async def test_what_is_lost_is_late_and_from_then_on_not_available(cast: Cast) -
     asked = await pair.ask("03-10T00", pair.narcotics, "03-11T00", hours=24)
     await pair.lend(asked, reserved="03-10T00", left="03-11T00", arrived="03-11T01", lost="03-16T00")
     scores = (await groups(pair.requesting.coordinator))[None]
-    assert part(scores["utilisation"]) == (5 * 24, 15 * 24)
+    assert part(scores["utilisation"]) == (5 * 24, 5 * 24)
     assert part(scores["on_time_return"]) == (0, 1)
     assert scores["overdue"] == 0
 
@@ -186,7 +191,7 @@ async def test_what_came_back_before_the_rest_was_away_until_then_and_is_not_los
     two_until = {"out": 31 + 1, "back": 16, "lost": 16}[end]
     away = 1 * 1 + 3 * 2 + 2 * (two_until - 11)
     gone = 2 * 16 if end == "lost" else 0
-    assert part(march["utilisation"]) == (away * 24, (31 * 10 - gone) * 24)
+    assert part(march["utilisation"]) == (away * 24, (21 * 10 - gone) * 24)
 
 
 async def test_what_was_lost_before_the_rest_came_back_is_not_available_from_then_on(cast: Cast) -> None:
@@ -202,7 +207,7 @@ async def test_what_was_lost_before_the_rest_came_back_is_not_available_from_the
     async with unit_of_work(cast.assisting.service.database) as write:
         await handing_over.confirm_return(write, helper, UUID(loan["id"]), GOOD)
     march = (await groups(pair.requesting.coordinator, "group_by=month"))["2025-03"]
-    assert part(march["utilisation"]) == ((4 * 1 + 2 * 5) * 24, (31 * 10 - 16) * 24)
+    assert part(march["utilisation"]) == ((4 * 1 + 2 * 5) * 24, (21 * 10 - 16) * 24)
 
 
 async def test_what_is_agreed_counts_and_what_is_disputed_is_left_out_and_said_to_be(cast: Cast) -> None:
@@ -231,7 +236,7 @@ async def test_what_is_agreed_counts_and_what_is_disputed_is_left_out_and_said_t
     assert part(disputed["on_time_return"]) == (1, 2)
     assert part(disputed["time_to_fulfil"]) == (2, 5)
     # From 04 to 16 by the longest of the words: neither away nor at hand.
-    assert part(disputed["utilisation"]) == (8 + 480, 2 * 61 * 24 - 12)
+    assert part(disputed["utilisation"]) == (8 + 480, AVAILABLE - 12)
     assert disputed["activations"] == 2, "another loan of the same incident left"
     await word(pair.assisting, "04-03T00", "return")
     await word(pair.assisting, "04-03T01", "dispatch")
@@ -240,7 +245,7 @@ async def test_what_is_agreed_counts_and_what_is_disputed_is_left_out_and_said_t
     assert set(settled["disputed"].values()) == {0}
     assert part(settled["on_time_return"]) == (2, 3)
     assert settled["time_to_fulfil"]["median_hours"]["value"] == 3, "three hours after it was asked, not four"
-    assert part(settled["utilisation"]) == (8 + 9 + 480, 2 * 61 * 24)
+    assert part(settled["utilisation"]) == (8 + 9 + 480, AVAILABLE)
 
 
 async def test_a_loan_on_an_agreement_that_turns_out_not_to_have_bound_is_counted(cast: Cast) -> None:
@@ -309,8 +314,8 @@ async def test_what_is_still_to_come_is_neither_late_nor_available(cast: Cast) -
         caller = acting_for(cast.requesting, Role.COORDINATOR, now=at(when))
         return (await get_metrics(read, caller, window)).groups[0].scores
 
-    before, after = await seen("03-13T00"), await seen("03-14T00")
-    assert (before.utilisation.numerator, before.utilisation.denominator) == (2 * 24, 12 * 24)
+    before, after = await seen("03-13T00"), await seen("03-14T01")
+    assert (before.utilisation.numerator, before.utilisation.denominator) == (2 * 24, 2 * 24)
     assert (before.on_time_return.denominator, before.overdue) == (0, 0)
-    assert (after.utilisation.numerator, after.utilisation.denominator) == (3 * 24, 13 * 24)
+    assert (after.utilisation.numerator, after.utilisation.denominator) == (3 * 24 + 1, 3 * 24 + 1)
     assert (after.on_time_return.denominator, after.overdue) == (1, 1)

@@ -15,7 +15,7 @@ from registry.sharing.requests.rules import LineStatus
 
 def _count(line: LineFact, span: Span) -> Count | None:
     if line.status is LineStatus.UNANSWERED:
-        return Count(at=line.submitted_at, parts=(("unanswered", 1),), n=0)
+        return Count(at=line.submitted_at, denominator=1, parts=(("unanswered", 1),))
     if not line.is_wanted or line.decided_at is None:
         return None
     parts = tuple((code, 1.0) for code in sorted(set(line.reasons))) if line.is_refused else ()
@@ -27,11 +27,9 @@ DEFINITION = Definition(
     key="commit_rate",
     name="Commit rate",
     numerator="Lines for which something was reserved.",
-    denominator="Lines decided.",
+    denominator="Lines decided, and lines that nobody answered in time.",
     clock="When the line was asked.",
-    exclusions=(
-        "Lines that were withdrawn before any decision. Lines that nobody answered in time are a part of their own."
-    ),
+    exclusions="Lines that were withdrawn before any decision or answer was due.",
     parts="Lines refused by reason, and `unanswered`.",
     source=MetricSource.LINES,
     unit=MetricUnit.SHARE,

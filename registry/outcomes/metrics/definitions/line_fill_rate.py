@@ -24,7 +24,10 @@ DEFINITION = Definition(
     numerator="Lines of which the asset arrived on scene.",
     denominator="Lines asked.",
     clock="When the line was asked.",
-    exclusions="Lines that were withdrawn before any decision.",
+    exclusions=(
+        "Lines that were withdrawn before any decision. A need counts, for who asked, by what was offered for it and "
+        "decided, or once where nothing was; for each agency that was asked, by its own line."
+    ),
     source=MetricSource.LINES,
     unit=MetricUnit.SHARE,
     direction=MetricDirection.HIGHER,

@@ -16,17 +16,19 @@ def _count(obligation: ObligationFact, span: Span) -> Count | None:
     if obligation.is_settled:
         return None
     met = obligation.met_at is not None and obligation.met_at <= obligation.due_at
-    return Count(at=obligation.due_at, numerator=met, denominator=1)
+    not_before = obligation.due_at if obligation.met_at is None else None
+    return Count(at=obligation.fell_due_at, numerator=met, denominator=1, not_before=not_before)
 
 
 DEFINITION = Definition(
     key="obligation_compliance",
     name="Obligation compliance",
     numerator="Obligations met by their deadline.",
-    denominator="Obligations due.",
-    clock="The deadline.",
+    denominator="Obligations due, or met before that.",
+    clock="The deadline, or when it was met before that.",
     exclusions=(
-        "Obligations that were waived, that did not come to be owed, or of which it is contested that they were met."
+        "Obligations that were waived, that did not come to be owed, or of which it is contested that they were met. "
+        "Obligations that are still open and not due yet."
     ),
     source=MetricSource.OBLIGATIONS,
     unit=MetricUnit.SHARE,

@@ -15,10 +15,9 @@ from registry.outcomes.metrics.facts import LoanFact
 
 def _count(loan: LoanFact, span: Span) -> Count | None:
     at = span.end
-    back = loan.back_at is not None and loan.back_at <= at
-    if not loan.was_out or back or loan.due_at >= at:
+    if loan.due_at >= at or not loan.still_out(at):
         return None
-    return Count(at=at, numerator=hours_between(loan.due_at, at) * loan.quantity)
+    return Count(at=at, numerator=hours_between(loan.due_at, at) * loan.still_out(at))
 
 
 DEFINITION = Definition(
@@ -27,7 +26,7 @@ DEFINITION = Definition(
     numerator="Hours overdue of each piece that is still out at the end of the period.",
     denominator="None.",
     clock="At the end of the period.",
-    exclusions="Loans that were cancelled or not begun.",
+    exclusions="Loans that were cancelled or not begun. Pieces that are back or reported lost.",
     source=MetricSource.LOANS,
     unit=MetricUnit.HOURS,
     direction=MetricDirection.LOWER,

@@ -25,7 +25,10 @@ DEFINITION = Definition(
     numerator="Pieces that arrived, of each line no more than it asked for.",
     denominator="Pieces asked for.",
     clock="When the line was asked.",
-    exclusions="Lines that were withdrawn before any decision.",
+    exclusions=(
+        "Lines that were withdrawn before any decision. A need counts, for who asked, by what was offered for it and "
+        "decided, or once where nothing was; for each agency that was asked, by its own line."
+    ),
     source=MetricSource.LINES,
     unit=MetricUnit.SHARE,
     direction=MetricDirection.HIGHER,

@@ -26,7 +26,10 @@ DEFINITION = Definition(
     numerator="Hours away from home, each times the quantity.",
     denominator="Hours for which the assets with a loan in the period could be had, each times the capacity.",
     clock="The hours of the period.",
-    exclusions="Hours out of service, in maintenance, in a blackout, damaged, lost or contested, on both sides.",
+    exclusions=(
+        "Hours out of service, in maintenance, in a blackout, damaged, lost or contested, on both sides. Hours before "
+        "the asset was registered, or first left where that was earlier."
+    ),
     source=MetricSource.LOANS,
     unit=MetricUnit.SHARE,
     direction=MetricDirection.NONE,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from registry.agreements.instruments.queries.visibility import is_party, shared_with
 from registry.agreements.instruments.tables import agreement
@@ -33,6 +34,7 @@ from registry.outcomes.metrics.schemas.answers import (
     MetricAnswer,
     MetricAnswerGroup,
     MetricListQuery,
+    MetricMeasure,
     MetricPage,
     MetricQuery,
 )
@@ -121,11 +123,15 @@ async def get_metric(
     stretches = _stretches(window, zone, query.group_by)
     whole = Window(start=min(each.before.start for each in stretches), end=window.end)
     facts, unavailable = await _load(read, caller, sources, definition, query, whole, as_of)
+    firsts = [await _data_from(read, caller, sources, definition.source), *(fact.first_at for fact in facts)]
+    data_from = min((at for at in firsts if at is not None), default=None)
 
     def answered() -> list[MetricAnswerGroup]:
         if query.group_by in _GRAINS or query.group_by == "none":
-            return _over_time(definition, facts, unavailable, stretches, as_of, caller.agency_id)
-        return _by_key(definition, facts, unavailable, stretches[0], as_of, caller.agency_id, query.group_by)
+            groups = _over_time(definition, facts, unavailable, stretches, as_of, caller.agency_id)
+        else:
+            groups = _by_key(definition, facts, unavailable, stretches[0], as_of, caller.agency_id, query.group_by)
+        return [_since(data_from, group) for group in groups]
 
     groups = await asyncio.to_thread(answered)  # a year of many loans takes long enough to block the event loop
     return MetricAnswer(
@@ -133,7 +139,7 @@ async def get_metric(
         window=window,
         time_zone=query.time_zone,
         as_of=as_of,
-        data_from=await _data_from(read, caller, sources, definition.source),
+        data_from=data_from,
         group_by=query.group_by,
         groups=groups,
     )
@@ -267,7 +273,8 @@ def _by_key(
             _measures(definition, groups[key], unavailable, [window], as_of, viewer)[0]
             for window in (stretch.window, stretch.before)
         )
-        if this.measure.n or that.measure.n or this.measure.parts:
+        # Of a duration there may be something to count and nothing that came about: 0 of 4.
+        if any(each.n or each.denominator or each.parts for each in (this.measure, that.measure)):
             found.append(_group(definition, key, stretch, this, that))
     return found
 
@@ -314,6 +321,20 @@ def _group(
         previous=that.measure,
         change=None if definition.missing else change(definition, this, that),
     )
+
+
+def _since(data_from: datetime | None, group: MetricAnswerGroup) -> MetricAnswerGroup:
+    """The group, without a value of what was over before the data begin, and without a change from that."""
+    measure, previous, change = group.measure, group.previous, group.change
+    if data_from is None or group.window.end <= data_from:
+        measure, change = _without_value(measure), None
+    if data_from is None or group.previous_window.end <= data_from:
+        previous, change = _without_value(previous), None
+    return replace(group, measure=measure, previous=previous, change=change)
+
+
+def _without_value(measure: MetricMeasure) -> MetricMeasure:
+    return replace(measure, value=None, low=None, high=None)
 
 
 async def _data_from(read: Read, caller: Caller, sources: MetricSources, source: MetricSource) -> datetime | None:

@@ -29,10 +29,11 @@ from registry.platform.ledger.tables import ledger_event
 from registry.resources.allocations.rules import AllocationKind
 from registry.resources.allocations.tables import allocation
 from registry.resources.assets.rules import Grade
+from registry.resources.assets.tables import asset
 from registry.sharing.loans.queries.awaiting import due_back
 from registry.sharing.loans.queries.contesting import disputed_at, said_otherwise_after
 from registry.sharing.loans.queries.used_hours import partial_returns_in
-from registry.sharing.loans.rules import OUT, LoanStatus
+from registry.sharing.loans.rules import NEVER_WAS, OUT, LoanStatus
 from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.loans.times import TimedAct
 from registry.sharing.policy.decisions import ENGINE_LAYER, DecisionReason
@@ -141,7 +142,7 @@ async def load_loans(read: Read, filters: frozenset[str], parameters: Mapping[st
 async def lines_of_requests(read: Read, request_ids: Sequence[UUID]) -> list[tuple[UUID, LineFact]]:
     """The lines of these requests, each with its request. What was not answered counts once that is recorded."""
     rows = await read.all_slowly(_LINES_OF, {"ids": list(request_ids), "as_of": EARLIEST})
-    return [(row.request_id, _line(row)) for row in rows]
+    return [(row.request_id, _of_its_side(row)) for row in rows]
 
 
 async def loans_by_id(read: Read, loan_ids: Sequence[UUID]) -> list[tuple[UUID, LoanFact]]:
@@ -154,7 +155,13 @@ async def load_unavailable(read: Read, filters: frozenset[str], parameters: Mapp
     """When the assets of these loans could not be had."""
     changes = await read.all_slowly(_service_status_changes(filters), parameters)
     planned = await read.all_slowly(_unavailability(filters), parameters)
-    return _unavailable(changes, planned)
+    begun = await read.all_slowly(_begun(filters), parameters)
+    return _unavailable(changes, planned, begun)
+
+
+def _of_its_side(row: Row[Any]) -> LineFact:
+    """The line; one that counts for the agency that was asked alone, without the one that asked."""
+    return msgspec.structs.replace(_line(row), requesting_agency_id=None) if row.is_ask else _line(row)
 
 
 def _line(row: Row[Any]) -> LineFact:
@@ -165,7 +172,7 @@ def _line(row: Row[Any]) -> LineFact:
     elif status is LineStatus.REJECTED:
         reasons = (f"rejected_by_{row.rejected_by}",)
     elif status is LineStatus.DECLINED:
-        reasons = (f"declined_{row.decline_reason}",)
+        reasons = tuple(f"declined_{code}" for code in sorted(set(str(row.decline_reason).split(","))))
     return LineFact(
         submitted_at=row.submitted_at,
         status=status,
@@ -229,8 +236,9 @@ def _came_damaged(row: Row[Any]) -> bool:
     return row.condition_in is not None and _in_condition(row.condition_in).grade is Grade.DAMAGED
 
 
-def _unavailable(changes: Sequence[Row[Any]], planned: Sequence[Row[Any]]) -> Unavailable:
-    """When assets could not be had: out of service, by their events in order of time, or otherwise than for a loan.
+def _unavailable(changes: Sequence[Row[Any]], planned: Sequence[Row[Any]], begun: Sequence[Row[Any]]) -> Unavailable:
+    """When assets could not be had: out of service, by their events in order of time, or otherwise than for a loan; or
+    not in the registry yet: before they were registered, or first left where that was earlier.
 
     What was ended before it began kept nothing from being had.
     """
@@ -245,6 +253,9 @@ def _unavailable(changes: Sequence[Row[Any]], planned: Sequence[Row[Any]]) -> Un
     for row in planned:
         ended_at = row.ends_at if row.released_at is None else min(row.ends_at, row.released_at)
         stretches[row.asset_id].append((row.starts_at, ended_at, ALL_OF_IT if row.whole else row.quantity))
+    for row in begun:
+        first = row.created_at if row.dispatched_at is None else min(row.created_at, row.dispatched_at)
+        stretches[row.id].append((EARLIEST, first, ALL_OF_IT))
     return stretches
 
 
@@ -258,6 +269,54 @@ def _below(column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
 
 def _equals(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
     return column == sa.bindparam(name, type_=_ID)
+
+
+_ASK = request_line.alias("ask")
+
+
+def _unanswered(of: sa.FromClause) -> sa.ColumnElement[bool]:
+    """A criterion: what an agency was asked for among others and did not answer in time, if it was given up later."""
+    waited = (LineStatus.ASKED.value, LineStatus.WITHDRAWN.value, LineStatus.EXPIRED.value)
+    until = sa.func.coalesce(of.c.ended_at, _AS_OF, type_=_AT)
+    return sa.and_(
+        of.c.fills_no.is_not(None),
+        of.c.decision_id.is_(None),
+        sa.or_(
+            of.c.status == LineStatus.UNANSWERED.value,
+            sa.and_(of.c.status.in_(waited), of.c.condition.is_(None), of.c.answer_due_at <= until),
+        ),
+    )
+
+
+def _asks(what: sa.ColumnElement[Any], *criteria: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Of the lines by which agencies were asked for the need of the line, those that meet the criteria."""
+    return (
+        sa.select(what)
+        .where(
+            _ASK.c.request_id == request_line.c.request_id,
+            _ASK.c.fills_no == request_line.c.no,
+            *criteria,
+        )
+        .correlate(request_line)
+    )
+
+
+_ONE = sa.literal(1)
+_IS_ASK = sa.and_(request_line.c.fills_no.is_not(None), request_line.c.decision_id.is_(None))
+"""A line by which an agency was asked for a need, and of which nothing was decided: it counts for that agency alone."""
+_IS_NEED = sa.and_(request_line.c.need.is_not(None), request_line.c.fills_no.is_(None))
+_IS_ASKED_IN_VAIN = sa.and_(
+    _IS_NEED,
+    _asks(_ONE, _ASK.c.submitted_at.is_not(None)).exists(),
+    sa.not_(_asks(_ONE, _ASK.c.decision_id.is_not(None)).exists()),
+)
+"""A need of which agencies were asked, and none has offered what was decided on: it counts for who asked alone. Where
+some did, what they offered counts in its place, for both."""
+_DECLINED = sa.func.coalesce(_ASK.c.refused_as, _ASK.c.status) == LineStatus.DECLINED.value
+_WAITING = (LineStatus.QUEUED.value, LineStatus.ASKED.value, LineStatus.OFFERED.value, LineStatus.SUSPENDED.value)
+_IS_ANSWERED = sa.not_(_asks(_ONE, _ASK.c.status.in_(_WAITING), sa.not_(_unanswered(_ASK))).exists())
+_ALL_DECLINED_AT = _asks(sa.func.max(_ASK.c.decided_at, type_=_AT), _DECLINED).scalar_subquery()
+_ALL_REASONS = _asks(sa.func.aggregate_strings(_ASK.c.decline_reason, ","), _DECLINED).scalar_subquery()
 
 
 def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
@@ -279,14 +338,7 @@ def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
     was = sa.func.coalesce(request_line.c.refused_as, request_line.c.status)
     purpose = sa.func.coalesce(loan.c.purpose, policy_decision.c.purpose, request.c.sent_purpose, request.c.purpose)
     partner = sa.bindparam("partner_agency_id", type_=_ID)
-    unanswered = sa.and_(
-        request_line.c.fills_no.is_not(None),
-        request_line.c.decision_id.is_(None),
-        sa.or_(
-            request_line.c.status == LineStatus.UNANSWERED.value,
-            sa.and_(request_line.c.status == LineStatus.ASKED.value, request_line.c.answer_due_at <= _AS_OF),
-        ),
-    )
+    need_over = sa.and_(_IS_NEED, _IS_ANSWERED)
     criteria = {
         "partner_agency_id": sa.or_(
             request.c.requesting_agency_id == partner, request_line.c.assisting_agency_id == partner
@@ -303,10 +355,12 @@ def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
             request_line.c.submitted_at,
             # That it was given up later does not change that it was refused.
             sa.case(
-                (unanswered, LineStatus.UNANSWERED.value),
+                (_unanswered(request_line), LineStatus.UNANSWERED.value),
+                (sa.and_(need_over, _asks(_ONE, _DECLINED).exists()), LineStatus.DECLINED.value),
+                (sa.and_(need_over, _asks(_ONE, _unanswered(_ASK)).exists()), LineStatus.UNANSWERED.value),
                 else_=sa.func.coalesce(request_line.c.refused_as, answered_status()),
             ).label("status"),
-            request_line.c.decided_at,
+            sa.case((need_over, _ALL_DECLINED_AT), else_=request_line.c.decided_at).label("decided_at"),
             sa.func.coalesce(request_line.c.refused_at, request_line.c.ended_at, type_=_AT).label("ended_at"),
             request_line.c.quantity,
             sa.case(
@@ -316,7 +370,10 @@ def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
             request_line.c.assisting_agency_id,
             purpose.label("purpose"),
             loan.c.reserved_at,
-            sa.func.coalesce(request_line.c.decline_reason, given_up_for()).label("decline_reason"),
+            sa.case(
+                (_IS_NEED, _ALL_REASONS), else_=sa.func.coalesce(request_line.c.decline_reason, given_up_for())
+            ).label("decline_reason"),
+            _IS_ASK.label("is_ask"),
             loan.c.arrived_at,
             disputed_at(TimedAct.RECEIVE).label("arrival_disputed_at"),
             ground.label("agreement_id"),
@@ -331,8 +388,7 @@ def _lines() -> tuple[sa.Select[Any], dict[str, sa.ColumnElement[bool]]]:
         )
         .where(
             request_line.c.submitted_at.is_not(None),
-            # What is needed of whichever agency counts by what is offered for it and decided.
-            sa.or_(request_line.c.need.is_(None), request_line.c.decision_id.is_not(None), unanswered),
+            sa.or_(request_line.c.need.is_(None), request_line.c.decision_id.is_not(None), _IS_ASK, _IS_ASKED_IN_VAIN),
         )
     )
     return statement, criteria
@@ -348,7 +404,7 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
     )
     # Each side by its own index; no line has the same agency on both sides.
     return sa.union_all(
-        statement.where(request.c.requesting_agency_id == _VIEWER),
+        statement.where(request.c.requesting_agency_id == _VIEWER, sa.not_(_IS_ASK)),
         statement.where(request_line.c.assisting_agency_id == _VIEWER),
     )
 
@@ -492,4 +548,26 @@ def _unavailability(filters: frozenset[str]) -> sa.Select[Any]:
         allocation.c.kind.in_(_NOT_TO_BE_HAD),
         allocation.c.starts_at < _TO,
         allocation.c.ends_at > _FROM,
+    )
+
+
+@cache
+def _begun(filters: frozenset[str]) -> sa.Select[Any]:
+    lent = sa.select(loan.c.asset_id).where(*_loan_criteria(filters))
+    left = loan.alias("left")
+    return (
+        sa.select(asset.c.id, asset.c.created_at, sa.func.min(left.c.dispatched_at, type_=_AT).label("dispatched_at"))
+        .select_from(
+            asset.outerjoin(
+                left,
+                sa.and_(
+                    left.c.asset_id == asset.c.id,
+                    left.c.status.not_in(sorted(NEVER_WAS)),
+                    # What it was lent to others before is no concern of a borrower.
+                    sa.or_(left.c.requesting_agency_id == _VIEWER, left.c.assisting_agency_id == _VIEWER),
+                ),
+            )
+        )
+        .where(asset.c.id.in_(lent))
+        .group_by(asset.c.id, asset.c.created_at)
     )

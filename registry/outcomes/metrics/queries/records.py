@@ -153,8 +153,9 @@ _DECISIONS_OF: Final = _DECISIONS.where(request_line.c.request_id.in_(_IDS))
 def _obligations_statement(filters: frozenset[str]) -> sa.Select[Any]:
     return _OBLIGATIONS.where(
         sa.or_(obligation.c.owing_agency_id == _VIEWER, obligation.c.owed_agency_id == _VIEWER),
+        # What was met before its deadline counts then: see facts.fell_due.
         obligation.c.due_at >= _FROM,
-        obligation.c.due_at < _TO,
+        sa.or_(obligation.c.due_at < _TO, obligation.c.occurred_at < _TO),
         *_criteria(filters, obligation, loan.c.category, loan),
     )
 

@@ -6,14 +6,14 @@ months, and of that what is left from those of days. Under one agreement there a
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 from msgspec import Struct
 
-from registry.outcomes.metrics.adding_up import MIDDLE, MILLIONTHS, OBSERVED, ONCE, adds_up, received
+from registry.outcomes.metrics.adding_up import MIDDLE, MILLIONTHS, OBSERVED, ONCE, UNDUE, adds_up, received, undue
 from registry.outcomes.metrics.defining import FEW, Definition, MetricKind
 from registry.outcomes.metrics.definitions import DEFINITIONS
 from registry.outcomes.metrics.rules import Pieces, days_alone, pieces_of
@@ -24,8 +24,8 @@ from registry.outcomes.metrics.tables import metric_cursor, metric_day, metric_p
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
-from registry.platform.kernel.time import FIRST_DAY, civil_day
-from registry.platform.ledger.tables import ledger_event, ledger_leaf
+from registry.platform.kernel.time import FIRST_DAY, LATEST, civil_day
+from registry.platform.ledger.tables import ledger_event, ledger_leaf, ledger_unsealed
 
 _ID: Final = metric_day.c.agreement_id.type
 _VIEWER = sa.bindparam("viewer", type_=_ID)
@@ -45,17 +45,27 @@ async def get_totals(read: Read, caller: Caller, query: MetricTotalsQuery) -> Me
     to = query.to or civil_day(caller.now, "UTC")
     first, after = query.from_ or FIRST_DAY, to + timedelta(days=1)
     pieces = pieces_of(first, after) if query.agreement_id is None else days_alone(first, after)
+    followed = await read.first(_FOLLOWED)
+    followed_to = None if followed is None else followed.recorded_at
+    # What fell due after the last act that was followed may have been done in time by one that was not.
+    is_behind = followed is not None and not followed.is_all
+    known_to = min(followed_to or caller.now, caller.now) if is_behind else caller.now
     return MetricTotals(
         from_=query.from_,
         to=to,
-        followed_to=await read.value(_FOLLOWED_TO),
-        metrics=await totals_over(read, caller.agency_id, pieces, query.agreement_id),
+        followed_to=followed_to,
+        metrics=await totals_over(read, caller.agency_id, pieces, query.agreement_id, known_to),
     )
 
 
-async def totals_over(read: Read, viewer: UUID, pieces: Pieces, agreement_id: UUID | None = None) -> list[MetricTotal]:
-    """The metrics of the agency over these pieces of time; under an agreement, over days alone."""
-    parameters: dict[str, object] = {"viewer": viewer}
+async def totals_over(
+    read: Read, viewer: UUID, pieces: Pieces, agreement_id: UUID | None = None, known_to: datetime = LATEST
+) -> list[MetricTotal]:
+    """The metrics of the agency over these pieces of time; under an agreement, over days alone.
+
+    What is still to be done counts where its deadline is before `known_to`.
+    """
+    parameters: dict[str, object] = {"viewer": viewer, "undue": undue(known_to)}
     for number, (start, end) in enumerate(pieces.days):
         parameters |= {f"days_from_{number}": start, f"days_to_{number}": end}
     if agreement_id is not None:
@@ -167,18 +177,22 @@ def _summed(*selects: sa.Select[Any]) -> sa.Select[Any]:
     """The sums of all these rows by metric and part."""
     every = sa.union_all(*selects).subquery()
     is_once = every.c.part.startswith(ONCE)
-    part = sa.case((is_once, ONCE), else_=every.c.part)
+    is_undue = every.c.part.startswith(UNDUE)
+    part = sa.case((is_once, ONCE), (is_undue, ""), else_=every.c.part)
     # What counts once is told apart by its part, however many days and rows it has.
     different = sa.func.count(sa.distinct(sa.case((is_once & (every.c.n > 0), every.c.part))))
     turned = sa.case((is_once, sa.false()), else_=every.c.turned)
-    return sa.select(
+    # Deadlines are texts of one width and of digits alone: in the order of time under any collation.
+    is_due = sa.or_(sa.not_(is_undue), every.c.part < sa.bindparam("undue", type_=sa.Text))
+    found = sa.select(
         every.c.metric,
         part.label("part"),
         every.c.bucket,
         turned.label("turned"),
         *(sa.cast(sa.func.sum(every.c[name]), sa.BigInteger).label(name) for name in ("numerator", "denominator")),
         sa.case((part == ONCE, different), else_=sa.cast(sa.func.sum(every.c.n), sa.BigInteger)).label("n"),
-    ).group_by(every.c.metric, part, every.c.bucket, turned)
+    )
+    return found.where(is_due).group_by(every.c.metric, part, every.c.bucket, turned)
 
 
 _OF_AGREEMENT: Final = _summed(*_of_days(0, metric_day.c.agreement_id == sa.bindparam("agreement_id", type_=_ID)))
@@ -189,8 +203,15 @@ _OF_AGENCY: Final = _summed(
     _of_periods("month", "months", "_1"),
     _of_periods("year", "years"),
 )
-_FOLLOWED_TO: Final = (
-    sa.select(ledger_event.c.recorded_at)
+_FOLLOWED: Final = (
+    sa.select(
+        ledger_event.c.recorded_at,
+        sa.and_(
+            metric_cursor.c.seq == sa.select(sa.func.max(ledger_leaf.c.seq)).scalar_subquery(),
+            sa.not_(sa.select(sa.literal(1)).select_from(ledger_unsealed).exists()),
+        ).label("is_all"),
+    )
     .join(ledger_leaf, ledger_leaf.c.event_id == ledger_event.c.id)
     .join(metric_cursor, metric_cursor.c.seq == ledger_leaf.c.seq)
 )
+"""When the last act that was followed was recorded, and whether none has been recorded since."""
