@@ -133,6 +133,7 @@ async def staged(service: Service, secret: Secret) -> World:
     )
     filed = await file_document(one.legal, made["id"], "Open to the parties.")
     things["document_id"] = [sent.json()["id"], filed["id"]]
+    things["metric_key"] = list(OF_TEXTS)
     return World(cast=cast, things=things)
 
 
@@ -149,6 +150,8 @@ def resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+OF_TEXTS = ("agreement_in_force_rate", "renewal_risk", "review_compliance", "obligation_compliance", "line_fill_rate")
+"""Metrics of what a text says, and one of what is done under it: the others are worked out alike."""
 FIXED = {
     "ids": "agreement_id",
     "from_version_no": "version_no",
