@@ -18,6 +18,8 @@ from tests.support.ledger import signed_ledger
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 REVIEW = {"reviewed_on": "2026-01-31", "outcome": "keep", "note": "Contacts updated."}
 SETTING = {"years": 7, "basis": "County schedule CS-17; have counsel review"}
 HOLD = {"authority": "District court, case 26-CV-1", "reason": "Litigation about a joint operation."}

@@ -17,6 +17,8 @@ from tests.support.cast import Cast
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
 
+pytestmark = pytest.mark.second_later
+
 PATH = "/v1/agreements"
 CANARY = "canary-7f3a-restricted"
 PARTIES_ONLY = "among-the-parties-91c"

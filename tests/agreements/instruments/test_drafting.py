@@ -11,6 +11,8 @@ from tests.support.cast import Agency, Cast, today
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 PATH = "/v1/agreements"
 
 

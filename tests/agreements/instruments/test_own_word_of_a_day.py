@@ -21,6 +21,8 @@ from tests.support.cast import Agency, Cast, today
 from tests.support.consent import consent, proof
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 DRAWER = {"evidence_location": "in a drawer"}
 SIGNED, THEN = date(2020, 9, 1), datetime(2020, 10, 1, 12, tzinfo=UTC)
 

@@ -21,6 +21,8 @@ from tests.support.consent import agree_to_days, consent
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 REPORTED = {"kind": "signed", "evidence_sha256": "5" * 64, "reason": "a copy came by post"}
 FIRST_ON, SECOND_ON = date(2020, 12, 5), date(2022, 12, 5)
 LAST_DAY = datetime(2100, 12, 30, 12, tzinfo=UTC)

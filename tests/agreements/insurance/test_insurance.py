@@ -26,6 +26,8 @@ from tests.support.policy import policies_of
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 ZONE = "America/Chicago"
 RETIRED = {"because": "replaced", "reason": "renewed early"}
 DAY = timedelta(days=1)

@@ -20,6 +20,8 @@ from tests.support.imports import run, uploaded
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 WHY = {"reason": "Sold (demo)"}
 ROOT_VERSION = sa.select(category.c.version).where(category.c.code == "any")
 CABLE: dict[str, Any] = {

@@ -23,6 +23,8 @@ from tests.support.personnel import enter_person
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
 
+pytestmark = pytest.mark.second_later
+
 PATH = "/v1/engagements"
 
 

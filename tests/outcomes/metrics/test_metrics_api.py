@@ -24,6 +24,8 @@ from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.service import Caller
 
+pytestmark = pytest.mark.second_later
+
 SPAN = "from=2025-03-01T00:00:00Z&to=2025-05-01T00:00:00Z"
 AVAILABLE = (22 + 30) * 24 - 9 + 20 * 24
 """Hours of two assets since each first left, on 10 March at nine and on 11 April; both were registered later."""

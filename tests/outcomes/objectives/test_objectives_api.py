@@ -10,6 +10,8 @@ from tests.support.loans import Partners, make_loan, make_partners
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 GOAL = {
     "title": "Trained together",
     "measured_in": "hours",

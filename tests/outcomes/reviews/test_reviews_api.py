@@ -11,6 +11,8 @@ from tests.support.deadlines import settle
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 KEEP = {"outcome": "keep", "reasons": "It works."}
 GOAL = {
     "title": "Hours",

@@ -19,6 +19,8 @@ from tests.support.cast import LONG_AHEAD, Cast, today
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 NEW = {"category": "k9.narcotics", "name": "Narcotics team (demo)"}
 REASON = {"reason": "Off duty (demo)"}
 ABSENT = "01a00000-0000-7000-8000-00000000dead"

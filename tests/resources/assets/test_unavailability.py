@@ -16,6 +16,8 @@ from tests.support.loans import CONDITION, REASON, Partners, make_loan, make_par
 from tests.support.policy import make_decision
 from tests.support.problems import assert_problem
 
+pytestmark = pytest.mark.second_later
+
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 

@@ -15,6 +15,8 @@ from tests.support.personnel import enter_person
 from tests.support.policy import make_decision
 from tests.support.problems import assert_problem
 
+pytestmark = pytest.mark.second_later
+
 DAY = timedelta(days=1)
 
 

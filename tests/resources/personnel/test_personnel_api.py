@@ -17,6 +17,8 @@ from tests.support.personnel import commit_to, enter_person, speaks
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 NEW = {"display_name": "Officer (demo)"}
 REASON = {"reason": "As agreed (demo)."}
 VERBS = ("place-on-leave", "return-to-duty", "separate")

@@ -13,6 +13,8 @@ from tests.support.loans import make_loan
 from tests.support.mail_server import URL, text_of
 from tests.support.problems import assert_problem
 
+pytestmark = pytest.mark.second_later
+
 GIVE, CONFIRM, FORGET = (f"{CHOICES}/{verb}-address" for verb in ("give", "confirm", "forget"))
 LINK = re.compile(rf"<{URL}(/notifications/stop/[A-Za-z0-9_-]+)>")
 

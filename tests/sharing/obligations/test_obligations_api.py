@@ -19,6 +19,8 @@ from tests.support.loans import REASON, Partners, make_loan, make_partners, see,
 from tests.support.policy import make_decision
 from tests.support.problems import assert_problem
 
+pytestmark = pytest.mark.second_later
+
 DONE = {"statement": "Settled in writing before it left (demo)."}
 DIGEST = "ab" * 32
 

@@ -20,6 +20,8 @@ from tests.support.imports import csv_of, rows_of, uploaded
 from tests.support.past_loans import HEADERS, row, take_one_over, taken
 from tests.support.problems import assert_problem
 
+pytestmark = pytest.mark.second_later
+
 REASON = {"reason": "We have no such loan in our books (demo)."}
 
 

@@ -28,6 +28,8 @@ from tests.support.policy import acting_for, make_decision, policies_of, window_
 from tests.support.problems import assert_problem
 from tests.support.server import environment, in_process
 
+pytestmark = pytest.mark.second_later
+
 PREVIEWS = "/v1/policy-previews"
 
 

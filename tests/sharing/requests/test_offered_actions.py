@@ -26,6 +26,8 @@ from tests.support.policy import acting_for, policies_of, window_of
 from tests.support.requests import act, line_for, make_request, need_line, submitted
 from tests.support.service import Caller
 
+pytestmark = pytest.mark.second_later
+
 WHY = {"reason": "as told on the telephone (demo)"}
 NO = {**WHY, "reason_code": "not_available"}
 TERMS = {"max_duration_hours": 72, "approval_over_hours": 48}

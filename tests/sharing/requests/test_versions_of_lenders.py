@@ -25,6 +25,8 @@ from tests.support.policy import acting_for, policies_of, window_of
 from tests.support.problems import assert_problem
 from tests.support.requests import accepted_by, act, line_for, need_line, sourced, submitted
 
+pytestmark = pytest.mark.second_later
+
 REASON = {"reason": "as told on the telephone (demo)"}
 NO = {"reason_code": "crew_lacking", "reason": "Both handlers are on leave (demo)."}
 CHANGES = ("version", "updated_at")
