@@ -45,12 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _left_out(item: pytest.Item) -> bool:
-    """Whether the second database does without the test: `make long` runs a third of those that are put off to it.
+    """Whether the second database does without the test: `make long` runs a tenth of those that are put off to it.
 
-    Always the same third; what has a length is run as long as that says, and in full nothing is left out.
+    Always the same tenth; what has a length is run as long as that says, and in full nothing is left out.
     """
     put_off = LENGTH == "medium" and not item.get_closest_marker("grows") and _is_put_off(item)
-    return bool(item.get_closest_marker("one_database") or (put_off and zlib.crc32(item.nodeid.encode()) % 3))
+    return bool(item.get_closest_marker("one_database") or (put_off and zlib.crc32(item.nodeid.encode()) % 10))
 
 
 def _is_put_off(item: pytest.Item) -> bool:
